@@ -1,0 +1,74 @@
+"""The command line: verbs follow the flow of the data, and every mistake is a sentence.
+
+Each verb lives in the module named here and is imported only when it is called.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+from perflib import __version__
+from perflib.errors import ExitCode, PerflibError
+
+VERBS: dict[str, str] = {
+    "run": "perflib.cli.run:run",
+    "serve": "perflib.cli.serve:serve",
+    "report": "perflib.cli.report:report",
+}
+
+
+class Verbs(click.Group):
+    """A group whose commands are imported on use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
+        """The verbs, in the order of the flow."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The verb called `cmd_name`, or None."""
+        if cmd_name not in VERBS:
+            return None
+        module, _, name = VERBS[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="perflib")
+def perflib() -> None:
+    """Load a target, keep every sample, judge the promise, show why.
+
+    Exit codes: 0 all met, 1 any missed, 2 usage or configuration, 3 unknown.
+    """
+
+
+def main(argv: list[str] | None = None) -> Any:
+    """Run the command line and exit; `PERFLIB_TRACEBACK=1` shows where an error came from."""
+    try:
+        code = perflib.main(argv, prog_name="perflib", standalone_mode=False)
+    except PerflibError as error:
+        _complain(error, str(error), error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(ExitCode.USAGE)
+    except (KeyboardInterrupt, click.Abort):
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(ExitCode.MET)
+    except OSError as error:
+        _complain(error, f"{error.filename or 'file'}: {error.strerror}", ExitCode.USAGE)
+    sys.exit(code if isinstance(code, int) else ExitCode.MET)
+
+
+def _complain(error: Exception, message: str, code: int) -> None:
+    if os.environ.get("PERFLIB_TRACEBACK"):
+        raise error
+    click.secho("error: ", fg="red", bold=True, nl=False, err=True)
+    click.echo(message, err=True)
+    sys.exit(code)

@@ -1,0 +1,95 @@
+"""An error tells what was found, what was expected and what to do next: never a traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from enum import IntEnum
+from pathlib import Path
+
+
+class ExitCode(IntEnum):
+    """What the command line returns; `unknown` is an answer, not a failure."""
+
+    MET = 0
+    MISSED = 1
+    USAGE = 2
+    UNKNOWN = 3
+
+
+class PerflibError(Exception):
+    """A problem that the user can mend.
+
+    `found` is what is wrong, `expected` what would have been right, `next_step` the
+    mend; `file` and `line` say where.
+    """
+
+    exit_code = ExitCode.USAGE
+
+    def __init__(
+        self,
+        found: str,
+        *,
+        expected: str = "",
+        next_step: str = "",
+        file: str | Path | None = None,
+        line: int | None = None,
+    ) -> None:
+        self.found = found
+        self.expected = expected
+        self.next_step = next_step
+        self.file = None if file is None else str(file)
+        self.line = line
+        super().__init__(found)
+
+    def __str__(self) -> str:
+        """One or two lines: `file:line: found; expected …. Next: …`."""
+        place = ":".join(str(part) for part in (self.file, self.line) if part is not None)
+        text = f"{place}: {self.found}" if place else self.found
+        if self.expected:
+            text += f"; expected {self.expected}"
+        return f"{text}\n  next: {self.next_step}" if self.next_step else text
+
+
+class ConfigError(PerflibError):
+    """All mistakes of a configuration together, each with its own place."""
+
+    def __init__(self, problems: Sequence[PerflibError]) -> None:
+        self.problems = list(problems)
+        super().__init__("; ".join(problem.found for problem in problems))
+
+    def __str__(self) -> str:
+        """One problem a line."""
+        return "\n".join(str(problem) for problem in self.problems)
+
+
+class UnitError(PerflibError):
+    """A quantity whose unit is unknown or of another dimension."""
+
+
+class ObjectiveError(PerflibError):
+    """An objective that does not parse; `found` carries a caret under the place."""
+
+
+class TargetError(PerflibError):
+    """A target that cannot be reached or answers something else than it should."""
+
+    exit_code = ExitCode.UNKNOWN
+
+
+class StoreError(PerflibError):
+    """Recorded data that is missing, damaged, newer than this version, or not writable."""
+
+
+class FormatError(PerflibError):
+    """A foreign result file that cannot be read as what it claims to be."""
+
+
+class ReportError(PerflibError):
+    """A notebook, parameter or output place that cannot be used."""
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """`; nearest: x` for the known name most like `name`, or all names when none is like it."""
+    close = get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"the nearest, `{close[0]}`" if close else "one of " + ", ".join(sorted(known))

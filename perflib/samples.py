@@ -1,0 +1,174 @@
+"""Samples are the record; every summary is derived from them.
+
+On disk a run's samples are one Parquet file. Times are integer nanoseconds from the
+run's start, so they delta-pack to a few bytes; in memory they are float seconds.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from perflib.errors import StoreError
+
+TIMES = ("intended_start", "start", "end")
+_CORE = pa.schema(
+    [
+        ("label", pa.dictionary(pa.int32(), pa.string())),
+        ("intended_start", pa.int64()),
+        ("start", pa.int64()),
+        ("end", pa.int64()),
+        ("ok", pa.bool_()),
+        ("error", pa.dictionary(pa.int32(), pa.string())),
+        ("status", pa.int16()),
+        ("size", pa.int64()),
+    ]
+)
+_DELTA = {
+    "intended_start": "DELTA_BINARY_PACKED",
+    "start": "DELTA_BINARY_PACKED",
+    "end": "DELTA_BINARY_PACKED",
+}
+
+
+def schema(metrics: tuple[str, ...] = ()) -> pa.Schema:
+    """The Parquet schema: the core columns, then one float column a metric (base units)."""
+    return pa.schema([*_CORE, *((name, pa.float64()) for name in metrics)])
+
+
+def write_table(table: pa.Table, path: Path) -> None:
+    """Write one complete Parquet file with the encodings that suit its columns."""
+    dictionaries = [f.name for f in table.schema if pa.types.is_dictionary(f.type)]
+    pq.write_table(
+        table, path, compression="zstd", use_dictionary=dictionaries, column_encoding=_DELTA
+    )
+
+
+class SampleWriter:
+    """Collects samples of one run, thread-safe, with bounded memory.
+
+    Complete Parquet parts are written beside `path` as the run goes, so that a killed run
+    loses at most `flush_rows` samples; `close` joins them into `path`.
+    """
+
+    def __init__(
+        self, path: Path, metrics: tuple[str, ...] = (), flush_rows: int = 100_000
+    ) -> None:
+        self.path = path
+        self.rows = 0
+        self._schema = schema(metrics)
+        self._flush_rows = flush_rows
+        self._parts = path.with_suffix(".parts")
+        self._columns: dict[str, list[Any]] = {name: [] for name in self._schema.names}
+        self._lock = threading.Lock()
+        self._part_count = 0
+
+    def append(
+        self,
+        label: str,
+        start: float,
+        end: float,
+        *,
+        intended_start: float | None = None,
+        ok: bool = True,
+        error: str = "",
+        status: int = 0,
+        size: int = 0,
+        metrics: Mapping[str, float] | None = None,
+    ) -> None:
+        """Add one sample; times in seconds from the run's start, metrics in base units."""
+        row: dict[str, Any] = {
+            "label": label,
+            "intended_start": None if intended_start is None else round(intended_start * 1e9),
+            "start": round(start * 1e9),
+            "end": round(end * 1e9),
+            "ok": ok,
+            "error": error,
+            "status": status,
+            "size": size,
+        }
+        row.update(metrics or {})
+        with self._lock:
+            for name, column in self._columns.items():
+                column.append(row.get(name))
+            self.rows += 1
+            if len(self._columns["label"]) >= self._flush_rows:
+                self._flush()
+
+    def _flush(self) -> None:
+        if not self._columns["label"]:
+            return
+        self._parts.mkdir(exist_ok=True)
+        table = pa.Table.from_pydict(self._columns, schema=self._schema)
+        write_table(table, self._parts / f"{self._part_count:06d}.parquet")
+        self._part_count += 1
+        for column in self._columns.values():
+            column.clear()
+
+    def close(self) -> None:
+        """Write what is left and join the parts into one file."""
+        with self._lock:
+            self._flush()
+            join_parts(self._parts, self.path, self._schema)
+
+
+def join_parts(parts: Path, path: Path, empty: pa.Schema) -> None:
+    """Join the Parquet files of folder `parts` into `path`, a row group each; then remove them."""
+    files = sorted(parts.glob("*.parquet")) if parts.is_dir() else []
+    if not files:
+        write_table(empty.empty_table(), path)
+        return
+    first = pq.read_schema(files[0])
+    dictionaries = [f.name for f in first if pa.types.is_dictionary(f.type)]
+    with pq.ParquetWriter(
+        path, first, compression="zstd", use_dictionary=dictionaries, column_encoding=_DELTA
+    ) as out:
+        for file in files:
+            out.write_table(pq.read_table(file))
+    shutil.rmtree(parts)
+
+
+def read_samples(path: Path) -> pd.DataFrame:
+    """All samples of a run as a frame: times in float seconds from the run's start.
+
+    Columns: label, intended_start, start, end, ok, error, status, size, the metrics that
+    the workload recorded, and the derived `service_time` (end − start) and `response_time`
+    (end − intended start; absent for closed workloads, which have no intended start).
+    """
+    try:
+        frame: pd.DataFrame = pq.read_table(path).to_pandas()
+    except FileNotFoundError:
+        raise StoreError(
+            "no samples", file=path, next_step="check the run id with `perflib history list`"
+        ) from None
+    except (pa.ArrowException, OSError) as error:
+        raise StoreError(
+            f"samples cannot be read ({str(error).splitlines()[0]})",
+            expected="a complete Parquet file",
+            next_step="restore the file from a backup, or measure again",
+            file=path,
+        ) from None
+    for name in TIMES:
+        frame[name] = frame[name].to_numpy(dtype=np.float64, na_value=np.nan) * 1e-9
+    frame["service_time"] = frame["end"] - frame["start"]
+    if frame["intended_start"].notna().any():
+        frame["response_time"] = frame["end"] - frame["intended_start"]
+        frame["lateness"] = frame["start"] - frame["intended_start"]
+    return frame
+
+
+def measured(samples: pd.DataFrame, since_s: float, until_s: float | None) -> pd.DataFrame:
+    """The samples that began (as intended) inside the measured window: neither warm-up nor tail."""
+    began = samples["intended_start"].fillna(samples["start"])
+    inside = began >= since_s
+    if until_s is not None:
+        inside &= began < until_s
+    return samples[inside]

@@ -1,0 +1,66 @@
+"""A session is a run while it happens: the clock, the stop signal, the samples, the progress."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from perflib.model import Caveat, Run
+from perflib.samples import SampleWriter
+
+SAMPLES = "samples.parquet"
+
+
+class Session:
+    """What a workload is given to work with.
+
+    `folder` is the run's staging folder, `run` the record being made, `stop` is set by
+    Ctrl-C (a workload then returns soon; what it measured is kept). `show` receives live
+    numbers for people, at most a few times a second.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        folder: Path,
+        show: Callable[[Mapping[str, str]], None] = lambda _: None,
+    ) -> None:
+        self.run = run
+        self.folder = folder
+        self.show = show
+        self.stop = threading.Event()
+        self.epoch_s = time.time()
+        self._zero_ns = time.monotonic_ns()
+        self._writer: SampleWriter | None = None
+
+    @property
+    def zero_ns(self) -> int:
+        """The monotonic clock (ns, shared by all processes of this machine) at the run's start."""
+        return self._zero_ns
+
+    def now(self) -> float:
+        """Seconds since the run's start."""
+        return (time.monotonic_ns() - self._zero_ns) * 1e-9
+
+    def samples(self, metrics: tuple[str, ...] = ()) -> SampleWriter:
+        """The writer of this run's samples, with one column for each of `metrics`."""
+        if self._writer is None:
+            self._writer = SampleWriter(self.folder / SAMPLES, metrics)
+        return self._writer
+
+    def warn(self, code: str, message: str, next_step: str = "", voids: tuple[str, ...] = ()) -> None:
+        """Attach a caveat to the run."""
+        self.run.caveats.append(
+            Caveat(code=code, message=message, next_step=next_step, voids=voids)
+        )
+
+    def count_error(self, kind: str) -> None:
+        """Count one error of `kind`, such as `timeout` or `status 500`."""
+        self.run.errors[kind] = self.run.errors.get(kind, 0) + 1
+
+    def close(self) -> None:
+        """Finish the samples; a workload that wrote its own file is left alone."""
+        if self._writer is not None:
+            self._writer.close()
