@@ -50,7 +50,9 @@ class Session:
             self._writer = SampleWriter(self.folder / SAMPLES, metrics)
         return self._writer
 
-    def warn(self, code: str, message: str, next_step: str = "", voids: tuple[str, ...] = ()) -> None:
+    def warn(
+        self, code: str, message: str, next_step: str = "", voids: tuple[str, ...] = ()
+    ) -> None:
         """Attach a caveat to the run."""
         self.run.caveats.append(
             Caveat(code=code, message=message, next_step=next_step, voids=voids)
