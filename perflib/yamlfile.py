@@ -1,0 +1,146 @@
+"""YAML with a memory: every value knows its line, so every mistake can be shown in its place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from perflib.errors import ConfigError, PerflibError, nearest
+
+Path_ = tuple[str | int, ...]
+ModelT = TypeVar("ModelT", bound=BaseModel)
+_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+
+
+class Document(NamedTuple):
+    """The values of a file and the line (from 1) of each, by its path of keys."""
+
+    file: Path
+    data: Any
+    lines: dict[Path_, int]
+
+    def line(self, path: Path_) -> int | None:
+        """The line of `path`, or of its nearest parent."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return self.lines.get(path)
+
+
+def read_yaml(file: Path, variables: Mapping[str, str] | None = None) -> Document:
+    """Parse `file`, replacing `${NAME}` and `${NAME:-default}` from `variables`.
+
+    Raises `ConfigError` for a missing file, broken YAML, a key given twice, or an unset variable.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(
+            [PerflibError("no such file", file=file, next_step="name the file with --config")]
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError([PerflibError(f"cannot be read: {error}", file=file)]) from None
+    builder = _Builder(file, variables)
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = builder.build(node, ()) if node else {}
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else None
+        problem = f"broken YAML: {error.problem or error.context}"
+        raise ConfigError([PerflibError(problem, file=file, line=line)]) from None
+    if builder.problems:
+        raise ConfigError(builder.problems)
+    return Document(file, data, builder.lines)
+
+
+class _Builder:
+    def __init__(self, file: Path, variables: Mapping[str, str] | None) -> None:
+        self.file = file
+        self.variables = variables
+        self.lines: dict[Path_, int] = {}
+        self.problems: list[PerflibError] = []
+
+    def build(self, node: yaml.Node, path: Path_) -> Any:
+        self.lines.setdefault(path, node.start_mark.line + 1)
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.build(item, (*path, i)) for i, item in enumerate(node.value)]
+        return self._scalar(node)
+
+    def _mapping(self, node: yaml.MappingNode, path: Path_) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key, line = str(key_node.value), key_node.start_mark.line + 1
+            if key in result:
+                self._problem(f"`{key}` is given twice", line)
+            self.lines[(*path, key)] = line
+            result[key] = self.build(value_node, (*path, key))
+        return result
+
+    def _scalar(self, node: yaml.Node) -> Any:
+        if self.variables is not None and "${" in node.value:
+            node.value = _VARIABLE.sub(lambda match: self._variable(match, node), node.value)
+        return yaml.constructor.SafeConstructor().construct_object(node)
+
+    def _variable(self, match: re.Match[str], node: yaml.Node) -> str:
+        value = (self.variables or {}).get(match[1], match[2])
+        if value is None:
+            self._problem(
+                f"the environment variable {match[1]} is not set", node.start_mark.line + 1
+            )
+        return value or ""
+
+    def _problem(self, found: str, line: int) -> None:
+        self.problems.append(PerflibError(found, file=self.file, line=line))
+
+
+def validate(model: type[ModelT], document: Document, path: Path_ = ()) -> ModelT:
+    """The part of `document` at `path` as `model`; raises `ConfigError` with all mistakes."""
+    data = document.data
+    for key in path:
+        data = data[key]
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(
+            [_problem(model, document, path, dict(item)) for item in error.errors()]
+        ) from None
+
+
+def _problem(
+    model: type[BaseModel], document: Document, path: Path_, item: dict[str, Any]
+) -> PerflibError:
+    where = (*path, *(part for part in item["loc"]))
+    dotted = ".".join(str(part) for part in where)
+    found, expected = f"{dotted}: {item['msg'].removeprefix('Value error, ')}", ""
+    if item["type"] == "extra_forbidden":
+        found = f"unknown key `{dotted}`"
+        expected = nearest(str(where[-1]), _keys_at(model, item["loc"][:-1]))
+    elif item["type"] == "missing":
+        found = f"`{dotted}` is missing"
+    elif not isinstance(item.get("input"), dict | list):
+        found += f", not `{item.get('input')}`" if "`" not in found else ""
+    return PerflibError(found, expected=expected, file=document.file, line=document.line(where))
+
+
+def _keys_at(model: type[BaseModel], path: Path_) -> list[str]:
+    """The keys that are valid at `path` below `model`, as far as its types tell."""
+    current: Any = model
+    for key in path:
+        fields = getattr(current, "model_fields", {})
+        annotation = fields[key].annotation if key in fields else current
+        current = next(_models_in(annotation), current)
+    return list(getattr(current, "model_fields", {}))
+
+
+def _models_in(annotation: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in getattr(annotation, "__args__", ()):
+        yield from _models_in(argument)
