@@ -6,7 +6,7 @@ units. Field names that appear here are the keys of the YAML files.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
@@ -75,6 +75,18 @@ class Target(Settings):
     metrics_url: str = Field(default="", description="a Prometheus page scraped during the run")
     configs: str = Field(default="", description="folder of the settings that are reviewed")
 
+    watches: ClassVar[bool] = False
+    """Whether a run only observes, so that it can go on beside a load."""
+
+    @property
+    def address(self) -> str:
+        """Where the target answers: its URL."""
+        return str(getattr(self, "url", ""))
+
+    def time_needed(self, scenario: Scenario) -> float:
+        """Seconds that a run under `scenario` takes."""
+        return scenario.warmup + scenario.run_time
+
     def measure(self, scenario: Scenario, session: Session) -> None:
         """Load or watch the target until the scenario ends or `session.stop` is set.
 
@@ -85,7 +97,7 @@ class Target(Settings):
 
     def hosts(self) -> list[str]:
         """The URLs that a run of this target talks to; only these may receive load."""
-        return [self.metrics_url] if self.metrics_url else []
+        return [url for url in (self.address, self.metrics_url) if url]
 
 
 class Scenario(Settings):

@@ -1,0 +1,46 @@
+# Two commands matter: `make report` measures, judges and renders; `make test` proves.
+
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
+	&& echo $$python && break; done)
+BIN := .venv/bin
+READY := .venv/ready
+
+.PHONY: report test lab check bench serve lock clean
+.DELETE_ON_ERROR:
+
+report: $(READY)
+	$(BIN)/perflib run --report
+
+test: $(READY)
+	$(BIN)/pytest
+
+lab: $(READY)
+	$(BIN)/jupyter lab --notebook-dir=notebooks
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -q tests/test_architecture.py
+
+# make bench, or make bench BENCH="load report"
+bench: $(READY)
+	$(BIN)/python -m tests.benchmarks $(BENCH)
+
+serve: $(READY)
+	$(BIN)/perflib serve
+
+lock:
+	uv pip compile --quiet --universal --python-version 3.11 --group dev --all-extras \
+		--no-header --no-emit-index-url --no-emit-find-links -o requirements.lock pyproject.toml
+
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "perflib needs Python 3.11, 3.12 or 3.13; none was found" >&2; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build dist
