@@ -1,4 +1,4 @@
-"""A row of the bench table: a ratio or an error measured in this run, and the bound it must keep."""
+"""A row of the bench table: what was measured in this run, and the bound it must keep."""
 
 from __future__ import annotations
 

@@ -1,0 +1,126 @@
+"""A campaign measures several targets in one go, so that one command answers for a whole system.
+
+Targets that only watch run beside the others from the start; those that load take turns,
+because two loads at once would measure each other. Where nothing listens, the embedded
+reference system is started for the time of the campaign, if the configuration allows it.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+from perflib import reference
+from perflib.config import Config
+from perflib.errors import TargetError
+from perflib.model import Run
+from perflib.run import Show, execute
+from perflib.store import Store
+from perflib.target import Scenario, Target
+
+EMBEDDED = "reference"
+"""The `url` of a target that means the embedded system, wherever it listens."""
+
+Say = Callable[[str], None]
+
+
+def measure(
+    config: Config,
+    names: Sequence[str],
+    scenario: Scenario,
+    *,
+    show: Show = lambda _target, _numbers: None,
+    say: Say = print,
+) -> list[Run]:
+    """Run the targets called `names` (all when empty) and return their runs, loads first.
+
+    Ctrl-C ends the running targets and keeps what they measured; those still waiting do not
+    start.
+    """
+    targets = [config.target(name) for name in names or config.targets]
+    store = Store(config.data, config.history)
+    with _system(config, targets, say) as found, _stop_on_signal() as stop:
+
+        def run(target: Target, load: Scenario) -> Run:
+            return execute(target, load, store, stop=stop, show=show)
+
+        loading = [target for target in found if not target.watches]
+        watching = [target for target in found if target.watches]
+        loads_s = sum(target.time_needed(scenario) for target in loading)
+        with ThreadPoolExecutor(max_workers=len(watching) or 1) as pool:
+            watched = [
+                pool.submit(run, target, _lasting(scenario, target, loads_s)) for target in watching
+            ]
+            loaded = [run(target, scenario) for target in loading if not stop.is_set()]
+            return loaded + [future.result() for future in watched]
+
+
+def _lasting(scenario: Scenario, target: Target, loads_s: float) -> Scenario:
+    """A watcher stays for as long as the loads beside it, or as it needs itself."""
+    return scenario.model_copy(update={"run_time": max(loads_s, target.time_needed(scenario))})
+
+
+@contextmanager
+def _stop_on_signal() -> Iterator[threading.Event]:
+    """An event that the first Ctrl-C sets; the second one ends the process as usual."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+
+    def ask(_number: int, _frame: Any) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _system(config: Config, targets: list[Target], say: Say) -> Iterator[list[Target]]:
+    """The targets with real addresses; the reference system is started where it is needed."""
+    running = reference.find(config.reference.data) if config.reference else None
+    missing = [target for target in targets if not _listens(target, running is not None)]
+    if not missing or config.reference is None:
+        yield [_resolved(target, running) for target in targets]
+        return
+    say(
+        f"nothing listens for {', '.join(target.name for target in missing)}: "
+        "starting the reference system"
+    )
+    with reference.start(config.reference.configs, data=config.reference.data) as system:
+        yield [_resolved(target, system.urls) for target in targets]
+
+
+def _listens(target: Target, embedded: bool) -> bool:
+    if target.address == EMBEDDED:
+        return embedded
+    place = urlsplit(target.address)
+    if place.hostname is None or place.port is None:
+        return True
+    try:
+        with socket.create_connection((place.hostname, place.port), timeout=2):
+            return True
+    except OSError:
+        return False
+
+
+def _resolved(target: Target, urls: dict[str, str] | None) -> Target:
+    if target.address != EMBEDDED:
+        return target
+    if urls is None:
+        raise TargetError(
+            f"`{target.name}` means the embedded reference system, which does not run",
+            next_step="start it with `perflib serve`, or set the `url` of your own system",
+        )
+    return target.model_copy(update={"url": urls["database"]})

@@ -1,0 +1,61 @@
+"""`perflib run`: measure targets, judge their promises, and on request render the reports."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from pydantic import ValidationError
+
+from perflib import campaign, config
+from perflib.cli import show
+from perflib.errors import PerflibError
+from perflib.model import Run
+from perflib.target import Scenario
+
+
+@click.command()
+@click.argument("targets", nargs=-1)
+@click.option("--config", "file", type=Path, default=config.DEFAULT, show_default=True)
+@click.option("--scenario", default="", help="How hard and how long; see the scenarios file.")
+@click.option("--rate", help="Arrivals a second instead of the scenario's, such as `2000 req/s`.")
+@click.option("--run-time", help="Measured time instead of the scenario's, such as `60 s`.")
+@click.option("--report", is_flag=True, help="Render the reports afterwards.")
+@click.pass_context
+def run(
+    ctx: click.Context,
+    targets: tuple[str, ...],
+    file: Path,
+    scenario: str,
+    rate: str | None,
+    run_time: str | None,
+    report: bool,
+) -> int:
+    """Measure TARGETS (all when none is named) and judge what was promised of them."""
+    settings = config.load(file)
+    load = adjusted(settings.scenario(scenario), rate=rate, run_time=run_time)
+    runs = measure(settings, targets, load)
+    if report:
+        from perflib.cli.report import report as render
+
+        ctx.invoke(render, targets=tuple(run.target for run in runs), file=file)
+    return show.print_runs(runs)
+
+
+def adjusted(scenario: Scenario, **changes: str | None) -> Scenario:
+    """`scenario` with the given settings replaced and checked."""
+    given = {name: value for name, value in changes.items() if value is not None}
+    if not given:
+        return scenario
+    try:
+        checked = Scenario.model_validate(given)
+    except ValidationError as error:
+        problems = [str(item["msg"]).removeprefix("Value error, ") for item in error.errors()]
+        raise PerflibError("; ".join(problems), next_step="see `perflib run --help`") from None
+    return scenario.model_copy(update={name: getattr(checked, name) for name in given})
+
+
+def measure(settings: config.Config, targets: tuple[str, ...], load: Scenario) -> list[Run]:
+    """Run a campaign with live numbers on the terminal."""
+    with show.live_numbers() as numbers:
+        return campaign.measure(settings, targets, load, show=numbers, say=show.console.print)

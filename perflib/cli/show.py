@@ -1,0 +1,110 @@
+"""What the terminal shows: live numbers while it runs, then the verdicts, the finding first."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+
+from perflib.errors import ExitCode
+from perflib.model import Estimate, Outcome, Run, Verdict
+from perflib.units import format_quantity
+
+SIGNS = {
+    Outcome.MET: "[green]✓ met[/]",
+    Outcome.MISSED: "[red]✗ missed[/]",
+    Outcome.UNKNOWN: "[yellow]? unknown[/]",
+}
+console = Console(highlight=False)
+
+
+def exit_code(outcomes: Iterable[Outcome]) -> ExitCode:
+    """Missed beats unknown beats met; nothing judged is unknown."""
+    seen = set(outcomes)
+    if Outcome.MISSED in seen:
+        return ExitCode.MISSED
+    return ExitCode.UNKNOWN if Outcome.UNKNOWN in seen or not seen else ExitCode.MET
+
+
+def with_interval(estimate: Estimate | None) -> str:
+    """`6.2 ms [5.9 ms, 6.6 ms]`, or a dash."""
+    if estimate is None:
+        return "–"
+    text = format_quantity(estimate.value, estimate.unit)
+    if estimate.low is None or estimate.high is None:
+        return text
+    low, high = (format_quantity(bound, estimate.unit) for bound in (estimate.low, estimate.high))
+    return f"{text} [{low}, {high}]"
+
+
+def verdict_table(runs: Iterable[Run]) -> Table:
+    """One row an objective."""
+    table = Table("target", "promise", "verdict", "measured [95 % interval]", "why", box=None)
+    for run in runs:
+        for verdict in run.verdicts:
+            table.add_row(escape(run.target), *_cells(verdict))
+    return table
+
+
+def _cells(verdict: Verdict) -> tuple[str, ...]:
+    return (
+        escape(verdict.objective.text),
+        SIGNS[verdict.outcome],
+        escape(with_interval(verdict.estimate)),
+        escape(verdict.reason),
+    )
+
+
+def print_runs(runs: list[Run]) -> ExitCode:
+    """Print verdicts, caveats and where each run is kept; return the exit code."""
+    console.print(verdict_table(runs))
+    for run in runs:
+        for caveat in run.caveats:
+            step = f" – {caveat.next_step}" if caveat.next_step else ""
+            console.print(f"[yellow]![/] {run.target}: {escape(caveat.message + step)}")
+    return exit_code(verdict.outcome for run in runs for verdict in run.verdicts)
+
+
+@contextmanager
+def live_numbers() -> Iterator[_Numbers]:
+    """A table that follows the running targets; plain lines where there is no terminal."""
+    numbers = _Numbers()
+    if not console.is_terminal:
+        yield numbers
+        return
+    with Live(get_renderable=numbers.table, console=console, refresh_per_second=4, transient=True):
+        yield numbers
+
+
+class _Numbers:
+    """The latest numbers of each target; callable by any thread."""
+
+    LINE_EVERY_S = 5.0
+
+    def __init__(self) -> None:
+        self._rows: dict[str, Mapping[str, str]] = {}
+        self._printed: dict[str, float] = {}
+
+    def __call__(self, target: str, numbers: Mapping[str, str]) -> None:
+        self._rows[target] = numbers
+        if not console.is_terminal:
+            self._print(target, numbers)
+
+    def _print(self, target: str, numbers: Mapping[str, str]) -> None:
+        now = time.monotonic()
+        if now - self._printed.get(target, 0.0) >= self.LINE_EVERY_S:
+            self._printed[target] = now
+            text = "  ".join(f"{name} {value}" for name, value in numbers.items())
+            console.print(escape(f"{target}: {text}"))
+
+    def table(self) -> Table:
+        table = Table(box=None, show_header=False)
+        for target, numbers in list(self._rows.items()):
+            cells = [f"[dim]{escape(name)}[/] {escape(value)}" for name, value in numbers.items()]
+            table.add_row(f"[bold]{escape(target)}[/]", *cells)
+        return table

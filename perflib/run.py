@@ -1,0 +1,114 @@
+"""One execution: whatever the target does, a Run results.
+
+A target that refuses, hangs or dies is a fact to record, and an interrupted run keeps what
+it measured. Only a full disk or a broken store can stop a run from being kept.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+from perflib import analysis
+from perflib.environment import differences, fingerprint
+from perflib.errors import PerflibError
+from perflib.model import Run
+from perflib.monitor import Scraper
+from perflib.samples import read_samples
+from perflib.session import SAMPLES, Session
+from perflib.store import Store
+from perflib.target import Scenario, Target
+
+Show = Callable[[str, Mapping[str, str]], None]
+CLOCK_TOLERANCE_S = 0.5
+METRICS = "metrics.parquet"
+
+
+def execute(
+    target: Target,
+    scenario: Scenario,
+    store: Store,
+    *,
+    stop: threading.Event | None = None,
+    show: Show = lambda _target, _numbers: None,
+) -> Run:
+    """Measure `target` under `scenario`, judge it, keep it in `store` and return the run.
+
+    Setting `stop` ends the run early: it is kept as `interrupted`. An unforeseen error is
+    raised again after what was measured has been kept as `failed`.
+    """
+    run_id, staging = store.begin(target.name)
+    run = Run(
+        id=run_id,
+        target=target.name,
+        kind=target.kind,
+        started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        duration_s=0.0,
+        seed=scenario.seed,
+        objectives=[objective.text for objective in target.objectives],
+        environment=fingerprint(Path.cwd()),
+    )
+    session = Session(run, staging, lambda numbers: show(target.name, numbers))
+    session.stop = stop or session.stop
+    try:
+        _measure(target, scenario, session)
+    except PerflibError as error:
+        run.status = "failed"
+        session.warn("failed", str(error).replace("\n", " "), error.next_step, ("*",))
+    except BaseException:
+        run.status = "failed"
+        raise
+    finally:
+        _finish(session, store)
+    return run
+
+
+def _measure(target: Target, scenario: Scenario, session: Session) -> None:
+    with ExitStack() as stack:
+        if target.metrics_url:
+            scraper = Scraper(target.metrics_url, session.folder / METRICS, zero_ns=session.zero_ns)
+            stack.callback(lambda: session.run.caveats.extend(scraper.stop()))
+            scraper.start()
+        target.measure(scenario, session)
+    if session.stop.is_set():
+        session.run.status = "interrupted"
+
+
+def _finish(session: Session, store: Store) -> None:
+    """Complete the record, derive estimates and verdicts, and keep everything."""
+    run = session.run
+    session.close()
+    run.duration_s = session.now()
+    _check_surroundings(session)
+    samples = read_samples(session.folder / SAMPLES)
+    run.counts.recorded = run.counts.recorded or len(samples)
+    run.estimates = analysis.estimates(run, samples)
+    run.verdicts = analysis.judge(run, run.estimates)
+    store.commit(run, session.folder)
+
+
+def _check_surroundings(session: Session) -> None:
+    """What changed around the run while it went on makes its numbers doubtful."""
+    run, after = session.run, fingerprint(Path.cwd())
+    run.environment.load_after = after.load_before
+    after.target_version = run.environment.target_version
+    after.settings = run.environment.settings
+    for difference in differences(run.environment, after):
+        session.warn(
+            "environment changed",
+            f"the environment changed during the run: {difference}",
+            "measure again while nothing is installed or changed",
+            ("*",),
+        )
+    drift = abs((time.time() - session.epoch_s) - session.now())
+    if drift > CLOCK_TOLERANCE_S:
+        session.warn(
+            "clock jumped",
+            f"the wall clock moved by {drift:.1f} s against the monotonic clock",
+            "stop clock adjustments during the run (NTP step, suspend) and measure again",
+            ("*",),
+        )

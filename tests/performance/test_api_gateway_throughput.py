@@ -1,0 +1,15 @@
+"""Throughput and response times of the API gateway: as a script it measures and judges; under pytest it proves that the benchmark works."""
+
+import sys
+
+from perflib.cli.script import benchmark
+
+
+def test_api_gateway_throughput(headlines):
+    headline = headlines("api_gateway", "api_gateway_throughput.json")
+    assert headline["throughput"] > 0
+    assert set(headline["verdicts"]) == headlines.promises("api_gateway")
+
+
+if __name__ == "__main__":
+    sys.exit(benchmark("api_gateway", "api_gateway_throughput.json"))

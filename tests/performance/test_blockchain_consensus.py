@@ -1,0 +1,15 @@
+"""Block time, consensus and anchoring of the blockchain: as a script it measures and judges; under pytest it proves that the benchmark works."""
+
+import sys
+
+from perflib.cli.script import benchmark
+
+
+def test_blockchain_consensus(headlines):
+    headline = headlines("blockchain", "blockchain_consensus.json")
+    assert headline["block_time"] > 0
+    assert set(headline["verdicts"]) == headlines.promises("blockchain")
+
+
+if __name__ == "__main__":
+    sys.exit(benchmark("blockchain", "blockchain_consensus.json"))

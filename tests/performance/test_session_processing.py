@@ -1,0 +1,15 @@
+"""Time to process a chunk of a session: as a script it measures and judges; under pytest it proves that the benchmark works."""
+
+import sys
+
+from perflib.cli.script import benchmark
+
+
+def test_session_processing(headlines):
+    headline = headlines("session_processing", "session_processing.json")
+    assert headline["processing_time"] > 0
+    assert set(headline["verdicts"]) == headlines.promises("session_processing")
+
+
+if __name__ == "__main__":
+    sys.exit(benchmark("session_processing", "session_processing.json"))

@@ -1,0 +1,88 @@
+"""The tree is the architecture: data flows one way, and no module reaches upwards."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "perflib"
+
+# A room may import from the rooms on the lines above its own, and from itself.
+LAYERS = [
+    ["errors"],
+    ["units"],
+    ["model"],
+    ["objectives"],
+    ["samples", "target", "yamlfile"],
+    ["session", "stats"],
+    ["environment", "monitor"],
+    ["store"],
+    ["load"],
+    ["workloads"],
+    ["config"],
+    ["formats"],
+    ["analysis"],
+    ["review"],
+    ["run", "reference"],
+    ["campaign"],
+    ["desk"],
+    ["plots", "cards"],
+    ["report"],
+    ["backup"],
+    ["cli"],
+]
+RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
+
+# Notebooks and the warm parent of the reports load these; gevent would hang them.
+NOTEBOOK_ROOMS = ["analysis", "cards", "cli", "desk", "plots", "report", "review", "store"]
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> set[str]:
+    """The rooms of ours that the module at `path` names in any import statement."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        found |= {name.split(".")[1] for name in names if name.startswith("perflib.")}
+    return found - {"__version__"}
+
+
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_module_reaches_upwards(path: Path) -> None:
+    room = room_of(path)
+    upwards = {other for other in imports(path) if other != room and RANK[other] >= RANK[room]}
+    assert upwards == set()
+
+
+def test_every_room_has_its_place() -> None:
+    rooms = {room_of(path) for path in MODULES}
+    assert rooms == set(RANK)
+
+
+def test_modules_stay_readable() -> None:
+    lengths = {str(path.relative_to(ROOT)): path.read_text().count("\n") for path in MODULES}
+    assert {name: lines for name, lines in lengths.items() if lines > 450} == {}
+
+
+def test_what_notebooks_import_never_imports_locust() -> None:
+    rooms = ", ".join(f"perflib.{room}" for room in NOTEBOOK_ROOMS)
+    code = f"import sys, {rooms}; print([m for m in ('locust', 'gevent') if m in sys.modules])"
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert answer.stdout.strip() == "[]"
