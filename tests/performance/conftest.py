@@ -15,10 +15,6 @@ from perflib.headline import write_headline
 ROOT = Path(__file__).parents[2]
 
 
-def pytest_addoption(parser):
-    parser.addoption("--scenario", default="smoke", help="scenario of the performance tests")
-
-
 class Headlines:
     """Writes and reads back the headline of each run of the campaign."""
 
@@ -42,10 +38,12 @@ class Headlines:
 
 
 @pytest.fixture(scope="session")
-def headlines(request, monkeypatch_session):
+def headlines(request, monkeypatch_session, tmp_path_factory):
     monkeypatch_session.chdir(ROOT)
     settings = config.load()
     name = request.config.getoption("--scenario")
+    if name == "smoke":  # proves the way, judges nothing: no part of the history
+        settings.data, settings.history = tmp_path_factory.mktemp("data"), None
     runs = campaign.measure(settings, (), settings.scenario(name))
     return Headlines(settings, runs, strict=name != "smoke")
 

@@ -1,4 +1,7 @@
-"""Throughput and response times of the API gateway: as a script it measures and judges; under pytest it proves that the benchmark works."""
+"""Throughput and response times of the API gateway.
+
+As a script it measures and judges; under pytest it proves that the benchmark works.
+"""
 
 import sys
 

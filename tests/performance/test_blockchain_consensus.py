@@ -1,4 +1,7 @@
-"""Block time, consensus and anchoring of the blockchain: as a script it measures and judges; under pytest it proves that the benchmark works."""
+"""Block time, consensus and anchoring of the blockchain.
+
+As a script it measures and judges; under pytest it proves that the benchmark works.
+"""
 
 import sys
 

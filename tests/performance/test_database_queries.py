@@ -1,4 +1,7 @@
-"""Query times of the database: as a script it measures and judges; under pytest it proves that the benchmark works."""
+"""Query times of the database.
+
+As a script it measures and judges; under pytest it proves that the benchmark works.
+"""
 
 import sys
 

@@ -1,4 +1,7 @@
-"""Time to process a chunk of a session: as a script it measures and judges; under pytest it proves that the benchmark works."""
+"""Time to process a chunk of a session.
+
+As a script it measures and judges; under pytest it proves that the benchmark works.
+"""
 
 import sys
 
