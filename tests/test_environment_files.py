@@ -1,0 +1,54 @@
+"""One list of dependencies: pyproject.toml says it, the other files are held against it."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text())
+LOCK = (ROOT / "requirements.lock").read_text()
+
+
+
+def declared() -> dict[str, str]:
+    """Name → version bounds of every dependency, development tools included."""
+    entries = PROJECT["project"]["dependencies"] + PROJECT["dependency-groups"]["dev"]
+    found = [Requirement(entry) for entry in entries]
+    return {canonicalize_name(entry.name): str(entry.specifier) for entry in found}
+
+
+def of_conda() -> dict[str, str]:
+    listed = list(ENVIRONMENT["dependencies"])
+    listed += next(item["pip"] for item in listed if isinstance(item, dict))
+    found = {}
+    for entry in (entry for entry in listed if isinstance(entry, str)):
+        name, bounds = re.fullmatch(r"([\w.-]+)(?:\[\w+\])?\s*(.*)", entry).groups()
+        found[canonicalize_name(name)] = bounds
+    return found
+
+
+def test_conda_users_get_the_same_environment() -> None:
+    conda = of_conda()
+    assert conda.pop("python") == ">=3.11,<3.14"
+    assert conda.pop("pip") == ""
+    assert conda == declared()
+
+
+def test_the_lock_pins_every_dependency_and_names_no_index() -> None:
+    pins = dict(re.findall(r"^([\w.-]+)(?:\[[\w,]+\])?==([\w.+!]+)", LOCK, re.MULTILINE))
+    pinned = {canonicalize_name(name) for name in pins}
+    assert set(declared()) - pinned == set()
+    assert "://" not in LOCK
+    assert "file:" not in LOCK
+
+
+def test_the_lock_is_universal() -> None:
+    for marker in ("sys_platform == 'linux'", "sys_platform == 'darwin'", "python_full_version"):
+        assert marker in LOCK
