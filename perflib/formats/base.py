@@ -1,0 +1,215 @@
+"""What a reader gets and what it gives: bounded bytes in, indicators in base units out.
+
+Nothing in a file is executed, unpickled or expanded; sizes are bounded before anything is
+parsed; a broken row is noted with its line, a broken file is refused with the reason.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import hashlib
+import io
+import zlib
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import msgspec
+import pyarrow as pa
+from msgspec import Struct, field
+
+from perflib.errors import FormatError
+
+HEAD_BYTES = 64 * 2**10
+DOCUMENT_BYTES = 256 * 2**20
+LINE_CHARS = 2**20
+GZIP_RATIO = 200
+_BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+
+
+class Indicator(Struct, frozen=True, kw_only=True):
+    """One number that a file states or that its samples prove, in base units.
+
+    `source_name` is what the tool calls it; `resolution` the width to which an approximate
+    value is known (base units).
+    """
+
+    metric: str
+    statistic: str
+    value: float
+    unit: str
+    label: str = ""
+    n: int = 0
+    approximate: bool = False
+    resolution: float = 0.0
+    source_name: str = ""
+
+
+class Skipped(NamedTuple):
+    """A row that was not imported."""
+
+    line: int
+    reason: str
+
+
+class Reading(Struct, kw_only=True):
+    """One run found in a file. What the file does not tell is absent.
+
+    `samples` yields Arrow batches in the columns of `perflib.samples`, times relative to
+    `started_at`; `series` are rows of (time_s, name, labels, value).
+    """
+
+    tool: str
+    version: str = ""
+    run: str = ""
+    started_at: str = ""
+    commit: str = ""
+    indicators: list[Indicator] = field(default_factory=list)
+    samples: Callable[[], Iterator[pa.RecordBatch]] | None = None
+    series: pa.Table | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+class Source:
+    """One file (or standard input) as a reader sees it: decompressed, decoded, bounded."""
+
+    def __init__(self, path: Path, *, content: bytes | None = None, strict: bool = False) -> None:
+        self.path = path
+        self.strict = strict
+        self.skipped: list[Skipped] = []
+        self._content = content
+
+    def fail(self, reason: str, line: int | None = None, next_step: str = "") -> FormatError:
+        """The error that refuses this file; raise it."""
+        return FormatError(reason, file=self.path, line=line, next_step=next_step)
+
+    def skip(self, line: int, reason: str) -> None:
+        """Note a broken row; an error under `--strict`."""
+        if self.strict:
+            raise self.fail(reason, line)
+        self.skipped.append(Skipped(line, reason))
+
+    def _raw(self) -> BinaryIO:
+        try:
+            return self.path.open("rb") if self._content is None else io.BytesIO(self._content)
+        except OSError as error:
+            raise self.fail(f"cannot be read: {error.strerror}") from None
+
+    @cached_property
+    def size(self) -> int:
+        """Bytes as stored."""
+        return self.path.stat().st_size if self._content is None else len(self._content)
+
+    @cached_property
+    def gzipped(self) -> bool:
+        """Whether the bytes are gzip, told by their magic number."""
+        with self._raw() as raw:
+            return raw.read(2) == b"\x1f\x8b"
+
+    def open(self) -> BinaryIO:
+        """The decompressed bytes as a stream."""
+        raw = self._raw()
+        return gzip.GzipFile(fileobj=raw) if self.gzipped else raw  # type: ignore[return-value]
+
+    def blocks(self, size: int = 2**20) -> Iterator[bytes]:
+        """The decompressed bytes block by block; a bomb or a damaged archive is refused."""
+        limit = max(DOCUMENT_BYTES, self.size * GZIP_RATIO)
+        total = 0
+        try:
+            with self.open() as stream:
+                while block := stream.read(size):
+                    total += len(block)
+                    if self.gzipped and total > limit:
+                        raise self.fail(f"unpacks to more than {GZIP_RATIO} times its size")
+                    yield block
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise self.fail(f"damaged gzip data: {error}") from None
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the stored bytes, in hex."""
+        with self._raw() as raw:
+            return hashlib.file_digest(raw, "sha256").hexdigest()
+
+    @cached_property
+    def head(self) -> bytes:
+        """The first bytes, decompressed; what recognition looks at."""
+        return next(self.blocks(HEAD_BYTES), b"")
+
+    @cached_property
+    def encoding(self) -> str:
+        """UTF-8 or UTF-16 by byte-order mark, else UTF-8 where it fits, else Latin-1."""
+        for bom, name in _BOMS.items():
+            if self.head.startswith(bom):
+                return name
+        try:
+            codecs.getincrementaldecoder("utf-8")().decode(self.head)
+        except UnicodeDecodeError:
+            return "latin-1"
+        return "utf-8"
+
+    @cached_property
+    def head_text(self) -> str:
+        """The first bytes as text, with `\\n` line ends."""
+        return self.head.decode(self.encoding, "replace").replace("\r\n", "\n").replace("\r", "\n")
+
+    @cached_property
+    def content(self) -> bytes:
+        """The whole file, decompressed; refused beyond `DOCUMENT_BYTES`."""
+        blocks, total = [], 0
+        for block in self.blocks():
+            total += len(block)
+            if total > DOCUMENT_BYTES:
+                raise self.fail(
+                    f"larger than {DOCUMENT_BYTES >> 20} MiB, too large for one document"
+                )
+            blocks.append(block)
+        return b"".join(blocks)
+
+    @cached_property
+    def text(self) -> str:
+        """The whole file as text, with `\\n` line ends."""
+        decoded = self.content.decode(self.encoding, "replace")
+        return decoded.replace("\r\n", "\n").replace("\r", "\n")
+
+    @cached_property
+    def json(self) -> Any:
+        """The whole file as one JSON document, or None when it is not one."""
+        if not self.head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
+            return None
+        try:
+            return msgspec.json.decode(self.text.lstrip("\ufeff"))
+        except (msgspec.DecodeError, RecursionError, FormatError):
+            return None
+
+    def lines(self) -> Iterator[tuple[int, str]]:
+        """Number (from 1) and text of each line, streamed; an overlong line is skipped."""
+        with io.TextIOWrapper(_Stream(self.blocks()), self.encoding, "replace") as text:
+            number = 0
+            while line := text.readline(LINE_CHARS):
+                number += 1
+                if len(line) == LINE_CHARS and not line.endswith("\n"):
+                    self.skip(number, f"a line of more than {LINE_CHARS} characters")
+                    while line and not line.endswith("\n"):
+                        line = text.readline(LINE_CHARS)
+                    continue
+                yield number, line.rstrip("\r\n")
+
+
+class _Stream(io.RawIOBase):
+    """Blocks as a raw stream."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks = blocks
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._rest = self._rest or next(self._blocks, b"")
+        count = min(len(buffer), len(self._rest))
+        buffer[:count], self._rest = self._rest[:count], self._rest[count:]
+        return count
