@@ -210,5 +210,11 @@ class Run(Struct, kw_only=True):
 
 
 def to_json(record: Struct) -> bytes:
-    """`record` as indented JSON."""
-    return msgspec.json.format(msgspec.json.encode(record), indent=1)
+    """`record` as indented JSON; NumPy's scalars become plain numbers."""
+    return msgspec.json.format(msgspec.json.encode(record, enc_hook=_plain), indent=1)
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "item"):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} cannot be kept as JSON")

@@ -1,0 +1,342 @@
+"""The folder of runs is the record; the history database is an index that can be made again.
+
+A run is recorded when its folder `runs/<id>` exists, which happens in one step. The history
+follows, and catches up by itself with what a killed process left out. Only triage lives in
+the history alone, because people write it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from sqlalchemy import update
+
+from perflib.errors import StoreError, nearest
+from perflib.model import Run
+from perflib.samples import read_samples
+from perflib.store import folder as folders
+from perflib.store import history, rows, schema
+from perflib.store.database import Database
+from perflib.store.folder import new_run_id
+from perflib.store.history import BAD, BASELINE
+
+__all__ = ["BAD", "BASELINE", "RECORDS", "Store", "new_run_id"]
+
+RECORDS = "runs.jsonl"
+"""A committed history: one run.json a line, without samples."""
+_ABANDONED = timedelta(days=1)
+
+
+class Store:
+    """Runs under `root`, their history at SQLAlchemy URL `history_url`.
+
+    Without a URL the history is `root/history.sqlite`. Every method raises `StoreError` with
+    what to do when something is missing, damaged, newer than this version or not writable.
+    `damaged` lists the problems of folders that could not be indexed.
+    """
+
+    def __init__(self, root: Path | str = "data", history_url: str | None = None) -> None:
+        self.root = Path(root)
+        self.history_url = history_url or f"sqlite:///{self.root / 'history.sqlite'}"
+        self.damaged: list[StoreError] = []
+        self._runs = self.root / "runs"
+        self._staging = self.root / "staging"
+        self._seen_ns = 0
+
+    @classmethod
+    def sample_history(cls, root: Path | str) -> Store:
+        """The committed history in `root`: its `runs.jsonl` and its run folders.
+
+        Indexed in memory; nothing is written to `root`.
+        """
+        store = cls(root, "sqlite://")
+        file = store.root / RECORDS
+        with folders.explained(file, "read"), file.open("rb") as lines:
+            store.import_records(lines, source=file)
+        return store
+
+    # Recording
+
+    def begin(self, target: str, started_at: datetime | None = None) -> tuple[str, Path]:
+        """A new run's id and the empty folder in which its files are made."""
+        run_id = new_run_id(target, started_at)
+        staging = self._staging / run_id
+        with folders.explained(staging, "made"):
+            self._runs.mkdir(parents=True, exist_ok=True)
+            staging.mkdir(parents=True)
+        return run_id, staging
+
+    def commit(self, run: Run, staging: Path) -> Path:
+        """Record `run` with the files in `staging`; returns its folder.
+
+        When this returns, or fails after the folder exists, no crash can lose the run.
+        """
+        final = folders.publish(staging, self._runs, run)
+        with self._database.writing() as connection:
+            rows.add(connection, [run])
+        return final
+
+    def add_many(self, runs: Iterable[Run]) -> list[str]:
+        """Record many runs without samples, such as imports; returns the ids that were new."""
+        added = []
+        for run in runs:
+            if (self._runs / folders.check_id(run.id)).exists():
+                continue
+            _, staging = self.begin(run.target)
+            folders.publish(staging, self._runs, run, flush=False)
+            added.append(run)
+        os.sync()
+        with self._database.writing() as connection:
+            rows.add(connection, added)
+        return [run.id for run in added]
+
+    def import_records(self, lines: Iterable[bytes], source: str | Path = RECORDS) -> list[str]:
+        """Add records, one `run.json` a line, to the history alone; returns the new ids."""
+        runs = [
+            folders.decode(line, source, at) for at, line in enumerate(lines, 1) if line.strip()
+        ]
+        with self._database.writing() as connection:
+            return rows.add(connection, runs)
+
+    # Reading
+
+    def folder(self, run_id: str) -> Path:
+        """The folder of `run_id`; it need not exist."""
+        return self._runs / folders.check_id(run_id)
+
+    def load(self, run_id: str) -> Run:
+        """The record of `run_id`, from its folder or, if others recorded it, from the history."""
+        folder = self.folder(run_id)
+        if folder.exists():
+            return folders.read_record(folder)
+        with self._history.reading() as connection:
+            data = history.record(connection, run_id)
+            if data is not None:
+                return folders.decode(data, self._history.name)
+            known = sorted(history.known_ids(connection))[-50:]
+        raise StoreError(
+            f"no run {run_id} in {self.root}",
+            expected=nearest(run_id, known) if known else "a recorded run",
+            next_step="list the runs with `perflib history list`",
+        )
+
+    def samples(self, run_id: str) -> pd.DataFrame:
+        """The samples of `run_id`; see `perflib.samples.read_samples`."""
+        return read_samples(self.folder(run_id) / "samples.parquet")
+
+    def metrics(self, run_id: str) -> pd.DataFrame | None:
+        """What was scraped during `run_id`: time_s, name, labels, value; None if nothing was."""
+        file = self.folder(run_id) / "metrics.parquet"
+        if not file.exists():
+            return None
+        try:
+            frame: pd.DataFrame = pq.read_table(file).to_pandas()
+        except (pa.ArrowException, OSError) as error:
+            raise StoreError(
+                f"metrics cannot be read ({str(error).splitlines()[0]})",
+                expected="a complete Parquet file",
+                next_step="restore the file from a backup, or remove it",
+                file=file,
+            ) from None
+        return frame
+
+    def runs(
+        self,
+        target: str | None = None,
+        *,
+        kind: str | None = None,
+        status: str | None = None,
+        environment_key: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int | None = None,
+    ) -> pd.DataFrame:
+        """A row a run, newest last; `limit` keeps the newest.
+
+        Columns: run_id, target, kind, started_at (UTC), duration_s, status, arrival, git_commit,
+        git_dirty, environment_key, target_version, source, bad.
+        """
+        where = {
+            "target": target,
+            "kind": kind,
+            "status": status,
+            "environment_key": environment_key,
+        }
+        with self._history.reading() as connection:
+            frame = history.read_runs(connection, where, since, until, limit)
+        return frame.drop(columns="key")
+
+    def latest(self, target: str) -> str | None:
+        """The id of the newest run of `target`, or None."""
+        with self._history.reading() as connection:
+            return history.newest(connection, target)
+
+    def points(
+        self,
+        target: str | None = None,
+        metric: str | None = None,
+        statistic: str | None = None,
+        label: str | None = None,
+    ) -> pd.DataFrame:
+        """A row an estimate, by time of its run; None asks for all, label "" for whole runs.
+
+        Columns: run_id, started_at (UTC), git_commit, git_dirty, environment_key, bad, target,
+        metric, statistic, label, unit, value, low, high (NaN: no interval), n, resolution.
+        """
+        where = {"target": target, "metric": metric, "statistic": statistic, "label": label}
+        with self._history.reading() as connection:
+            return history.read_points(connection, where)
+
+    def verdicts(self, target: str | None = None) -> pd.DataFrame:
+        """A row a verdict, by time of its run.
+
+        Columns: run_id, target, started_at, environment_key, bad, objective, metric, statistic,
+        label, unit, outcome, reason, next_step, value, low, high, bound_low, bound_high, margin,
+        flip.
+        """
+        with self._history.reading() as connection:
+            return history.read_verdicts(connection, {"target": target})
+
+    # Triage: what people decided
+
+    def triage(self, target: str | None = None, *, undone: bool = False) -> pd.DataFrame:
+        """A row a decision, oldest first: the columns of `schema.triage`."""
+        with self._history.reading() as connection:
+            return history.read_triage(connection, target, undone=undone)
+
+    def add_triage(
+        self,
+        *,
+        target: str,
+        action: str,
+        reason: str,
+        metric: str = "",
+        label: str = "",
+        run_id: str = "",
+        author: str = "",
+        created_at: str = "",
+    ) -> int:
+        """Keep a decision; returns its number. `BAD` and `BASELINE` act on `run_id`."""
+        given = {
+            "created_at": created_at or datetime.now(UTC).isoformat(timespec="seconds"),
+            "target": target,
+            "action": action,
+            "reason": reason,
+            "metric": metric,
+            "label": label,
+            "run_id": run_id,
+            "author": author,
+        }
+        clean = {name: rows.plain(value) for name, value in given.items()}
+        self._refuse_read_only()
+        with self._history.writing() as connection:
+            insert = schema.triage.insert().returning(schema.triage.c.id)
+            return int(connection.execute(insert, {**clean, "undone": False}).scalar_one())
+
+    def undo_triage(self, number: int) -> None:
+        """Take decision `number` back; it stays visible as undone."""
+        table = schema.triage
+        self._refuse_read_only()
+        with self._history.writing() as connection:
+            change = update(table).where(table.c.id == number).values(undone=True)
+            if not connection.execute(change).rowcount:
+                raise StoreError(
+                    f"no decision {number}", next_step="list the decisions with `perflib triage`"
+                )
+
+    # Keeping house
+
+    def reindex(self) -> int:
+        """Make the history of all run folders again; returns their number. Triage is kept."""
+        self._refuse_read_only()
+        runs = self._read_folders(self._listed())
+        with self._database.writing() as connection:
+            rows.remove(connection, [run.id for run in runs])
+            rows.add(connection, runs)
+        return len(runs)
+
+    def prune(
+        self,
+        older_than: timedelta,
+        *,
+        keep: int = 10,
+        target: str | None = None,
+        dry_run: bool = True,
+    ) -> pd.DataFrame:
+        """Remove runs older than `older_than`, never the newest `keep` of a target or a baseline.
+
+        Returns the rows of `runs` that went, or with `dry_run` would go. Folders of runs that
+        were killed more than a day ago go as well.
+        """
+        now = datetime.now(UTC)
+        with self._history.reading() as connection:
+            baselines = history.marked(connection, BASELINE)
+        runs = self.runs(target)
+        newest = runs.groupby("target").tail(keep)["run_id"]
+        stays = runs["run_id"].isin({*newest, *baselines}) | (runs["started_at"] > now - older_than)
+        doomed = runs[~stays].reset_index(drop=True)
+        if not dry_run:
+            self._refuse_read_only()
+            self._remove(doomed["run_id"].tolist())
+            self._sweep(now - _ABANDONED)
+        return doomed
+
+    def _remove(self, run_ids: Sequence[str]) -> None:
+        for run_id in run_ids:
+            if self.folder(run_id).exists():
+                folders.remove(self.folder(run_id), self._staging)
+        with self._database.writing() as connection:
+            rows.remove(connection, run_ids)
+
+    def _sweep(self, before: datetime) -> None:
+        for left in self._staging.glob("*/"):
+            if left.stat().st_mtime < before.timestamp():
+                folders.remove(left, self._staging)
+
+    # The history database
+
+    @cached_property
+    def _database(self) -> Database:
+        return Database(self.history_url)
+
+    @property
+    def _history(self) -> Database:
+        """The database, after it has caught up with run folders that it does not know."""
+        changed_ns = self._runs.stat().st_mtime_ns if self._runs.exists() else 0
+        if changed_ns != self._seen_ns:
+            with self._database.reading() as connection:
+                unknown = set(self._listed()) - history.known_ids(connection)
+            if unknown and (found := self._read_folders(sorted(unknown))):
+                with self._database.writing() as connection:
+                    rows.add(connection, found)
+            self._seen_ns = changed_ns
+        return self._database
+
+    def _listed(self) -> list[str]:
+        with folders.explained(self._runs, "read"):
+            return sorted(entry.name for entry in os.scandir(self._runs) if entry.is_dir())
+
+    def _read_folders(self, run_ids: Sequence[str]) -> list[Run]:
+        """The readable records; what is wrong with the others is kept in `damaged`."""
+        found, self.damaged = [], []
+        for run_id in run_ids:
+            try:
+                found.append(folders.read_record(self._runs / run_id))
+            except StoreError as error:
+                self.damaged.append(error)
+        return found
+
+    def _refuse_read_only(self) -> None:
+        if self._database.read_only:
+            raise StoreError(
+                "history is read-only here",
+                next_step="make the folder writable, or give another one with `data`",
+                file=self._database.name,
+            )

@@ -1,0 +1,225 @@
+"""One door to the history database: every connection, version check and error passes here.
+
+SQLite is one file in write-ahead mode, so that readers never wait for a writer; a file that
+cannot be written is read as a copy in memory. PostgreSQL is for teams.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, Engine, Select, create_engine, event, inspect, make_url, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool, StaticPool
+
+from perflib.errors import StoreError
+from perflib.store.schema import REVISIONS, VERSION_TABLE, metadata
+
+BUSY_TIMEOUT_S = 60
+_CHUNK = 50_000
+_FIRST_LOCK = 7_102_947
+"""The advisory lock under which one PostgreSQL client at a time makes or migrates the tables."""
+
+
+class Database:
+    """Connections to the history at SQLAlchemy URL `url`; None is a database in memory.
+
+    Connections are not pooled: the history is asked seldom, and a process that forks must
+    not share one.
+    """
+
+    def __init__(self, url: str | None) -> None:
+        self.name = "history in memory" if url is None else make_url(url).render_as_string()
+        self.read_only = url is None
+        file = _sqlite_file(url)
+        if file is not None and not _writable(file):
+            self.read_only = True
+            self._engine = _in_memory(file)
+        elif url is None:
+            self._engine = _in_memory(None)
+        else:
+            self._engine = _engine(url, file)
+        with self._guard(), self._begin("IMMEDIATE") as connection:
+            self._prepare(connection)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection that sees one state of the history."""
+        with self._guard(), self._begin("DEFERRED") as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction: all of it is kept or nothing."""
+        with self._guard(), self._begin("IMMEDIATE") as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Let go of what a database in memory holds."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _begin(self, mode: str) -> Iterator[Connection]:
+        connection = self._engine.connect().execution_options(sqlite_begin=mode)
+        with connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def _guard(self) -> Iterator[None]:
+        try:
+            yield
+        except (SQLAlchemyError, sqlite3.Error) as error:
+            raise self._explained(error) from error
+
+    def _explained(self, error: Exception) -> StoreError:
+        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        steps = {
+            "full": "free space on the disk; recorded runs are kept and indexed at the next call",
+            "locked": "wait for the other process that writes, then repeat",
+            "readonly": "make the folder writable, or give another one with `data`",
+            "not a database": "move the file away; the next call rebuilds the history from `runs`",
+            "malformed": "move the file away; the next call rebuilds the history from `runs`",
+        }
+        fallback = "check the history's URL, its server and its permissions"
+        step = next((step for sign, step in steps.items() if sign in reason), fallback)
+        return StoreError(f"history cannot be used ({reason})", next_step=step, file=self.name)
+
+    def _prepare(self, connection: Connection) -> None:
+        """Create the tables of a fresh database, migrate an old one, refuse a newer one."""
+        if connection.dialect.name == "postgresql":
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({_FIRST_LOCK})"))
+        version = self._version(connection)
+        if version == REVISIONS[-1]:
+            return
+        if version is None:
+            metadata.create_all(connection)
+            connection.execute(text(f"CREATE TABLE {VERSION_TABLE} (version_num VARCHAR(32))"))
+            connection.execute(
+                text(f"INSERT INTO {VERSION_TABLE} VALUES (:head)"), {"head": REVISIONS[-1]}
+            )
+        elif version in REVISIONS:
+            _migrate(connection)
+        else:
+            raise StoreError(
+                f"history was written by a newer perflib (version {version})",
+                expected=f"version {REVISIONS[-1]} or older",
+                next_step="install the newer perflib, or name another `history`",
+                file=self.name,
+            )
+
+    def _version(self, connection: Connection) -> str | None:
+        if not inspect(connection).has_table(VERSION_TABLE):
+            return None
+        found = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()
+        return None if found is None else str(found)
+
+
+def columns(connection: Connection, query: Select[Any], dtypes: dict[str, Any]) -> dict[str, Any]:
+    """The result of `query` as one NumPy array a column, without an object a row for long.
+
+    NULL in a float column becomes NaN.
+    """
+    cursor = connection.execute(query).cursor
+    assert cursor is not None
+    parts: list[list[np.ndarray[Any, Any]]] = [[np.empty(0, dtype) for dtype in dtypes.values()]]
+    while rows := cursor.fetchmany(_CHUNK):
+        parts.append(
+            [np.array(c, t) for c, t in zip(zip(*rows, strict=True), dtypes.values(), strict=True)]
+        )
+    cursor.close()
+    return {
+        name: np.concatenate(chunks)
+        for name, chunks in zip(dtypes, zip(*parts, strict=True), strict=True)
+    }
+
+
+def _migrate(connection: Connection) -> None:
+    """Step an older history to this version; Alembic is imported only here."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", "perflib.store:migrations")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _sqlite_file(url: str | None) -> Path | None:
+    """The file of a SQLite URL; other databases than SQLite and PostgreSQL are refused."""
+    if url is None:
+        return None
+    try:
+        parsed = make_url(url)
+        backend = parsed.get_backend_name()
+    except (SQLAlchemyError, ValueError):
+        backend = "no SQLAlchemy URL"
+    if backend not in ("sqlite", "postgresql"):
+        raise StoreError(
+            f"the history's URL names {backend}",
+            expected="`sqlite:///data/history.sqlite` or `postgresql+psycopg://…`",
+            next_step="correct `history` in the configuration",
+        )
+    return Path(parsed.database or "history.sqlite") if backend == "sqlite" else None
+
+
+def _writable(file: Path) -> bool:
+    """Whether SQLite can write `file`; it also makes files beside it."""
+    folder = file.absolute().parent
+    while not folder.exists():
+        folder = folder.parent
+    return os.access(folder, os.W_OK) and (not file.exists() or os.access(file, os.W_OK))
+
+
+def _engine(url: str, file: Path | None) -> Engine:
+    if file is None:
+        return create_engine(url, poolclass=NullPool)
+    try:
+        file.absolute().parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"folder cannot be made ({error.strerror})",
+            next_step="make the folder writable, or give another one with `data`",
+            file=file.parent,
+        ) from None
+    engine = create_engine(
+        f"sqlite:///{file}", poolclass=NullPool, connect_args={"timeout": BUSY_TIMEOUT_S}
+    )
+    _explicit_transactions(engine)
+    return engine
+
+
+def _in_memory(file: Path | None) -> Engine:
+    """A database in memory, filled with what a read-only `file` holds."""
+
+    def connect() -> sqlite3.Connection:
+        memory = sqlite3.connect(":memory:", check_same_thread=False)
+        if file is not None and file.exists():
+            source = sqlite3.connect(f"{file.absolute().as_uri()}?immutable=1", uri=True)
+            source.backup(memory)
+            source.close()
+        return memory
+
+    engine = create_engine("sqlite://", creator=connect, poolclass=StaticPool)
+    _explicit_transactions(engine)
+    return engine
+
+
+def _explicit_transactions(engine: Engine) -> None:
+    """Let BEGIN be ours: a writer takes its lock first, so two writers wait, not fail."""
+
+    @event.listens_for(engine, "connect")
+    def _connected(raw: sqlite3.Connection, _record: object) -> None:
+        raw.isolation_level = None
+        raw.execute("PRAGMA foreign_keys = ON")
+        raw.execute("PRAGMA journal_mode = WAL")
+
+    @event.listens_for(engine, "begin")
+    def _begun(connection: Connection) -> None:
+        mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
+        connection.exec_driver_sql(f"BEGIN {mode}")

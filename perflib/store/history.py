@@ -1,0 +1,182 @@
+"""What the history is asked: whole columns come out, never an object a row."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import ColumnElement, Connection, Select, Table, select
+
+from perflib.store import schema
+from perflib.store.database import columns
+from perflib.store.rows import plain
+
+BAD = "bad"
+"""The triage action that marks a run as not to be judged by."""
+BASELINE = "baseline"
+"""The triage action that makes a run the start of a new normal; prune keeps such runs."""
+
+_RUN_TYPES: dict[str, Any] = {
+    "key": np.int64,
+    "id": object,
+    "target": object,
+    "kind": object,
+    "started_s": np.float64,
+    "duration_s": np.float64,
+    "status": object,
+    "arrival": object,
+    "git_commit": object,
+    "git_dirty": bool,
+    "environment_key": object,
+    "target_version": object,
+    "source": object,
+}
+_SERIES_TYPES: dict[str, Any] = {
+    "id": np.int64,
+    **dict.fromkeys(("target", "metric", "statistic", "label", "unit"), object),
+}
+_VERDICT_TEXTS = ("objective", "metric", "statistic", "label", "unit", "outcome", "reason")
+_VERDICT_NUMBERS = ("value", "low", "high", "bound_low", "bound_high", "margin", "flip")
+_VERDICT_TYPES: dict[str, Any] = {
+    "run_key": np.int64,
+    **dict.fromkeys((*_VERDICT_TEXTS, "next_step"), object),
+    **dict.fromkeys(_VERDICT_NUMBERS, np.float64),
+}
+_POINT_TYPES: dict[str, Any] = {
+    "series_id": np.int64,
+    "run_key": np.int64,
+    **dict.fromkeys(("value", "low", "high", "resolution"), np.float64),
+    "n": np.int64,
+}
+
+
+def known_ids(connection: Connection) -> set[str]:
+    """The ids of all runs in the history."""
+    return set(connection.execute(select(schema.runs.c.id)).scalars())
+
+
+def record(connection: Connection, run_id: str) -> bytes | None:
+    """The `run.json` of `run_id`, or None when the history does not know it."""
+    query = select(schema.records.c.json).join(schema.runs).where(schema.runs.c.id == run_id)
+    found = connection.execute(query).scalar()
+    return None if found is None else zlib.decompress(found)
+
+
+def read_runs(
+    connection: Connection,
+    where: Mapping[str, str | None],
+    since: datetime | None = None,
+    until: datetime | None = None,
+    limit: int | None = None,
+) -> pd.DataFrame:
+    """Runs by time, newest last: a row a run; see `Store.runs`."""
+    table = schema.runs
+    query = select(*(table.c[name] for name in _RUN_TYPES)).where(*_equal(table, where))
+    if since is not None:
+        query = query.where(table.c.started_s >= since.timestamp())
+    if until is not None:
+        query = query.where(table.c.started_s < until.timestamp())
+    query = query.order_by(table.c.started_s.desc(), table.c.id.desc()).limit(limit)
+    frame = _frame(connection, query, _RUN_TYPES).iloc[::-1].reset_index(drop=True)
+    frame = frame.rename(columns={"id": "run_id"})
+    started = pd.to_datetime(
+        (frame.pop("started_s") * 1e6).round().astype("int64"), unit="us", utc=True
+    )
+    frame.insert(4, "started_at", started)
+    frame["bad"] = frame["run_id"].isin(_marked(connection, BAD))
+    return frame
+
+
+def read_points(connection: Connection, where: Mapping[str, str | None]) -> pd.DataFrame:
+    """Estimates by time; see `Store.points`. About a microsecond a point."""
+    chosen = _equal(schema.series, where)
+    listed = _frame(
+        connection,
+        select(*(schema.series.c[name] for name in _SERIES_TYPES))
+        .where(*chosen)
+        .order_by(schema.series.c.id),
+        _SERIES_TYPES,
+    )
+    table = schema.estimates
+    query = select(*(table.c[name] for name in _POINT_TYPES))
+    if chosen:
+        ids = select(schema.series.c.id).where(*chosen)
+        query = query.where(table.c.series_id.in_(ids))
+    found = columns(connection, query, _POINT_TYPES)
+    runs = read_runs(connection, {"target": where.get("target")})
+    at_run = _positions(runs.pop("key").to_numpy(), found.pop("run_key"))
+    at_series = _positions(listed.pop("id").to_numpy(), found.pop("series_id"))
+    order = np.argsort(at_run, kind="stable")
+    at_run, at_series = at_run[order], at_series[order]
+    told = ("run_id", "started_at", "git_commit", "git_dirty", "environment_key", "bad")
+    whole: dict[str, Any] = {name: runs[name].array.take(at_run) for name in told}
+    whole |= {name: listed[name].array.take(at_series) for name in listed.columns}
+    whole |= {name: values[order] for name, values in found.items()}
+    return pd.DataFrame(whole)
+
+
+def read_verdicts(connection: Connection, where: Mapping[str, str | None]) -> pd.DataFrame:
+    """Verdicts by time; see `Store.verdicts`."""
+    table = schema.verdicts
+    query = (
+        select(*(table.c[name] for name in _VERDICT_TYPES))
+        .join(schema.runs)
+        .where(*_equal(schema.runs, where))
+        .order_by(schema.runs.c.started_s, schema.runs.c.id, table.c.position)
+    )
+    found = _frame(connection, query, _VERDICT_TYPES)
+    runs = read_runs(connection, where).set_index("key")
+    keys = found.pop("run_key")
+    for at, name in enumerate(("run_id", "target", "started_at", "environment_key", "bad")):
+        found.insert(at, name, runs[name].loc[keys].array)
+    return found
+
+
+def read_triage(connection: Connection, target: str | None, *, undone: bool) -> pd.DataFrame:
+    """What people decided, oldest first; see `Store.triage`."""
+    table = schema.triage
+    query = select(table).where(*_equal(table, {"target": target})).order_by(table.c.id)
+    if not undone:
+        query = query.where(table.c.undone.is_(False))
+    rows = connection.execute(query).all()
+    return pd.DataFrame.from_records([tuple(row) for row in rows], columns=table.c.keys())
+
+
+def marked(connection: Connection, action: str) -> set[str]:
+    """The ids of runs that carry `action` and were not undone."""
+    return set(_marked(connection, action))
+
+
+def newest(connection: Connection, target: str) -> str | None:
+    """The id of the newest run of `target`."""
+    table = schema.runs
+    query = select(table.c.id).where(table.c.target == plain(target))
+    return connection.execute(
+        query.order_by(table.c.started_s.desc(), table.c.id.desc()).limit(1)
+    ).scalar()
+
+
+def _marked(connection: Connection, action: str) -> list[str]:
+    table = schema.triage
+    query = select(table.c.run_id).where(table.c.action == action, table.c.undone.is_(False))
+    return list(connection.execute(query).scalars())
+
+
+def _frame(connection: Connection, query: Select[Any], dtypes: dict[str, Any]) -> pd.DataFrame:
+    found = columns(connection, query, dtypes)
+    texts = [name for name, dtype in dtypes.items() if dtype is object]
+    return pd.DataFrame(found).astype(dict.fromkeys(texts, "str"))
+
+
+def _equal(table: Table, where: Mapping[str, str | None]) -> list[ColumnElement[bool]]:
+    return [table.c[name] == plain(value) for name, value in where.items() if value is not None]
+
+
+def _positions(known: np.ndarray[Any, Any], wanted: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The place in `known` of each of `wanted`, all of which are there."""
+    order = np.argsort(known)
+    return order[np.searchsorted(known, wanted, sorter=order)]

@@ -1,0 +1,1 @@
+"""One file a version: what it adds to the version before it."""

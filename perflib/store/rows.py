@@ -1,0 +1,167 @@
+"""How a run becomes rows: written once, never changed; a second writer of a run is no error."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Table, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from perflib.environment import environment_key
+from perflib.model import Estimate, Run, to_json
+from perflib.store import schema
+from perflib.store.folder import started_s
+
+_BATCH = 500
+
+
+def add(connection: Connection, runs: Sequence[Run]) -> list[str]:
+    """Insert `runs` with their estimates and verdicts; ids already there are left as they are.
+
+    Returns the ids that were new.
+    """
+    added: list[str] = []
+    for start in range(0, len(runs), _BATCH):
+        batch = {run.id: run for run in runs[start : start + _BATCH]}
+        keys = _insert_runs(connection, batch.values())
+        new = [(keys[run_id], batch[run_id]) for run_id in batch if run_id in keys]
+        added += [run.id for _, run in new]
+        _insert_all(connection, schema.records, [_record(key, run) for key, run in new])
+        _insert_estimates(connection, new)
+        rows = [row for key, run in new for row in _verdicts(key, run)]
+        _insert_all(connection, schema.verdicts, rows)
+    return added
+
+
+def remove(connection: Connection, run_ids: Sequence[str]) -> None:
+    """Delete runs with all that hangs on them; triage stays, for it was written by people."""
+    for start in range(0, len(run_ids), _BATCH):
+        doomed = schema.runs.c.id.in_(run_ids[start : start + _BATCH])
+        connection.execute(delete(schema.runs).where(doomed))
+
+
+def plain(text: str) -> str:
+    """`text` as every database can hold it: PostgreSQL knows no NUL."""
+    return text.replace("\0", "␀")
+
+
+def _upsert(connection: Connection) -> Callable[[Table], Any]:
+    return postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+
+
+def _insert_all(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        connection.execute(table.insert(), rows)
+
+
+def _insert_runs(connection: Connection, runs: Iterable[Run]) -> dict[str, int]:
+    """The keys of those runs that another writer has not inserted meanwhile."""
+    table = schema.runs
+    statement = _upsert(connection)(table).on_conflict_do_nothing(index_elements=["id"])
+    rows = [_run(run) for run in runs]
+    found = connection.execute(statement.returning(table.c.id, table.c.key), rows)
+    return {row.id: row.key for row in found}
+
+
+def _run(run: Run) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "target": plain(run.target),
+        "kind": plain(run.kind),
+        "started_s": started_s(run),
+        "duration_s": run.duration_s,
+        "status": run.status,
+        "arrival": run.arrival,
+        "git_commit": plain(run.environment.git_commit),
+        "git_dirty": run.environment.git_dirty,
+        "environment_key": environment_key(run.environment),
+        "target_version": plain(run.environment.target_version),
+        "source": plain(run.source.get("format", "")),
+    }
+
+
+def _record(key: int, run: Run) -> dict[str, Any]:
+    return {"run_key": key, "json": zlib.compress(to_json(run))}
+
+
+def _series(run: Run, estimate: Estimate) -> dict[str, str]:
+    parts = {
+        "target": plain(run.target),
+        "metric": plain(estimate.metric),
+        "statistic": plain(estimate.statistic),
+        "label": plain(estimate.label),
+        "unit": plain(estimate.unit),
+    }
+    # A digest, because a label may be longer than an index allows.
+    digest = hashlib.blake2b(msgspec.json.encode([*parts.values()]), digest_size=16)
+    return {"digest": digest.hexdigest(), **parts}
+
+
+def _insert_estimates(connection: Connection, new: Sequence[tuple[int, Run]]) -> None:
+    listed = [
+        (key, estimate, _series(run, estimate)) for key, run in new for estimate in run.estimates
+    ]
+    wanted = {series["digest"]: series for _, _, series in listed}
+    ids = _series_ids(connection, wanted)
+    rows = {
+        (ids[series["digest"]], key): {
+            "series_id": ids[series["digest"]],
+            "run_key": key,
+            "value": estimate.value,
+            "low": estimate.low,
+            "high": estimate.high,
+            "n": estimate.n,
+            "resolution": estimate.resolution,
+        }
+        for key, estimate, series in listed
+    }
+    _insert_all(connection, schema.estimates, list(rows.values()))
+
+
+def _series_ids(connection: Connection, wanted: Mapping[str, dict[str, str]]) -> dict[str, int]:
+    """The id of each digest; series that are new are inserted, in an order that cannot deadlock."""
+    ids = _find_series(connection, list(wanted))
+    missing = sorted(wanted.keys() - ids.keys())
+    if missing:
+        statement = _upsert(connection)(schema.series).on_conflict_do_nothing()
+        connection.execute(statement, [wanted[digest] for digest in missing])
+        ids |= _find_series(connection, missing)
+    return ids
+
+
+def _find_series(connection: Connection, digests: list[str]) -> dict[str, int]:
+    table = schema.series
+    found: dict[str, int] = {}
+    for start in range(0, len(digests), _BATCH):
+        chosen = table.c.digest.in_(digests[start : start + _BATCH])
+        rows = connection.execute(select(table.c.digest, table.c.id).where(chosen))
+        found |= {row.digest: row.id for row in rows}
+    return found
+
+
+def _verdicts(key: int, run: Run) -> Iterator[dict[str, Any]]:
+    for position, verdict in enumerate(run.verdicts):
+        objective, estimate = verdict.objective, verdict.estimate
+        yield {
+            "run_key": key,
+            "position": position,
+            "objective": plain(objective.text),
+            "metric": objective.metric,
+            "statistic": objective.statistic,
+            "label": plain(objective.label),
+            "unit": objective.unit,
+            "outcome": str(verdict.outcome),
+            "reason": plain(verdict.reason),
+            "next_step": plain(verdict.next_step),
+            "value": estimate and estimate.value,
+            "low": estimate and estimate.low,
+            "high": estimate and estimate.high,
+            "bound_low": objective.low,
+            "bound_high": objective.high,
+            "margin": verdict.margin,
+            "flip": verdict.flip,
+        }
