@@ -1,0 +1,224 @@
+"""A crew of client processes: what they measure goes into the session, and so does their health.
+
+Used by workloads whose calls block. Threads alone would queue for one interpreter and bill
+the wait to the target; how many processes are enough is told by their CPU share.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from perflib.model import GeneratorHealth
+from perflib.session import Session
+from perflib.target import Scenario
+from perflib.workloads.hand import STOP_S, Hand
+from perflib.workloads.worker import Job
+
+KEPT = 20_000
+START_S = 20.0
+SHOW_S = 0.5
+BUSY = 0.9
+"""CPU share of one client process from which its own work is a part of what it measures."""
+
+
+@dataclass
+class Tally:
+    """What a workload needs of its measured samples without reading them again.
+
+    `latest` holds at most `KEPT` values of each metric by label, `sums` add all of them up.
+    """
+
+    latest: dict[tuple[str, str], deque[float]] = field(
+        default_factory=lambda: defaultdict(lambda: deque(maxlen=KEPT))
+    )
+    sums: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    recent: list[float] = field(default_factory=list)
+    ok: int = 0
+    failed: int = 0
+
+
+@dataclass
+class Crew:
+    """A task, performed by `scenario.processes` processes of `threads` threads in all."""
+
+    session: Session
+    scenario: Scenario
+    task: str
+    settings: dict[str, Any]
+    threads: int
+    timeout_s: float
+    metrics: tuple[str, ...]
+    think_s: float = 0.0
+    probe_interval_s: float = 0.0
+    saturates: bool = True
+    at_begin: Callable[[], None] = lambda: None
+    facts: dict[str, Any] = field(default_factory=dict)
+    reports: list[dict[str, Any]] = field(default_factory=list)
+    tally: Tally = field(default_factory=Tally)
+
+    def work(self) -> bool:
+        """Load until the scenario ends or `session.stop`; False when nothing answered at all.
+
+        Sets arrival, measured window, errors, generator health and their caveats of the run.
+        """
+        run = self.session.run
+        run.arrival = "closed" if self._rate() is None else "open"
+        hands = [Hand(self._job(index)) for index in range(self._processes())]
+        try:
+            if not self._gather(hands):
+                return False
+            self.at_begin()
+            begin = self.session.now()
+            run.measured_from_s = begin + self.scenario.warmup
+            run.measured_until_s = run.measured_from_s + self.scenario.run_time
+            for hand in hands:
+                hand.begin(begin)
+            self._receive(hands)
+        finally:
+            for hand in hands:
+                hand.dismiss()
+        run.measured_until_s = min(run.measured_until_s, self.session.now())
+        self._health(hands)
+        return True
+
+    def _processes(self) -> int:
+        return min(self.scenario.processes, self.threads)
+
+    def _rate(self) -> float | None:
+        return self.scenario.rate if self.scenario.arrival == "open" else None
+
+    def _job(self, index: int) -> Job:
+        scenario, processes = self.scenario, self._processes()
+        return Job(
+            task=self.task,
+            settings=self.settings,
+            zero_ns=self.session.zero_ns,
+            index=index,
+            processes=processes,
+            threads=len(range(index, self.threads, processes)),
+            seed=scenario.seed,
+            warmup_s=scenario.warmup,
+            run_time_s=scenario.run_time,
+            timeout_s=self.timeout_s,
+            think_s=self.think_s,
+            probe_interval_s=self.probe_interval_s,
+            rate=self._rate(),
+            peak_rate=scenario.peak_rate,
+            shape=scenario.shape,
+            steps=scenario.steps,
+            spawn_rate=scenario.spawn_rate,
+        )
+
+    def _gather(self, hands: list[Hand]) -> bool:
+        """Wait for each process's first contact with the target."""
+        limit = START_S + self.timeout_s
+        for hand in hands:
+            message = hand.receive(limit, self.session.stop)
+            if "ready" not in message:
+                kind, text = message.get("failed", ("no contact", ""))
+                if not self.session.stop.is_set():
+                    self._no_contact(kind, text)
+                return False
+            self.facts = message["ready"]
+        return True
+
+    def _no_contact(self, kind: str, text: str) -> None:
+        now = self.session.now()
+        self.session.count_error(kind)
+        self.session.samples(self.metrics).append("first contact", now, now, ok=False, error=kind)
+        self.session.warn(
+            "no contact",
+            f"the target did not answer: {text or kind}",
+            "start the target, or correct its url",
+            ("*",),
+        )
+
+    def _receive(self, hands: list[Hand]) -> None:
+        session, end = self.session, self.session.run.measured_until_s or 0.0
+        limit, shown = end + self.timeout_s + 5.0, 0.0
+        waiting = list(hands)
+        while waiting and session.now() < limit:
+            if session.stop.is_set():
+                for hand in waiting:
+                    hand.close()
+                limit = min(limit, session.now() + STOP_S)
+            for hand in list(waiting):
+                for message in hand.drain():
+                    self._record(message.get("rows", ()))
+                    if report := message.get("report"):
+                        self.reports.append(report)
+                if hand.ended:
+                    waiting.remove(hand)
+            if session.now() - shown > SHOW_S:
+                self._show(session.now() - shown)
+                shown = session.now()
+            time.sleep(0.05)
+
+    def _record(self, rows: Any) -> None:
+        session, tally = self.session, self.tally
+        writer, since = session.samples(self.metrics), session.run.measured_from_s
+        for label, intended, start, end, error, status, size, metrics in rows:
+            writer.append(
+                label,
+                start,
+                end,
+                intended_start=intended,
+                ok=not error,
+                error=error,
+                status=status,
+                size=size,
+                metrics=metrics,
+            )
+            if error:
+                session.count_error(error)
+                tally.failed += 1
+                continue
+            tally.ok += 1
+            tally.recent.append(end - start)
+            if (start if intended is None else intended) >= since:
+                for name, value in metrics.items():
+                    tally.latest[label, name].append(value)
+                    tally.sums[name] += value
+
+    def _show(self, elapsed_s: float) -> None:
+        recent, self.tally.recent = sorted(self.tally.recent), []
+        slow = f"{recent[int(0.95 * len(recent))] * 1e3:.1f} ms" if recent else "–"
+        self.session.show(
+            {
+                "calls": str(self.tally.ok),
+                "rate": f"{len(recent) / elapsed_s:.0f}/s",
+                "p95 now": slow,
+                "errors": str(self.tally.failed),
+            }
+        )
+
+    def _health(self, hands: list[Hand]) -> None:
+        run, reports = self.session.run, self.reports
+        lost = 0 if self.session.stop.is_set() else len(hands) - len(reports)
+        run.generator = GeneratorHealth(
+            processes=len(hands),
+            workers_lost=lost,
+            cpu_share=max((report["cpu_share"] for report in reports), default=None),
+            loop_lateness_p99_s=max((report["lateness_p99_s"] for report in reports), default=None),
+        )
+        if lost:
+            last = "; ".join(filter(None, (hand.last_words() for hand in hands)))
+            self.session.warn(
+                "generator lost workers",
+                f"{lost} of {len(hands)} client processes died {last}".rstrip(),
+                "read the message; lower the load or the chunk size, and measure again",
+                ("*",),
+            )
+        share = run.generator.cpu_share or 0.0
+        if self.saturates and share > BUSY:
+            timed = tuple(name for name in self.metrics if name.endswith(("_time", "_wait")))
+            self.session.warn(
+                "generator was the bottleneck",
+                f"a client process used {share:.0%} of its core, so part of each time is its own",
+                "raise the scenario's `processes`, or lower `users` or the rate",
+                ("throughput", "data_rate", "service_time", "response_time", *timed),
+            )

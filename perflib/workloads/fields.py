@@ -1,0 +1,95 @@
+"""Other people's answers are read by dotted paths, so that a new API needs no new code.
+
+A field is written as `header.height` or, where the answer's unit is not the base unit,
+`stages.compress in ms`; numbers may arrive as text, decimal or hexadecimal.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
+
+from perflib.errors import PerflibError
+from perflib.units import find_unit
+
+_EPOCH_STEPS = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3))
+
+
+class AnswerError(Exception):
+    """An answer that is not what was asked for; its text is the kind of error counted."""
+
+
+def _checked(written: str) -> str:
+    _, _, unit = written.partition(" in ")
+    try:
+        find_unit(unit.strip() or "1")
+    except PerflibError as error:
+        raise ValueError(str(error)) from None
+    return written
+
+
+FieldPath = Annotated[str, AfterValidator(_checked)]
+"""A dotted path into a JSON answer, with an optional ` in <unit>`; empty: not told."""
+
+
+def find(answer: Any, path: str) -> Any:
+    """The value at dotted `path` of `answer`; raises `AnswerError` naming what is missing."""
+    value = answer
+    for key in path.partition(" in ")[0].strip().split("."):
+        if isinstance(value, Mapping) and key in value:
+            value = value[key]
+        elif isinstance(value, list) and key.isdigit() and int(key) < len(value):
+            value = value[int(key)]
+        else:
+            raise AnswerError(f"the answer has no `{path}`")
+    return value
+
+
+def number(answer: Any, path: str) -> float:
+    """The finite number at `path` in base units; a list counts its items."""
+    value, unit = find(answer, path), path.partition(" in ")[2].strip()
+    try:
+        result = float(as_number(value))
+    except (TypeError, ValueError):
+        raise AnswerError(f"`{path}` is no number") from None
+    if not math.isfinite(result):
+        raise AnswerError(f"`{path}` is not finite")
+    return result * find_unit(unit or "1").factor
+
+
+def as_number(value: Any) -> int | float:
+    """`12`, `1.5`, `"12"`, `"0xc"` or the length of a list; raises `ValueError` or `TypeError`."""
+    if isinstance(value, list):
+        return len(value)
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise TypeError("not a number")
+    if isinstance(value, str):
+        return int(value, 16) if value[:2].lower() == "0x" else float(value)
+    return value
+
+
+def timestamp(answer: Any, path: str) -> float:
+    """The time at `path` as seconds since 1970, from ISO 8601 or epoch s, ms, µs or ns."""
+    value = find(answer, path)
+    try:
+        seconds = float(as_number(value))
+    except TypeError:
+        raise AnswerError(f"`{path}` is no time") from None
+    except ValueError:
+        return _from_iso(str(value), path)
+    for limit, factor in _EPOCH_STEPS:
+        if abs(seconds) >= limit:
+            return seconds * factor
+    return seconds
+
+
+def _from_iso(text: str, path: str) -> float:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise AnswerError(f"`{path}` is no time") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

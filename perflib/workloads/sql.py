@@ -1,0 +1,195 @@
+"""A database is judged query by query, each with its own name, its own wait and its own plan.
+
+The pool is part of the measurement: waiting for a connection is told apart from the query.
+Nothing is written unless a query says `writes: true`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+import sqlalchemy as sa
+from pydantic import Field, model_validator
+
+from perflib.errors import TargetError
+from perflib.session import Session
+from perflib.target import Scenario, Seconds, Settings, Target
+from perflib.workloads.crew import Crew
+from perflib.workloads.sql_task import DIALECTS, open_engine, plan_text, shown_url
+
+METRICS = ("query_time", "pool_wait", "result_rows", "connection_time")
+
+
+class Parameter(Settings):
+    """How values of a bound parameter are drawn; exactly one of the keys."""
+
+    int_: tuple[int, int] | None = Field(
+        default=None, alias="int", description="whole numbers from … to …, both included"
+    )
+    float_: tuple[float, float] | None = Field(
+        default=None, alias="float", description="numbers from … to …"
+    )
+    choice: list[Any] | None = Field(default=None, min_length=1, description="one of these")
+    text: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="random letters, this many"
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> Parameter:
+        if len(self.model_dump(exclude_none=True)) != 1:
+            raise ValueError("expected exactly one of int, float, choice, text")
+        return self
+
+
+class Query(Settings):
+    """A named statement with bound parameters."""
+
+    sql: str = Field(description="the statement; parameters are written `:name`")
+    params: dict[str, Parameter] = Field(default_factory=dict, description="how they are drawn")
+    weight: int = Field(default=1, ge=0, description="how often, relative to the other queries")
+    writes: bool = Field(default=False, description="run in a transaction that is committed")
+
+    @model_validator(mode="after")
+    def _all_bound(self) -> Query:
+        named = set(sa.text(self.sql).compile().params)
+        if named != set(self.params):
+            raise ValueError(
+                f"the statement binds {sorted(named)} but `params` gives {sorted(self.params)}"
+            )
+        return self
+
+
+class SqlTarget(Target):
+    """Any database that SQLAlchemy speaks to."""
+
+    kind: Literal["sql"]
+    url: str = Field(repr=False, description="SQLAlchemy URL; its password as `${NAME}`")
+    queries: dict[str, Query] = Field(min_length=1, description="what is asked, by name")
+    concurrency: int | None = Field(
+        default=None, ge=1, description="queries at once; without it the scenario's users"
+    )
+    pool_size: int | None = Field(
+        default=None, ge=1, description="pooled connections; without it one for each query at once"
+    )
+    think_time: Seconds = Field(default=0.0, description="mean pause of a closed user")
+    timeout: Seconds = Field(default=10.0, gt=0, description="a slower query is an error")
+    connect_interval: Seconds = Field(
+        default=1.0, description="a fresh connection is timed this often; `0 s` for never"
+    )
+
+    in_process: ClassVar[tuple[str, ...]] = ("sqlite", "duckdb")
+
+    def hosts(self) -> list[str]:
+        """The database without its password, and the metrics page."""
+        return [shown_url(self.url), *([self.metrics_url] if self.metrics_url else [])]
+
+    def measure(self, scenario: Scenario, session: Session) -> None:
+        """Run the queries; sample rows are labelled by query, `connect` for fresh connections.
+
+        A URL or driver that cannot be used raises `TargetError`.
+        """
+        dialect = self._dialect()
+        threads = self.concurrency or scenario.users
+        weights = {
+            name: scenario.weights.get(name, query.weight) for name, query in self.queries.items()
+        }
+        settings = {
+            "url": self.url,
+            "queries": {
+                name: query.model_dump(by_alias=True, exclude_none=True)
+                for name, query in self.queries.items()
+            },
+            "weights": weights if any(weights.values()) else dict.fromkeys(weights, 1),
+            "timeout_s": self.timeout,
+            "pool_size": -(-(self.pool_size or threads) // min(scenario.processes, threads)),
+        }
+        session.run.workload = settings | {
+            "url": shown_url(self.url),
+            "pool_size": self.pool_size or threads,
+            "concurrency": threads,
+            "think_time_s": self.think_time,
+            "scenario": scenario.model_dump(mode="json"),
+        }
+        crew = Crew(
+            session,
+            scenario,
+            "perflib.workloads.sql_task:SqlTask",
+            settings,
+            threads,
+            self.timeout,
+            METRICS,
+            think_s=self.think_time,
+            probe_interval_s=self.connect_interval,
+            saturates=dialect not in self.in_process,
+        )
+        if crew.work():
+            session.run.environment.target_version = crew.facts["version"]
+            session.run.details["messages"] = _messages(crew)
+            if not session.stop.is_set():
+                self._explain(crew)
+
+    def _dialect(self) -> str:
+        try:
+            url = sa.make_url(self.url)
+            url.get_dialect().import_dbapi()
+        except sa.exc.ArgumentError:
+            raise TargetError(
+                f"`{self.name}`: the database URL does not parse",
+                expected="dialect+driver://user:password@host:port/name",
+            ) from None
+        except (sa.exc.NoSuchModuleError, ImportError) as error:
+            raise TargetError(
+                f"`{self.name}`: {error}",
+                expected="a dialect and driver that SQLAlchemy can load",
+                next_step="install the driver, such as `pip install pymysql`",
+            ) from None
+        return url.get_backend_name()
+
+    def _explain(self, crew: Crew) -> None:
+        """Keep the plan of the query whose 95th percentile is the highest."""
+        ranked = sorted(
+            ((_p95(crew.tally.latest[name, "query_time"]), name) for name in self.queries),
+            reverse=True,
+        )
+        slowest_s, name = ranked[0]
+        if not slowest_s:
+            return
+        worst = max(
+            (report["task"]["worst"].get(name, (0.0, {})) for report in crew.reports),
+            key=lambda pair: pair[0],
+        )
+        query = self.queries[name]
+        plan: dict[str, Any] = {
+            "query": name,
+            "sql": query.sql,
+            "parameters": worst[1],
+            "p95_query_time": slowest_s,
+            "dialect": sa.make_url(self.url).get_backend_name(),
+        }
+        explain = DIALECTS[plan["dialect"]].explain if plan["dialect"] in DIALECTS else "EXPLAIN"
+        if query.writes:
+            explain = "EXPLAIN"
+        engine = open_engine(self.url, self.timeout)
+        try:
+            with engine.connect() as connection:
+                rows = connection.execute(sa.text(f"{explain} {query.sql}"), worst[1]).fetchall()
+            plan["text"] = plan_text(rows, plan["dialect"])
+        except sa.exc.SQLAlchemyError as error:
+            plan["text"] = f"no plan: {type(getattr(error, 'orig', error)).__name__}"
+        finally:
+            engine.dispose()
+        crew.session.run.details["plans"] = [plan]
+
+
+def _p95(values: Any) -> float:
+    ordered = sorted(values)
+    return float(ordered[int(0.95 * len(ordered))]) if ordered else 0.0
+
+
+def _messages(crew: Crew) -> dict[str, str]:
+    """The first message of each kind of error."""
+    return {
+        kind: text
+        for report in reversed(crew.reports)
+        for kind, text in report["task"]["messages"].items()
+    }

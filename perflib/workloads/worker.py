@@ -1,0 +1,260 @@
+"""One client process: it shares its interpreter with nobody, so its clock tells of the target.
+
+Started by `crew` as `python -m perflib.workloads.worker`: a job comes in on stdin, lines of
+JSON with samples go out on stdout. A call that never returns is given up and counted; the
+process then simply ends, whatever its threads wait for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import os
+import random
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from typing import Any, BinaryIO, NamedTuple, Protocol
+
+import msgspec
+import psutil
+
+BEAT_S = 0.02
+SEND_S = 0.25
+GRACE_S = 0.5
+SWITCH_S = 0.0005
+
+
+class Job(msgspec.Struct, kw_only=True):
+    """What one process has to do; times in seconds from the run's start (`zero_ns`)."""
+
+    task: str
+    settings: dict[str, Any]
+    zero_ns: int
+    index: int
+    processes: int
+    threads: int
+    seed: int
+    warmup_s: float
+    run_time_s: float
+    timeout_s: float
+    think_s: float = 0.0
+    probe_interval_s: float = 0.0
+    rate: float | None = None
+    peak_rate: float | None = None
+    shape: str = "constant"
+    steps: int = 1
+    spawn_rate: float = 32.0
+
+
+class NoContactError(Exception):
+    """A target that does not answer: the `kind` of error that is counted, and what it said."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        self.kind = kind
+        super().__init__(message)
+
+
+class Done(NamedTuple):
+    """The outcome of one call; `error` is its kind, empty when all is well."""
+
+    error: str = ""
+    status: int = 0
+    size: int = 0
+    metrics: dict[str, float] = {}  # noqa: RUF012 (never changed)
+
+
+class Task(Protocol):
+    """What a workload does with its target, call by call."""
+
+    def check(self) -> dict[str, Any]:
+        """First contact: raises `NoContactError`, or tells facts of the target."""
+
+    def choose(self, rng: random.Random) -> tuple[str, Any]:
+        """The next call's label and input; not timed."""
+
+    def perform(self, label: str, what: Any) -> Done:
+        """One call; timed. Must not raise."""
+
+    def probe(self) -> tuple[str, Done]:
+        """A call made now and then beside the load."""
+
+    def report(self) -> dict[str, Any]:
+        """What the task alone knows, at the end."""
+
+
+class Worker:
+    """Threads that call, and a main thread that watches them."""
+
+    def __init__(self, job: Job, task: Task, out: BinaryIO) -> None:
+        self.job, self.task, self.out = job, task, out
+        self.stop = threading.Event()
+        self.rows: deque[tuple[Any, ...]] = deque()
+        self.flying: dict[int, tuple[str, float | None, float]] = {}
+        self.lock = threading.Lock()
+        self.process = psutil.Process()
+        self.begin = self.until = 0.0
+
+    def now(self) -> float:
+        """Seconds since the run's start."""
+        return (time.monotonic_ns() - self.job.zero_ns) * 1e-9
+
+    def run(self, begin: float) -> None:
+        """Load from `begin` on until the end or `stop`, then send the report."""
+        self.begin, self.until = begin, begin + self.job.warmup_s + self.job.run_time_s
+        starts = self._starts()
+        users = [
+            threading.Thread(target=self._user, args=(i, starts), daemon=True)
+            for i in range(self.job.threads)
+        ]
+        if self.job.probe_interval_s and self.job.index == 0:
+            threading.Thread(target=self._probe, daemon=True).start()
+        for user in users:
+            user.start()
+        self.send({"report": self._watch(users, starts) | {"task": self.task.report()}})
+
+    def _watch(
+        self, users: list[threading.Thread], starts: Iterator[float | None]
+    ) -> dict[str, Any]:
+        """Beat until all users are done: the beats' lateness is what the client adds itself."""
+        base = peak = self.process.memory_info().rss
+        cpu, lateness, stuck, sent = time.process_time(), [0.0], 0, self.now()
+        share = 0.0
+        while not self.stop.is_set() and any(user.is_alive() for user in users):
+            before = self.now()
+            time.sleep(BEAT_S)
+            now = self.now()
+            if now < self.until:
+                lateness.append(now - before - BEAT_S)
+                share = (time.process_time() - cpu) / (now - self.begin)
+            peak = max(peak, self.process.memory_info().rss)
+            stuck += self._give_up(now)
+            if now - sent > SEND_S:
+                sent = now
+                self._send_rows()
+            if now > self.until + self.job.timeout_s + GRACE_S:
+                break
+        if self.job.rate is not None and not self.stop.is_set():
+            self._never_started(starts)
+        self._send_rows()
+        lateness.sort()
+        return {
+            "cpu_share": share,
+            "lateness_p99_s": max(lateness[int(0.99 * len(lateness))], 0.0),
+            "memory_before": base,
+            "memory_peak": peak,
+            "stuck": stuck,
+        }
+
+    def _give_up(self, now: float) -> int:
+        """Count calls that take longer than the timeout allows, once each."""
+        limit = now - self.job.timeout_s - GRACE_S
+        overdue = [number for number, call in list(self.flying.items()) if call[2] < limit]
+        for number in overdue:
+            if call := self.flying.pop(number, None):
+                self.rows.append((*call, now, *Done("timeout")))
+        return len(overdue)
+
+    def _never_started(self, starts: Iterator[float | None]) -> None:
+        """Arrivals still waiting for a free user at the end are failures, not nothing."""
+        with self.lock:
+            left = list(starts)
+        now = self.now()
+        self.rows.extend(("not started", at, now, now, *Done("not started")) for at in left)
+
+    def _starts(self) -> Iterator[float | None]:
+        """Intended starts of this process's share of the schedule; None: at once (closed)."""
+        job = self.job
+        if job.rate is None:
+            while self.now() < self.until:
+                yield None
+            return
+        rng, at, number = random.Random(f"{job.seed}/arrivals"), 0.0, 0
+        while at < job.warmup_s + job.run_time_s:
+            if number % job.processes == job.index:
+                yield self.begin + at
+            rate = rate_at(job, at)
+            at += rng.expovariate(rate) if job.shape == "poisson" else 1 / rate
+            number += 1
+
+    def _user(self, number: int, starts: Iterator[float | None]) -> None:
+        rng = random.Random(f"{self.job.seed}/{self.job.index}/{number}")
+        self.stop.wait((number * self.job.processes + self.job.index) / self.job.spawn_rate)
+        while not self.stop.is_set():
+            label, what = self.task.choose(rng)
+            with self.lock:
+                intended = next(starts, False)
+            if intended is False:
+                return
+            if intended is not None:
+                time.sleep(max(intended - self.now(), 0.0))
+            self._call(number, label, intended, what)
+            if self.job.think_s:
+                self.stop.wait(rng.expovariate(1 / self.job.think_s))
+
+    def _call(self, number: int, label: str, intended: float | None, what: Any) -> None:
+        start = self.now()
+        self.flying[number] = (label, intended, start)
+        done = self.task.perform(label, what)
+        end = self.now()
+        if self.flying.pop(number, None):
+            self.rows.append((label, intended, start, end, *done))
+
+    def _probe(self) -> None:
+        while not self.stop.wait(self.job.probe_interval_s) and self.now() < self.until:
+            start = self.now()
+            label, done = self.task.probe()
+            self.rows.append((label, None, start, self.now(), *done))
+
+    def _send_rows(self) -> None:
+        if count := len(self.rows):
+            self.send({"rows": [self.rows.popleft() for _ in range(count)]})
+
+    def send(self, message: dict[str, Any]) -> None:
+        """One line of JSON to the crew."""
+        self.out.write(msgspec.json.encode(message) + b"\n")
+        self.out.flush()
+
+
+def rate_at(job: Job, at: float) -> float:
+    """Arrivals a second at `at` seconds; the warm-up goes at the first rate."""
+    low, high = job.rate or 1.0, job.peak_rate or job.rate or 1.0
+    done = min(max(at - job.warmup_s, 0.0) / job.run_time_s, 1.0)
+    if job.shape == "ramp":
+        return low + (high - low) * done
+    if job.shape == "steps" and job.steps > 1:
+        return low + (high - low) * min(int(done * job.steps), job.steps - 1) / (job.steps - 1)
+    return low
+
+
+def main() -> None:
+    """Take a job, make contact, wait for the start, load, report."""
+    out, sys.stdout = os.fdopen(os.dup(1), "wb"), sys.stderr
+    sys.setswitchinterval(SWITCH_S)
+    job = msgspec.json.decode(sys.stdin.buffer.readline(), type=Job)
+    module, _, name = job.task.partition(":")
+    task: Task = getattr(importlib.import_module(module), name)(job.settings)
+    worker = Worker(job, task, out)
+    try:
+        worker.send({"ready": task.check()})
+    except NoContactError as error:
+        worker.send({"failed": (error.kind, str(error))})
+    if begin := sys.stdin.buffer.readline():
+        threading.Thread(target=_listen, args=(worker.stop,), daemon=True).start()
+        gc.freeze()
+        worker.run(float(begin))
+    os._exit(0)
+
+
+def _listen(stop: threading.Event) -> None:
+    """The crew closing the pipe, or its end, stops the work."""
+    with contextlib.suppress(OSError):
+        sys.stdin.buffer.read()
+    stop.set()
+
+
+if __name__ == "__main__":
+    main()
