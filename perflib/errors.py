@@ -71,6 +71,10 @@ class ObjectiveError(PerflibError):
     """An objective that does not parse; `found` carries a caret under the place."""
 
 
+class ValuesError(PerflibError):
+    """Numbers that cannot be analysed: none at all, of another length, not numbers."""
+
+
 class TargetError(PerflibError):
     """A target that cannot be reached or answers something else than it should."""
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -165,10 +166,17 @@ def read_samples(path: Path) -> pd.DataFrame:
     return frame
 
 
+def is_measured(
+    samples: pd.DataFrame, since_s: float, until_s: float | None
+) -> npt.NDArray[np.bool_]:
+    """Which samples began (as intended) inside the measured window: neither warm-up nor tail."""
+    began = samples["start"].to_numpy(dtype=np.float64)
+    if "intended_start" in samples:
+        intended = samples["intended_start"].to_numpy(dtype=np.float64)
+        began = np.where(np.isnan(intended), began, intended)
+    return (began >= since_s) & (began < (np.inf if until_s is None else until_s))
+
+
 def measured(samples: pd.DataFrame, since_s: float, until_s: float | None) -> pd.DataFrame:
-    """The samples that began (as intended) inside the measured window: neither warm-up nor tail."""
-    began = samples["intended_start"].fillna(samples["start"])
-    inside = began >= since_s
-    if until_s is not None:
-        inside &= began < until_s
-    return samples[inside]
+    """The samples of the measured window; see `is_measured`."""
+    return samples[is_measured(samples, since_s, until_s)]

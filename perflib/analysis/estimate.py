@@ -1,0 +1,265 @@
+"""From samples to numbers with intervals: only successes have a latency, failures still count.
+
+Latencies are those of successful samples inside the measured window. A failure has no
+latency, so it must not improve one: an interval of a percentile reaches up to where it
+would lie with the failures counted as endless waits.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from perflib import stats
+from perflib.model import METRICS, Caveat, Estimate, Objective, Run, find_metric
+from perflib.objectives import parse_objective
+from perflib.samples import TIMES, is_measured
+from perflib.stats import Interval
+from perflib.stats.intervals import share_inflation
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+STATISTICS = ("mean", "p50", "p90", "p95", "p99", "max")
+"""Estimated for each metric of the samples, beside what the objectives name."""
+MOST_LABELS = 100
+"""Only so many labels, those with the most samples, have estimates of their own."""
+FAILED_SHARE = 0.01
+"""With more failures than this a mean or maximum of the successes says little."""
+_NOT_METRICS = {"label", *TIMES, "ok", "error", "status", "size"}
+
+
+class _Group(NamedTuple):
+    """The rows of one label (empty: all), as positions in the order of time."""
+
+    label: str
+    rows: NDArray[np.intp] | slice
+
+
+def estimates(
+    run: Run, samples: pd.DataFrame, objectives: Iterable[Objective] | None = None
+) -> list[Estimate]:
+    """Every indicator of `run` with its interval, overall (label "") and by label.
+
+    `samples` is what `perflib.samples.read_samples` gives, warm-up included. Metrics have
+    mean, p50, p90, p95, p99, max and what the objectives (of the run, if not given) name;
+    `throughput` and `error_rate` have a `value`, as have the run's facts. What an imported
+    run brought itself stays, widened by its resolution, where samples give nothing better.
+    """
+    wanted = list(objectives) if objectives is not None else _objectives(run)
+    until_s = run.measured_until_s
+    if until_s is None:
+        until_s = max(run.duration_s, float(samples["end"].max()) if len(samples) else 0.0)
+    table = _Table(samples, run.measured_from_s, until_s)
+    found = [*_metrics(table, wanted)]
+    if run.arrival != "watch" and len(samples) and until_s > run.measured_from_s:
+        found += _scalars(samples, table, run.measured_from_s, until_s)
+    known = {(e.metric, e.statistic, e.label) for e in found}
+    return found + [e for e in _given(run) if (e.metric, e.statistic, e.label) not in known]
+
+
+class _Table:
+    """The measured samples as columns in order of time."""
+
+    def __init__(self, samples: pd.DataFrame, since_s: float, until_s: float) -> None:
+        rows = np.flatnonzero(is_measured(samples, since_s, until_s))
+        starts = samples["start"].to_numpy(dtype=np.float64)[rows]
+        if not (starts[1:] >= starts[:-1]).all():
+            rows = rows[np.argsort(starts, kind="stable")]
+        self.ok = samples["ok"].to_numpy(dtype=bool)[rows]
+        codes, self.names = _labels(samples)
+        self.codes = codes[rows]
+        self.metrics = {
+            name: samples[name].to_numpy(dtype=np.float64)[rows]
+            for name in samples.columns
+            if name not in _NOT_METRICS
+        }
+
+
+def _objectives(run: Run) -> list[Objective]:
+    return [parse_objective(text) for text in run.objectives]
+
+
+def _labels(samples: pd.DataFrame) -> tuple[NDArray[np.intp], list[str]]:
+    """Each row's label as a code, and the sorted labels; a missing label is the empty one."""
+    codes, names = pd.factorize(samples["label"], sort=True, use_na_sentinel=False)
+    return codes, ["" if pd.isna(name) else str(name) for name in names]
+
+
+def _groups(
+    codes: NDArray[np.intp], names: Sequence[str], wanted: Sequence[Objective] = ()
+) -> list[_Group]:
+    """All rows, then the rows of each label; positions stay in the order of time."""
+    small = codes.astype(np.int16) if len(names) < 2**15 else codes
+    order = np.argsort(small, kind="stable")
+    counts = np.bincount(codes, minlength=len(names))
+    ends = np.cumsum(counts)
+    most = set(np.argsort(-counts, kind="stable")[:MOST_LABELS].tolist())
+    asked = {objective.label for objective in wanted}
+    return [_Group("", slice(None))] + [
+        _Group(name, order[ends[code] - counts[code] : ends[code]])
+        for code, name in enumerate(names)
+        if name and counts[code] and (code in most or name in asked)
+    ]
+
+
+def _metrics(table: _Table, wanted: Sequence[Objective]) -> Iterator[Estimate]:
+    groups = _groups(table.codes, table.names, wanted)
+    for name, column in table.metrics.items():
+        for label, where in groups:
+            values, fine = column[where], table.ok[where]
+            values = values[fine & ~np.isnan(values)]
+            if len(values):
+                failed = int(len(fine) - fine.sum())
+                yield from _describe(name, label, values, failed, _statistics(name, label, wanted))
+
+
+def _statistics(metric: str, label: str, wanted: Sequence[Objective]) -> list[str]:
+    asked = [o.statistic for o in wanted if (o.metric, o.label) == (metric, label)]
+    return [*dict.fromkeys((*STATISTICS, *(name for name in asked if name != "value")))]
+
+
+def _describe(
+    metric: str, label: str, values: Floats, failed: int, statistics: Sequence[str]
+) -> Iterator[Estimate]:
+    """Estimates of one metric; `values` in order of time, without NaN."""
+    unit = find_metric(metric).unit
+    caveats = _impossible(metric, values)
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return
+    failed = failed if metric not in METRICS or _is_latency(metric) else 0
+    ordered = np.sort(values)
+    endless = np.append(ordered, np.full(failed, np.inf)) if failed else ordered
+    for statistic in statistics:
+        interval = _estimate(statistic, values, ordered, endless)
+        found = interval.caveats + caveats + _failures(metric, statistic, failed, interval)
+        yield _as_estimate(interval, metric, statistic, unit, label, found)
+
+
+def _estimate(statistic: str, values: Floats, ordered: Floats, endless: Floats) -> Interval:
+    if statistic == "mean":
+        return stats.mean_interval(values)
+    if not re.fullmatch(r"p[\d.]+", statistic):
+        value = float(ordered[0 if statistic == "min" else -1])
+        return Interval(
+            value=value, low=value, high=value, n=len(values), level=0.95, method="seen"
+        )
+    q = float(statistic[1:]) / 100
+    here = ordered[min(int(q * len(ordered)), len(ordered) - 1)]
+    inflation = [share_inflation(values < here, q)]
+    interval = stats.percentiles(ordered, [q], inflations=inflation)[0]
+    if len(endless) > len(ordered) and interval.high is not None:
+        high = stats.percentiles(endless, [q], inflations=inflation)[0].high
+        interval = replace(interval, high=high if high is not None and high < np.inf else None)
+    return interval
+
+
+def _is_latency(metric: str) -> bool:
+    return METRICS[metric].unit == "s" and METRICS[metric].better == "lower"
+
+
+def _impossible(metric: str, values: Floats) -> tuple[Caveat, ...]:
+    """Infinities are left out and told; negative durations make the metric unfit to judge."""
+    found: tuple[Caveat, ...] = ()
+    infinite = int(np.isinf(values).sum())
+    if infinite:
+        message = f"{infinite} of {len(values)} values are infinite and were left out"
+        found += (Caveat(code="infinite", message=message, voids=(metric,)),)
+    if metric in METRICS and metric != "lateness" and _is_latency(metric):
+        negative = int((values < 0).sum())
+        if negative:
+            message = f"{negative} of {len(values)} durations are negative"
+            step = "check the clock of the recording machine, then measure again"
+            found += (Caveat(code="negative", message=message, next_step=step, voids=(metric,)),)
+    return found
+
+
+def _failures(metric: str, statistic: str, failed: int, interval: Interval) -> tuple[Caveat, ...]:
+    """A caveat where the failures leave the statistic without an upper end."""
+    share = failed / (interval.n + failed)
+    beyond = interval.high is None if statistic.startswith("p") else share > FAILED_SHARE
+    if not failed or not beyond or statistic == "min":
+        return ()
+    message = f"{100 * share:.2g} % failed; counted as endless they carry {statistic} away"
+    step = "find out why requests fail first (`error_rate`, errors by kind)"
+    return (Caveat(code="failures", message=message, next_step=step, voids=(metric,)),)
+
+
+def _scalars(
+    samples: pd.DataFrame, table: _Table, since_s: float, until_s: float
+) -> Iterator[Estimate]:
+    """Throughput counts successes that end in the window; the error rate what began in it."""
+    ends = samples["end"].to_numpy(dtype=np.float64)
+    done = samples["ok"].to_numpy(dtype=bool) & (ends >= since_s) & (ends < until_s)
+    codes, names = _labels(samples)
+    ends, codes = ends[done], codes[done]
+    sizes = None
+    if "chunk_size" in samples:
+        sizes = samples["chunk_size"].fillna(0.0).to_numpy(dtype=np.float64)[done]
+    for label, where in _groups(codes, names):
+        interval = stats.rate_interval(ends[where], since_s, until_s)
+        yield _as_estimate(interval, "throughput", "value", "req/s", label)
+        if sizes is not None:
+            interval = stats.rate_interval(ends[where], since_s, until_s, weights=sizes[where])
+            yield _as_estimate(interval, "data_rate", "value", "B/s", label)
+    for label, where in _groups(table.codes, table.names):
+        if len(table.ok):
+            interval = stats.share_interval(~table.ok[where])
+            yield _as_estimate(interval, "error_rate", "value", "1", label)
+
+
+def _as_estimate(
+    interval: Interval,
+    metric: str,
+    statistic: str,
+    unit: str,
+    label: str,
+    caveats: tuple[Caveat, ...] | None = None,
+) -> Estimate:
+    return Estimate(
+        metric=metric,
+        statistic=statistic,
+        value=interval.value,
+        unit=unit,
+        n=interval.n,
+        low=interval.low,
+        high=interval.high,
+        level=interval.level,
+        label=label,
+        method=interval.method,
+        caveats=interval.caveats if caveats is None else caveats,
+    )
+
+
+def _given(run: Run) -> Iterator[Estimate]:
+    """What needs no samples: the facts of the run, and an imported run's own summaries."""
+    for name, value in run.facts.items():
+        if np.isfinite(value):
+            yield Estimate(
+                metric=name,
+                statistic="value",
+                value=value,
+                unit=find_metric(name).unit,
+                n=1,
+                low=value,
+                high=value,
+                method="one value a run",
+            )
+    for estimate in run.estimates if run.source else ():
+        yield widened(estimate)
+
+
+def widened(estimate: Estimate) -> Estimate:
+    """An estimate without interval, but known to a resolution, gets that as its interval."""
+    if estimate.resolution <= 0 or estimate.low is not None or estimate.high is not None:
+        return estimate
+    low, high = estimate.value - estimate.resolution, estimate.value + estimate.resolution
+    return msgspec.structs.replace(estimate, low=low, high=high)

@@ -1,0 +1,225 @@
+"""A promise is met when the whole interval keeps it, missed when the whole interval breaks it.
+
+Everything else is `unknown`, with its reason. Nothing is met by default, by a missing value,
+or when the run itself is in doubt.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+
+from scipy.special import ndtr, ndtri
+
+from perflib.model import Caveat, Estimate, Objective, Outcome, Run, Verdict
+from perflib.objectives import parse_objective
+from perflib.units import format_number, format_quantity
+
+MET, MISSED, UNKNOWN = Outcome.MET, Outcome.MISSED, Outcome.UNKNOWN
+_EXCUSE_NOTHING = ("failures",)
+"""Caveats of an estimate that forbid `met`, but leave `missed` as it is."""
+
+
+def judge(
+    run: Run, estimates: Iterable[Estimate], objectives: Iterable[Objective] | None = None
+) -> list[Verdict]:
+    """A verdict on each of `objectives` (the run's own, if not given) from its `estimates`."""
+    found = {(e.metric, e.statistic, e.label): e for e in estimates}
+    if objectives is None:
+        objectives = [parse_objective(text) for text in run.objectives]
+    return [_judge(run, o, found.get((o.metric, o.statistic, o.label))) for o in objectives]
+
+
+def overall(verdicts: Iterable[Verdict]) -> Outcome:
+    """Missed when any is missed, else unknown when any is (or there are none), else met."""
+    outcomes = {verdict.outcome for verdict in verdicts}
+    if MISSED in outcomes:
+        return MISSED
+    return MET if outcomes == {MET} else UNKNOWN
+
+
+def _judge(run: Run, objective: Objective, estimate: Estimate | None) -> Verdict:
+    doubts = list(_doubts(run, objective))
+    if doubts or estimate is None:
+        doubt = doubts[0] if doubts else _missing(run, objective)
+        more = f" (and {len(doubts) - 1} more reasons)" if len(doubts) > 1 else ""
+        return _verdict(objective, estimate, UNKNOWN, doubt.message + more, doubt.next_step)
+    outcome = _outcome(objective, estimate)
+    for caveat in estimate.caveats:
+        barred = caveat.forbids(objective.metric)
+        if barred and (outcome is not MISSED or caveat.code not in _EXCUSE_NOTHING):
+            return _verdict(objective, estimate, UNKNOWN, caveat.message, caveat.next_step)
+    side = _side(objective, estimate, outcome)
+    reason = f"{_indicator(objective)} is {_range(objective, estimate)}, {side}"
+    return _verdict(objective, estimate, outcome, reason, _next(objective, estimate, outcome))
+
+
+def _verdict(
+    objective: Objective, estimate: Estimate | None, outcome: Outcome, reason: str, step: str
+) -> Verdict:
+    return Verdict(
+        objective=objective,
+        outcome=outcome,
+        reason=reason,
+        next_step=step or "mend what the reason names, then measure again",
+        estimate=estimate,
+        margin=None if estimate is None else margin(objective, estimate.value),
+        flip=None if estimate is None else flip(objective, estimate),
+    )
+
+
+def _doubts(run: Run, objective: Objective) -> Iterator[Caveat]:
+    """Reasons that make every verdict on the objective's metric unknown, whatever its value."""
+    if run.status != "complete":
+        step = "let a run finish, or see the errors of this one"
+        yield Caveat(code="incomplete", message=f"the run is {run.status}", next_step=step)
+    yield from (caveat for caveat in run.caveats if caveat.forbids(objective.metric))
+    counts = run.counts
+    for name, other in (("the load engine", counts.engine), ("the target", counts.target)):
+        if other is not None and other != counts.recorded:
+            message = f"{counts.recorded} requests were recorded, {name} counted {other}"
+            yield Caveat(code="counts", message=message, next_step="find the lost samples first")
+    if run.generator is not None and run.generator.workers_lost:
+        message = f"{run.generator.workers_lost} load workers died during the run"
+        yield Caveat(code="workers", message=message, next_step="measure again with all workers")
+
+
+def _missing(run: Run, objective: Objective) -> Caveat:
+    what, step = f"no {_indicator(objective)} was measured", "see the errors of the run"
+    if objective.metric in ("response_time", "lateness") and run.arrival == "closed":
+        what += ": closed arrivals have no intended start, so no response time"
+        step = "use open arrivals, or promise service_time instead"
+    elif objective.label:
+        step = f"check that `{objective.label}` is a label of the run, or see its errors"
+    return Caveat(code="missing", message=what, next_step=step)
+
+
+def _outcome(objective: Objective, estimate: Estimate) -> Outcome:
+    """Where the interval lies; a side that the samples could not bound reaches to infinity."""
+    low, high = _limits(estimate)
+    if keeps(objective, low) and keeps(objective, high):
+        return MET
+    below = objective.low is not None and not keeps_low(objective, high)
+    above = objective.high is not None and not keeps_high(objective, low)
+    return MISSED if below or above else UNKNOWN
+
+
+def _limits(estimate: Estimate) -> tuple[float, float]:
+    """The interval; a summary that came without one and without doubts is known exactly."""
+    short = any(caveat.code == "short" for caveat in estimate.caveats)
+    if estimate.low is None and estimate.high is None and not short:
+        return estimate.value - estimate.resolution, estimate.value + estimate.resolution
+    low = -math.inf if estimate.low is None else estimate.low
+    return low, math.inf if estimate.high is None else estimate.high
+
+
+def keeps_low(objective: Objective, value: float) -> bool:
+    """Whether `value` keeps the lower bound."""
+    bound = -math.inf if objective.low is None else objective.low
+    return value >= bound if objective.inclusive or math.isinf(bound) else value > bound
+
+
+def keeps_high(objective: Objective, value: float) -> bool:
+    """Whether `value` keeps the upper bound."""
+    bound = math.inf if objective.high is None else objective.high
+    return value <= bound if objective.inclusive or math.isinf(bound) else value < bound
+
+
+def keeps(objective: Objective, value: float) -> bool:
+    """Whether `value` keeps both bounds."""
+    return keeps_low(objective, value) and keeps_high(objective, value)
+
+
+def _nearest(objective: Objective, value: float) -> float:
+    """The bound that `value` is nearest to breaking, or breaks."""
+    bounds = [bound for bound in (objective.low, objective.high) if bound is not None]
+    return min(bounds, key=lambda bound: abs(value - bound))
+
+
+def margin(objective: Objective, value: float) -> float | None:
+    """Distance to the nearest bound relative to it, positive on the right side; None at bound 0."""
+    bound = _nearest(objective, value)
+    if bound == 0 or not math.isfinite(value):
+        return None
+    distance = abs(value - bound) / abs(bound)
+    return distance if keeps(objective, value) else -distance
+
+
+def flip(objective: Objective, estimate: Estimate) -> float | None:
+    """The chance that a repeat of the run, sampling alone, has another outcome.
+
+    A repeat's value is taken as normal around this one with the variances of both added;
+    None where a side of the interval is missing.
+    """
+    if estimate.low is None or estimate.high is None:
+        return None
+    z = float(ndtri((1 + estimate.level) / 2))
+    down, up = estimate.value - estimate.low, estimate.high - estimate.value
+
+    def below(limit: float) -> float:
+        width = math.sqrt(2) * (down if limit < estimate.value else up) / z
+        distance = limit - estimate.value
+        return float(ndtr(distance / width)) if width > 0 else float(distance > 0)
+
+    low = -math.inf if objective.low is None else objective.low
+    high = math.inf if objective.high is None else objective.high
+    met = max(below(high - up) - below(low + down), 0.0)
+    missed = below(low - up) + 1 - below(high + down)
+    chances = {MET: met, MISSED: missed, UNKNOWN: 1 - met - missed}
+    return min(max(1 - chances[_outcome(objective, estimate)], 0.0), 1.0)
+
+
+def _indicator(objective: Objective) -> str:
+    label = f'["{objective.label}"]' if objective.label else ""
+    name = f"{objective.metric}{label}"
+    return name if objective.statistic == "value" else f"{objective.statistic}({name})"
+
+
+def _range(objective: Objective, estimate: Estimate) -> str:
+    value, low, high = (
+        "…" if number is None else _written(number, objective)
+        for number in (estimate.value, estimate.low, estimate.high)
+    )
+    if estimate.low is None and estimate.high is None:
+        return f"{value} (no interval)"
+    return value if low == high else f"{value} ({low} to {high})"
+
+
+def _written(value: float, objective: Objective) -> str:
+    """In the unit of the metric; a ratio in percent where the promise was made in percent."""
+    if objective.unit == "1" and "%" in objective.text:
+        return f"{format_number(100 * value)} %"
+    return format_quantity(value, objective.unit)
+
+
+def _side(objective: Objective, estimate: Estimate, outcome: Outcome) -> str:
+    bound = _nearest(objective, estimate.value)
+    limit = _written(bound, objective)
+    if outcome is UNKNOWN:
+        short = [caveat.message for caveat in estimate.caveats if caveat.code == "short"]
+        return short[0] if short else f"the interval holds the bound {limit}"
+    room = margin(objective, estimate.value)
+    share = "" if room is None else f"{format_number(100 * abs(room), 2)} % "
+    side = "below" if estimate.value < bound else "above"
+    return f"{share}{side} the bound {limit}"
+
+
+def _next(objective: Objective, estimate: Estimate, outcome: Outcome) -> str:
+    if outcome is MET:
+        return "nothing to do; keep measuring"
+    if outcome is MISSED:
+        return f"find what holds {objective.metric} up: `perflib report` shows where it is spent"
+    short = [caveat.next_step for caveat in estimate.caveats if caveat.code == "short"]
+    if short:
+        return short[0]
+    distance = abs(estimate.value - _nearest(objective, estimate.value))
+    low, high = _limits(estimate)
+    if estimate.resolution > 0 and estimate.n <= 1:
+        return "import a result with samples or a finer resolution"
+    if distance > 0 and math.isfinite(high - low):
+        times = ((high - low) / 2 / distance) ** 2
+        if times < 100:
+            return f"measure about {max(2, math.ceil(times))} times as long to tell"
+    return (
+        "the value is at the bound: more samples will hardly tell; change the system or the bound"
+    )

@@ -1,0 +1,268 @@
+"""An interval comes with every number, and "need ≥ n samples" instead of a false answer.
+
+Percentiles use order statistics, so they hold for any distribution; means, shares and
+rates respect that neighbouring samples resemble each other (`perflib.stats.longrun`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import bdtrik, betaincinv, gammaincinv, ndtri
+
+from perflib.errors import ValuesError
+from perflib.model import Caveat
+from perflib.stats.longrun import Floats, long_run
+
+RATE_BINS = 1024
+"""Time bins in which a rate is counted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """A value with its confidence interval; a side that `n` does not allow is None."""
+
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+    level: float
+    method: str
+    caveats: tuple[Caveat, ...] = ()
+
+    @property
+    def warning(self) -> str:
+        """All caveats as one sentence; empty when there are none."""
+        return "; ".join(caveat.message for caveat in self.caveats)
+
+
+def fraction(q: float) -> float:
+    """`q` as a fraction: 0 < q < 1 is one already, 1 ≤ q < 100 is a percentage (95 → 0.95)."""
+    if 0 < q < 1:
+        return float(q)
+    if 1 <= q < 100:
+        return q / 100
+    raise ValuesError(
+        f"{q} is no percentile", expected="a fraction in (0, 1) or a percentage in [1, 100)"
+    )
+
+
+def finite(values: ArrayLike, name: str = "values") -> tuple[Floats, tuple[Caveat, ...]]:
+    """`values` as a flat float array without NaN, and a caveat that tells how many there were."""
+    try:
+        array = np.asarray(values, dtype=np.float64).ravel()
+    except (TypeError, ValueError):
+        raise ValuesError(f"{name} are no numbers", expected="a sequence of numbers") from None
+    missing = np.isnan(array)
+    if not missing.any():
+        return array, ()
+    message = f"{int(missing.sum())} of {len(array)} {name} are NaN and were left out"
+    return array[~missing], (Caveat(code="nan", message=message),)
+
+
+def needed_samples(q: float, level: float = 0.95) -> int:
+    """The smallest n for which order statistics enclose the percentile `q` at `level`.
+
+    The sample's whole range encloses it with probability 1 − qⁿ − (1 − q)ⁿ (David &
+    Nagaraja 2003, Order Statistics, §7.1).
+    """
+    q, level = fraction(q), fraction(level)
+    n = 1
+    while 1 - q**n - (1 - q) ** n < level:
+        n = max(n + 1, math.floor(math.log(1 - level) / math.log(max(q, 1 - q))) - 1)
+    return n
+
+
+def percentile_interval(
+    values: ArrayLike, q: float, level: float = 0.95, *, inflation: float = 1.0
+) -> Interval:
+    """The percentile `q` of `values` (any order) with its distribution-free interval.
+
+    `q` and `level`: a number in (0, 1) is a fraction, one in [1, 100) a percentage, so 0.95
+    and 95 are the same. Fractional order statistics give the nominal coverage, not merely
+    at least it (Hutson 1999, J. Appl. Stat. 26:343). `inflation` ≥ 1 says that n samples
+    are worth only n ÷ inflation independent ones (Korn & Graubard 1998, Surv. Methodol.
+    24:193). NaN are left out and told; an infinity is a value as any other.
+    """
+    array, caveats = finite(values)
+    return percentiles(np.sort(array), [q], level, inflations=[inflation], caveats=caveats)[0]
+
+
+def percentiles(
+    ordered: Floats,
+    qs: Sequence[float],
+    level: float = 0.95,
+    *,
+    inflations: Sequence[float] | None = None,
+    caveats: tuple[Caveat, ...] = (),
+) -> list[Interval]:
+    """`percentile_interval` for several `qs` of values that are sorted and free of NaN."""
+    if not len(ordered):
+        raise ValuesError("no values", expected="at least one number that is not NaN")
+    level = fraction(level)
+    return [
+        _percentile(ordered, fraction(q), level, inflation, caveats)
+        for q, inflation in zip(qs, inflations or [1.0] * len(qs), strict=True)
+    ]
+
+
+def _percentile(
+    ordered: Floats, q: float, level: float, inflation: float, caveats: tuple[Caveat, ...]
+) -> Interval:
+    n = len(ordered)
+    effective = n / max(inflation, 1.0)
+    low_rank, high_rank = _ranks(effective, q, level)
+    stretch = (n + 1) / (effective + 1)
+    value = _at_rank(ordered, 1 + (n - 1) * q)
+    low = None if low_rank is None else min(_at_rank(ordered, low_rank * stretch), value)
+    high = None if high_rank is None else max(_at_rank(ordered, high_rank * stretch), value)
+    if low is None or high is None:
+        caveats = (*caveats, _short(n, q, level, inflation))
+    return Interval(
+        value=value,
+        low=low,
+        high=high,
+        n=n,
+        level=level,
+        method="order statistics (Hutson 1999)",
+        caveats=caveats,
+    )
+
+
+def _ranks(n: float, q: float, level: float) -> tuple[float | None, float | None]:
+    """Fractional ranks between which the percentile lies; None where the sample ends too early.
+
+    Tails are equal unless the sample's end leaves more than half of the error on one side.
+    """
+    error = 1 - level
+    beyond_low, beyond_high = (1 - q) ** n, q**n
+    whole = beyond_low + beyond_high <= error
+    low_tail = min(error / 2, error - beyond_high) if whole else error / 2
+    high_tail = min(error / 2, error - beyond_low) if whole else error / 2
+    low_tail, high_tail = max(low_tail, beyond_low), max(high_tail, beyond_high)
+    low = None if beyond_low > error / 2 and not whole else float(bdtrik(low_tail, n, q)) + 1
+    high = None if beyond_high > error / 2 and not whole else float(bdtrik(1 - high_tail, n, q)) + 1
+    return low, high
+
+
+def _at_rank(ordered: Floats, rank: float) -> float:
+    """The value at a fractional rank (1 is the smallest), linear between order statistics."""
+    rank = min(max(rank, 1.0), float(len(ordered)))
+    below = int(rank)
+    low, high = float(ordered[below - 1]), float(ordered[min(below, len(ordered) - 1)])
+    part = rank - below
+    return low if part == 0 or low == high else low + part * (high - low)
+
+
+def _short(n: int, q: float, level: float, inflation: float) -> Caveat:
+    needed = math.ceil(needed_samples(q, level) * max(inflation, 1.0))
+    message = f"p{100 * q:g} at {100 * level:g} % needs ≥ {needed} samples, has {n}"
+    return Caveat(code="short", message=message, next_step="measure longer or at a higher rate")
+
+
+def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
+    """The mean of `values` (in their order in time) with an interval that respects autocorrelation.
+
+    See `perflib.stats.longrun` for the method. One value has no interval.
+    """
+    array, caveats = finite(values)
+    level = fraction(level)
+    if not len(array):
+        raise ValuesError("no values", expected="at least one number that is not NaN")
+    mean, n = float(array.mean()), len(array)
+    if n < 2 or not math.isfinite(mean):
+        message = "a mean's interval needs ≥ 2 finite samples"
+        caveats = (*caveats, Caveat(code="short", message=message))
+        return Interval(
+            value=mean, low=None, high=None, n=n, level=level, method="mean", caveats=caveats
+        )
+    spread = long_run(array)
+    half = spread.quantile(level) * math.sqrt(spread.variance / n)
+    return Interval(
+        value=mean,
+        low=mean - half,
+        high=mean + half,
+        n=n,
+        level=level,
+        method="cosine-weighted long-run variance (Lazarus et al. 2018)",
+        caveats=caveats,
+    )
+
+
+def share_inflation(flags: NDArray[np.bool_], share: float, level: float = 0.95) -> float:
+    """How many of the flags (in order of time) are worth one independent flag; at least 1."""
+    variance = share * (1 - share)
+    if len(flags) < 2 or variance <= 0:
+        return 1.0
+    spread = long_run(flags.astype(np.float64))
+    widening = spread.quantile(level) / float(ndtri((1 + level) / 2))
+    return min(max(1.0, spread.variance / variance * widening**2), float(len(flags)))
+
+
+def share_interval(flags: ArrayLike, level: float = 0.95) -> Interval:
+    """The share of true `flags` (in order of time): the beta interval over the effective number.
+
+    Clopper & Pearson 1934 with the design effect of Korn & Graubard 1998; holds for no or
+    only true flags as well.
+    """
+    array = np.asarray(flags, dtype=bool).ravel()
+    if not len(array):
+        raise ValuesError("no values", expected="at least one flag")
+    level, n = fraction(level), len(array)
+    share = float(array.mean())
+    effective = n / share_inflation(array, share, level)
+    hits = share * effective
+    low = betaincinv(hits, effective - hits + 1, (1 - level) / 2) if hits > 0 else 0.0
+    high = betaincinv(hits + 1, effective - hits, (1 + level) / 2) if hits < effective else 1.0
+    return Interval(
+        value=share,
+        low=float(low),
+        high=float(high),
+        n=n,
+        level=level,
+        method="beta (Korn & Graubard 1998)",
+    )
+
+
+def rate_interval(
+    times_s: ArrayLike,
+    since_s: float,
+    until_s: float,
+    level: float = 0.95,
+    *,
+    weights: ArrayLike | None = None,
+) -> Interval:
+    """Events (or their `weights`) a second between `since_s` and `until_s`.
+
+    Counts in equal bins of time are a series whose mean has the interval of
+    `mean_interval`; fewer than 64 unweighted events get the Poisson interval (Garwood
+    1936, Biometrika 28:437).
+    """
+    times, caveats = finite(times_s, "times")
+    level, duration = fraction(level), until_s - since_s
+    if not duration > 0:
+        raise ValuesError(f"the window lasts {duration} s", expected="a positive duration")
+    inside = (times >= since_s) & (times < until_s)
+    n = int(inside.sum())
+    low: float | None
+    high: float | None
+    if n < 64 and weights is None:
+        value, method = n / duration, "Poisson (Garwood 1936)"
+        low = float(gammaincinv(n, (1 - level) / 2)) / duration if n else 0.0
+        high = float(gammaincinv(n + 1, (1 + level) / 2)) / duration
+    else:
+        bins = min(RATE_BINS, max(16, n // 4))
+        places = ((times[inside] - since_s) * (bins / duration)).astype(np.intp)
+        heavy = None if weights is None else np.asarray(weights, dtype=np.float64)[inside]
+        counts = np.bincount(np.minimum(places, bins - 1), heavy, bins)
+        mean = mean_interval(counts * (bins / duration), level)
+        value, low, high = mean.value, mean.low, mean.high
+        low = None if low is None else max(low, 0.0)
+        method = "counts in time bins, " + mean.method
+    return Interval(
+        value=value, low=low, high=high, n=n, level=level, method=method, caveats=caveats
+    )

@@ -1,0 +1,257 @@
+import msgspec
+import numpy as np
+import pandas as pd
+import pytest
+
+from perflib import analysis
+from perflib.model import Caveat, Counts, Estimate, GeneratorHealth, Run
+from perflib.objectives import parse_objective
+
+
+def a_run(**changes) -> Run:
+    base = Run(
+        id="20260101T000000Z-t-0001",
+        target="t",
+        kind="http",
+        started_at="2026-01-01T00:00:00Z",
+        duration_s=12.0,
+        measured_from_s=2.0,
+        measured_until_s=12.0,
+        arrival="open",
+    )
+    return msgspec.structs.replace(base, **changes)
+
+
+def samples(n=2000, *, latency_s=0.010, failed=0, labels=("a", "b"), seed=1) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    intended = np.linspace(0, 12, n, endpoint=False)
+    frame = pd.DataFrame(
+        {
+            "label": pd.Categorical([labels[i % len(labels)] for i in range(n)]),
+            "intended_start": intended,
+            "start": intended,
+            "end": intended + latency_s * rng.lognormal(0, 0.2, n),
+            "ok": rng.permutation(np.arange(n) >= failed),
+            "error": "",
+            "status": 200,
+            "size": 10,
+        }
+    )
+    frame["service_time"] = frame["end"] - frame["start"]
+    frame["response_time"] = frame["end"] - frame["intended_start"]
+    return frame
+
+
+def estimate(value, low, high, **more) -> Estimate:
+    fields = {"metric": "query_time", "statistic": "p95", "unit": "s", "n": 1000} | more
+    return Estimate(value=value, low=low, high=high, **fields)
+
+
+def verdict(text, found, **changes):
+    run = a_run(**changes)
+    return analysis.judge(run, [found] if found else [], [parse_objective(text)])[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "low", "high", "outcome"),
+    [
+        ("p95(query_time) < 10 ms", 8e-3, 7e-3, 9e-3, "met"),
+        ("p95(query_time) < 10 ms", 12e-3, 11e-3, 13e-3, "missed"),
+        ("p95(query_time) < 10 ms", 10e-3, 9e-3, 11e-3, "unknown"),
+        ("p95(query_time) < 10 ms", 9e-3, 8e-3, 10e-3, "unknown"),
+        ("p95(query_time) <= 10 ms", 9e-3, 8e-3, 10e-3, "met"),
+        ("p95(query_time) < 10 ms", 10e-3, 10e-3, 10e-3, "missed"),
+        ("p95(query_time) > 10 ms", 12e-3, 11e-3, 13e-3, "met"),
+        ("p95(query_time) = 10 ms ± 20 %", 10e-3, 8e-3, 12e-3, "met"),
+        ("p95(query_time) = 10 ms ± 20 %", 1e-3, 0.9e-3, 1.1e-3, "missed"),
+        ("p95(query_time) = 10 ms ± 20 %", 15e-3, 14e-3, 16e-3, "missed"),
+        ("p95(query_time) = 10 ms ± 20 %", 12e-3, 11e-3, 13e-3, "unknown"),
+        ("p95(query_time) = 10 ms ± 20 %", 10e-3, 5e-3, 15e-3, "unknown"),
+        ("p95(query_time) < 10 ms", 30e-3, 20e-3, None, "missed"),
+        ("p95(query_time) < 10 ms", 5e-3, 4e-3, None, "unknown"),
+    ],
+)
+def test_the_whole_interval_decides(text, value, low, high, outcome):
+    found = verdict(text, estimate(value, low, high))
+    assert found.outcome == outcome
+    assert found.reason
+    assert found.next_step
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"status": "interrupted"}, "the run is interrupted"),
+        ({"status": "failed"}, "the run is failed"),
+        ({"caveats": [Caveat(code="x", message="slow generator", voids=("*",))]}, "slow generator"),
+        ({"caveats": [Caveat(code="x", message="clock", voids=("query_time",))]}, "clock"),
+        ({"counts": Counts(recorded=10, engine=12)}, "the load engine counted 12"),
+        ({"counts": Counts(recorded=10, target=9)}, "the target counted 9"),
+        ({"generator": GeneratorHealth(workers_lost=1)}, "1 load workers died"),
+    ],
+)
+def test_a_run_in_doubt_has_no_verdict(changes, says):
+    for value in (1e-3, 1.0):
+        found = verdict("p95(query_time) < 10 ms", estimate(value, value, value), **changes)
+        assert found.outcome == "unknown"
+        assert says in found.reason
+
+
+def test_a_doubt_about_another_metric_changes_nothing():
+    caveats = [Caveat(code="x", message="y", voids=("throughput",))]
+    found = verdict("p95(query_time) < 10 ms", estimate(1e-3, 1e-3, 2e-3), caveats=caveats)
+    assert found.outcome == "met"
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "says"),
+    [
+        ("p95(query_time) < 10 ms", {}, "no p95(query_time) was measured"),
+        ("p95(response_time) < 1 s", {"arrival": "closed"}, "no intended start"),
+        ('p95(query_time["x"]) < 1 s', {}, 'no p95(query_time["x"]) was measured'),
+    ],
+)
+def test_nothing_is_met_by_a_missing_value(text, changes, says):
+    found = verdict(text, None, **changes)
+    assert (found.outcome, found.estimate, found.margin) == ("unknown", None, None)
+    assert says in found.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "margin"),
+    [
+        ("p95(query_time) < 10 ms", 8e-3, 0.2),
+        ("p95(query_time) < 10 ms", 12e-3, -0.2),
+        ("p95(query_time) > 10 ms", 12e-3, 0.2),
+        ("p95(query_time) = 10 ms ± 20 %", 9e-3, 0.125),
+        ("p95(query_time) = 10 ms ± 20 %", 16e-3, -1 / 3),
+        ("p95(query_time) >= 0 ms", 1e-3, None),
+    ],
+)
+def test_margin(text, value, margin):
+    assert verdict(text, estimate(value, value, value)).margin == pytest.approx(margin)
+
+
+@pytest.mark.parametrize(
+    ("value", "half", "low", "high", "why"),
+    [
+        (5e-3, 0.1e-3, 0, 1e-9, "far from the bound"),
+        (8.9e-3, 1e-3, 0.3, 0.5, "just met: a repeat may well be unknown"),
+        (10e-3, 1e-3, 0, 0.2, "at the bound a repeat is most likely unknown again"),
+        (5e-3, 0, 0, 0, "known exactly"),
+    ],
+)
+def test_flip_tells_the_chance_of_another_outcome(value, half, low, high, why):
+    found = verdict("p95(query_time) < 10 ms", estimate(value, value - half, value + half))
+    assert low <= found.flip <= high
+
+
+def test_flip_is_the_share_of_repeats_that_differ():
+    rng, half = np.random.default_rng(1), 1e-3
+    found = verdict("p95(query_time) < 10 ms", estimate(8.5e-3, 7.5e-3, 9.5e-3))
+    repeats = 8.5e-3 + rng.normal(size=100_000) * half / 1.96 * np.sqrt(2)
+    assert found.flip == pytest.approx(np.mean(repeats + half >= 10e-3), abs=0.01)
+
+
+def test_an_imported_value_at_a_bucket_edge_is_unknown():
+    at_edge = estimate(9.5e-3, None, None, resolution=1e-3)
+    assert verdict("p95(query_time) < 10 ms", at_edge).outcome == "unknown"
+    assert verdict("p95(query_time) < 12 ms", at_edge).outcome == "met"
+
+
+def test_a_real_run_from_samples_to_verdicts():
+    run = a_run(
+        objectives=[
+            "throughput > 100 req/s",
+            "p95(response_time) < 50 ms",
+            'p95(response_time["a"]) < 5 ms',
+            "p99.9(response_time) < 50 ms",
+            "error_rate < 1 %",
+        ]
+    )
+    found = analysis.estimates(run, samples(3000))
+    verdicts = analysis.judge(run, found)
+    assert [v.outcome for v in verdicts] == ["met", "met", "missed", "unknown", "met"]
+    assert "p99.9 at 95 % needs ≥" in verdicts[3].reason
+    assert analysis.overall(verdicts) == "missed"
+    assert {e.label for e in found} == {"", "a", "b"}
+    throughput = next(e for e in found if (e.metric, e.label) == ("throughput", ""))
+    assert throughput.value == pytest.approx(250, rel=0.01)
+
+
+def test_only_the_measured_window_counts():
+    frame = samples(4000)
+    frame.loc[frame["start"] < 2, ["response_time", "service_time"]] = 10.0
+    found = analysis.estimates(a_run(), frame)
+    assert max(e.value for e in found if e.metric == "response_time") < 1
+
+
+@pytest.mark.parametrize(
+    ("failed", "p95", "p99", "errors"),
+    [
+        (0, "met", "met", "met"),
+        (150, "met", "unknown", "missed"),
+        (1500, "unknown", "unknown", "missed"),
+        (6000, "unknown", "unknown", "missed"),
+    ],
+)
+def test_failures_cannot_improve_a_latency(failed, p95, p99, errors):
+    run = a_run(
+        objectives=[
+            "p95(response_time) < 50 ms",
+            "p99(response_time) < 50 ms",
+            "error_rate < 1 %",
+            "throughput > 1000 req/s",
+        ]
+    )
+    verdicts = analysis.judge(run, analysis.estimates(run, samples(6000, failed=failed)))
+    assert [v.outcome for v in verdicts] == [p95, p99, errors, "missed"]
+
+
+def test_a_slow_run_with_failures_is_still_missed():
+    run = a_run(objectives=["p95(response_time) < 5 ms"])
+    verdicts = analysis.judge(run, analysis.estimates(run, samples(6000, failed=1500)))
+    assert verdicts[0].outcome == "missed"
+
+
+@pytest.mark.parametrize(
+    ("column", "says"), [(-1.0, "durations are negative"), (np.inf, "values are infinite")]
+)
+def test_impossible_values_cannot_be_judged(column, says):
+    frame = samples(4000)
+    frame.loc[frame.index[-100], "response_time"] = column
+    run = a_run(objectives=["p95(response_time) < 50 ms"])
+    verdict = analysis.judge(run, analysis.estimates(run, frame))[0]
+    assert verdict.outcome == "unknown"
+    assert says in verdict.reason
+
+
+def test_no_samples_at_all_judge_unknown():
+    run = a_run(objectives=["throughput > 1 req/s", "error_rate < 1 %"])
+    verdicts = analysis.judge(run, analysis.estimates(run, samples(1).iloc[:0]))
+    assert [v.outcome for v in verdicts] == ["unknown", "unknown"]
+
+
+def test_the_order_of_rows_does_not_matter():
+    frame = samples(3000)
+    mixed = frame.sample(frac=1, random_state=1)
+    assert analysis.estimates(a_run(), mixed) == analysis.estimates(a_run(), frame)
+
+
+def test_labels_are_data():
+    frame = samples(500, labels=("GET /a\nb", '<script>"x"'))
+    assert {e.label for e in analysis.estimates(a_run(), frame)} == {
+        "",
+        "GET /a\nb",
+        '<script>"x"',
+    }
+
+
+def test_facts_and_imported_summaries_are_estimates():
+    imported = Estimate(
+        metric="response_time", statistic="p95", value=0.01, unit="s", n=10, resolution=0.001
+    )
+    run = a_run(facts={"peak_memory": 1e6}, source={"tool": "x"}, estimates=[imported])
+    found = {e.metric: e for e in analysis.estimates(run, samples(1).iloc[:0])}
+    assert found["peak_memory"].value == 1e6
+    assert (found["response_time"].low, found["response_time"].high) == pytest.approx((9e-3, 11e-3))

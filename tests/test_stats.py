@@ -1,0 +1,186 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perflib import stats
+from perflib.errors import ValuesError
+from perflib.stats.longrun import long_run
+
+FLOATS = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=400)
+
+
+def autocorrelated(rng: np.random.Generator, n: int, phi: float) -> np.ndarray:
+    from scipy.signal import lfilter
+
+    return lfilter([1], [1, -phi], rng.normal(size=n + 300))[300:]
+
+
+@pytest.mark.parametrize(
+    ("q", "needed", "why"),
+    [
+        (0.5, 6, "1 − 2·½⁶ = .969"),
+        (95, 59, "0.95⁵⁹ = .0485"),
+        (0.95, 59, "a fraction and a percentage are the same"),
+        (99, 299, "0.99²⁹⁹ = .0495"),
+        (99.9, 2995, ""),
+        (1, 299, "the low end is the mirror"),
+    ],
+)
+def test_needed_samples(q, needed, why):
+    assert stats.needed_samples(q) == needed
+
+
+@pytest.mark.parametrize(
+    ("values", "q", "value", "low_known", "high_known", "why"),
+    [
+        (range(1000), 50, 499.5, True, True, ""),
+        (range(1000), 0.5, 499.5, True, True, "a fraction"),
+        (range(299), 99, 295.02, True, True, "just enough"),
+        (range(298), 99, 294.03, True, False, "one too few: no upper end"),
+        ([7.0], 50, 7.0, False, False, "one point"),
+        ([3.0] * 100, 95, 3.0, True, True, "constant"),
+        ([math.inf] * 50 + [1.0] * 50, 25, 1.0, True, True, "infinity is a slow value"),
+    ],
+)
+def test_percentile_interval(values, q, value, low_known, high_known, why):
+    found = stats.percentile_interval(values, q)
+    assert found.value == pytest.approx(value)
+    assert (found.low is not None, found.high is not None) == (low_known, high_known)
+    assert bool(found.warning) == (not (low_known and high_known))
+
+
+def test_a_short_sample_says_how_many_it_needs():
+    found = stats.percentile_interval(range(100), 99)
+    assert found.warning == "p99 at 95 % needs ≥ 299 samples, has 100"
+    assert found.low is not None
+    assert found.low > 90
+
+
+def test_nan_is_left_out_and_told():
+    found = stats.percentile_interval([1.0, math.nan] * 20, 50)
+    assert (found.value, found.n) == (1.0, 20)
+    assert "20 of 40 values are NaN" in found.warning
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: stats.percentile_interval([], 95), "no values"),
+        (lambda: stats.percentile_interval([math.nan], 95), "no values"),
+        (lambda: stats.percentile_interval([1.0], 0), "0 is no percentile"),
+        (lambda: stats.percentile_interval([1.0], 100), "100 is no percentile"),
+        (lambda: stats.percentile_interval(["x"], 50), "values are no numbers"),
+        (lambda: stats.mean_interval([]), "no values"),
+        (lambda: stats.share_interval([]), "no values"),
+        (lambda: stats.rate_interval([1.0], 2, 2), "the window lasts 0 s"),
+    ],
+)
+def test_input_that_has_no_answer(call, message):
+    with pytest.raises(ValuesError) as caught:
+        call()
+    assert message in caught.value.found
+
+
+@given(FLOATS, st.sampled_from([0.05, 0.5, 0.9, 0.95, 0.99]), st.floats(-100, 100))
+def test_an_interval_holds_its_value_and_moves_with_the_data(values, q, shift):
+    here = stats.percentile_interval(values, q)
+    there = stats.percentile_interval(np.asarray(values) + shift, q)
+    for one, two in zip(
+        (here.low, here.value, here.high), (there.low, there.value, there.high), strict=True
+    ):
+        assert (one is None) == (two is None)
+        assert one is None or two == pytest.approx(one + shift, abs=1e-6)
+    assert here.low is None or here.low <= here.value
+    assert here.high is None or here.value <= here.high
+
+
+@given(FLOATS, st.sampled_from([0.05, 0.5, 0.95]))
+def test_a_percentile_of_the_mirrored_data_is_the_mirrored_percentile(values, q):
+    here = stats.percentile_interval(values, q)
+    there = stats.percentile_interval(-np.asarray(values), 1 - q)
+    assert there.value == pytest.approx(-here.value, abs=1e-6)
+    assert (here.low is None) == (there.high is None)
+    if here.low is not None:
+        assert there.high == pytest.approx(-here.low, rel=1e-6, abs=1e-6)
+
+
+@given(FLOATS, st.floats(0.1, 10))
+def test_a_mean_scales_with_the_data(values, factor):
+    here, there = stats.mean_interval(values), stats.mean_interval(np.asarray(values) * factor)
+    assert there.value == pytest.approx(here.value * factor, rel=1e-6, abs=1e-6)
+    assert (here.low is None) == (len(values) < 2)
+    if here.low is not None:
+        assert there.low == pytest.approx(here.low * factor, rel=1e-6, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("n", "q", "inflation"), [(60, 0.5, 1), (100, 0.95, 1), (400, 0.99, 1), (2000, 0.99, 1)]
+)
+def test_percentiles_cover(n, q, inflation):
+    rng, truth, hits = np.random.default_rng(n), -math.log(1 - q), 0
+    for _ in range(1500):
+        found = stats.percentile_interval(rng.exponential(size=n), q)
+        hits += found.low <= truth <= found.high
+    assert 0.93 <= hits / 1500 <= 0.97
+
+
+@pytest.mark.parametrize(("n", "phi"), [(200, 0.0), (300, 0.6), (1000, 0.8), (6000, 0.9)])
+def test_means_cover_under_autocorrelation(n, phi):
+    rng, hits, rounds = np.random.default_rng(n), 0, 1000
+    for _ in range(rounds):
+        found = stats.mean_interval(autocorrelated(rng, n, phi))
+        hits += found.low <= 0 <= found.high
+    assert 0.925 <= hits / rounds <= 0.975
+
+
+def test_long_run_variance_of_a_constant_is_nothing():
+    assert long_run(np.ones(500)).variance == 0
+
+
+@pytest.mark.parametrize(
+    ("failed", "n", "low", "high"),
+    [(0, 1000, 0.0, 0.0037), (1000, 1000, 0.9963, 1.0), (0, 10, 0.0, 0.3085)],
+)
+def test_shares_at_the_ends_keep_an_interval(failed, n, low, high):
+    found = stats.share_interval([True] * failed + [False] * (n - failed))
+    assert (found.low, found.high) == pytest.approx((low, high), abs=5e-4)
+
+
+def test_bursts_of_failures_widen_the_share():
+    burst = [False] * 900 + [True] * 100
+    mixed = np.random.default_rng(1).permutation(burst)
+    wide, narrow = stats.share_interval(burst), stats.share_interval(mixed)
+    assert wide.high - wide.low > 3 * (narrow.high - narrow.low)
+
+
+@pytest.mark.parametrize(
+    ("times", "value", "why"),
+    [
+        (np.arange(0, 10, 0.01), 100.0, "even arrivals"),
+        ([], 0.0, "nothing happened: the interval still has an upper end"),
+        ([1.0, 2.0, 3.0], 0.3, "few events"),
+        ([*np.arange(0, 10, 0.01), 10.0, 11.0, -1.0], 100.0, "events outside do not count"),
+    ],
+)
+def test_rates(times, value, why):
+    found = stats.rate_interval(times, 0, 10)
+    assert found.value == pytest.approx(value)
+    assert found.low <= found.value <= found.high
+
+
+def test_poisson_rates_cover():
+    rng, hits, rounds = np.random.default_rng(3), 0, 500
+    for _ in range(rounds):
+        times = rng.uniform(0, 30, rng.poisson(30 * 20))
+        found = stats.rate_interval(times, 0, 30)
+        hits += found.low <= 20 <= found.high
+    assert 0.92 <= hits / rounds <= 0.98
+
+
+def test_weighted_rate_is_bytes_a_second():
+    times = np.arange(0, 10, 0.1)
+    found = stats.rate_interval(times, 0, 10, weights=np.full(100, 2e6))
+    assert found.value == pytest.approx(2e7)
