@@ -55,7 +55,7 @@ class Crew:
     think_s: float = 0.0
     probe_interval_s: float = 0.0
     saturates: bool = True
-    at_begin: Callable[[], None] = lambda: None
+    at_edge: Callable[[], None] = lambda: None
     facts: dict[str, Any] = field(default_factory=dict)
     reports: list[dict[str, Any]] = field(default_factory=list)
     tally: Tally = field(default_factory=Tally)
@@ -71,7 +71,6 @@ class Crew:
         try:
             if not self._gather(hands):
                 return False
-            self.at_begin()
             begin = self.session.now()
             run.measured_from_s = begin + self.scenario.warmup
             run.measured_until_s = run.measured_from_s + self.scenario.run_time
@@ -138,25 +137,33 @@ class Crew:
         )
 
     def _receive(self, hands: list[Hand]) -> None:
+        """Take samples until every process has reported; a silent one is not waited for."""
         session, end = self.session, self.session.run.measured_until_s or 0.0
         limit, shown = end + self.timeout_s + 5.0, 0.0
-        waiting = list(hands)
+        waiting, edges = hands, [session.run.measured_from_s, end]
         while waiting and session.now() < limit:
             if session.stop.is_set():
+                limit = min(limit, session.now() + STOP_S)
                 for hand in waiting:
                     hand.close()
-                limit = min(limit, session.now() + STOP_S)
-            for hand in list(waiting):
-                for message in hand.drain():
-                    self._record(message.get("rows", ()))
-                    if report := message.get("report"):
-                        self.reports.append(report)
-                if hand.ended:
-                    waiting.remove(hand)
+            for hand in waiting:
+                self._take(hand)
+            waiting = [hand for hand in waiting if not hand.ended]
+            if edges and session.now() >= edges[0]:
+                edges.pop(0)
+                self.at_edge()
             if session.now() - shown > SHOW_S:
                 self._show(session.now() - shown)
                 shown = session.now()
             time.sleep(0.05)
+        for _ in edges:
+            self.at_edge()
+
+    def _take(self, hand: Hand) -> None:
+        for message in hand.drain():
+            self._record(message.get("rows", ()))
+            if report := message.get("report"):
+                self.reports.append(report)
 
     def _record(self, rows: Any) -> None:
         session, tally = self.session, self.tally

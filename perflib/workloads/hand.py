@@ -1,4 +1,4 @@
-"""One process of a crew as its owner sees it: messages in, a start signal out, an end for certain."""
+"""One process of a crew as its owner sees it: messages in, a start signal out, a certain end."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Hand:
 
     def __init__(self, job: Job) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "perflib.workloads.worker"],
+            [sys.executable, "-c", "from perflib.workloads.worker import main; main()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -236,9 +236,8 @@ def kind_of(cause: BaseException, text: str) -> str:
 def version(connection: sa.Connection) -> str:
     """Name and version of the database."""
     dialect = connection.dialect
-    found: tuple[Any, ...] = getattr(dialect, "server_version_info", None) or getattr(
-        dialect.dbapi, "sqlite_version_info", ()
-    )
+    found = getattr(dialect, "server_version_info", None) or ()
+    found = found or getattr(dialect.dbapi, "sqlite_version_info", ())
     return f"{dialect.name} {'.'.join(str(part) for part in found)}".strip()
 
 

@@ -1,7 +1,6 @@
 """One client process: it shares its interpreter with nobody, so its clock tells of the target.
 
-Started by `crew` as `python -m perflib.workloads.worker`: a job comes in on stdin, lines of
-JSON with samples go out on stdout. A call that never returns is given up and counted; the
+Started by `crew`: a job comes in on stdin, lines of JSON with samples go out on stdout. A call that never returns is given up and counted; the
 process then simply ends, whatever its threads wait for.
 """
 
@@ -232,7 +231,8 @@ def rate_at(job: Job, at: float) -> float:
 
 def main() -> None:
     """Take a job, make contact, wait for the start, load, report."""
-    out, sys.stdout = os.fdopen(os.dup(1), "wb"), sys.stderr
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever a task prints must not mix with the messages
     sys.setswitchinterval(SWITCH_S)
     job = msgspec.json.decode(sys.stdin.buffer.readline(), type=Job)
     module, _, name = job.task.partition(":")
@@ -254,7 +254,3 @@ def _listen(stop: threading.Event) -> None:
     with contextlib.suppress(OSError):
         sys.stdin.buffer.read()
     stop.set()
-
-
-if __name__ == "__main__":
-    main()

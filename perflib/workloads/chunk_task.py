@@ -1,0 +1,194 @@
+"""One chunk at a time, inside a client process, with an answer that is checked."""
+
+from __future__ import annotations
+
+import importlib
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+
+from perflib.workloads.fields import AnswerError, find, number
+from perflib.workloads.worker import Done, NoContactError
+
+STAGES = ("compress_time", "encrypt_time", "hash_time", "store_time")
+METRICS = ("processing_time", *STAGES, "chunk_size", "stored_size", "compressed_size")
+BLOCK = 4096
+DOUBT = 1.02
+"""Stages together may exceed the client's own time by this factor before they are doubted."""
+
+
+def size_label(size: int) -> str:
+    """`64 KiB`, `8 MiB`, or bytes where neither fits."""
+    for symbol, step in (("MiB", 1024**2), ("KiB", 1024)):
+        if size >= step and size % step == 0:
+            return f"{size // step} {symbol}"
+    return f"{size} B"
+
+
+def payload(size: int, compressibility: float, rng: random.Random) -> bytes:
+    """Seeded bytes: blocks of JSON-like text with this probability, else noise."""
+    text = bytearray()
+    while len(text) < size * compressibility + BLOCK:
+        text += b'{"t":%d,"user":"u%05d","event":"%s","x":%d,"y":%d,"value":%.4f}\n' % (
+            1_700_000_000_000 + len(text),
+            rng.randrange(100_000),
+            rng.choice((b"pointer_move", b"key_down", b"scroll", b"frame")),
+            rng.randrange(1920),
+            rng.randrange(1080),
+            rng.random(),
+        )
+    result, at = bytearray(), 0
+    while len(result) < size:
+        if rng.random() < compressibility:
+            result += text[at : at + BLOCK]
+            at = (at + BLOCK) % (len(text) - BLOCK + 1)
+        else:
+            result += rng.randbytes(BLOCK)
+    return bytes(result[:size])
+
+
+class ChunkTask:
+    """Uploads slices of one seeded payload, each from another place."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self.settings = settings
+        self.answer: dict[str, str] = settings["answer"]
+        self.version = ""
+        self.doubted = 0
+        self.local = threading.local()
+        largest = max(settings["sizes"])
+        self.data = b""
+        self.data_size = largest + largest // 4 + BLOCK
+        self.function: Callable[[bytes], Any] | None = None
+
+    def check(self) -> dict[str, Any]:
+        """Send one small chunk: any answer is contact."""
+        seeded = random.Random(self.settings["seed"])
+        self.data = payload(self.data_size, self.settings["compressibility"], seeded)
+        chunk = self.data[: min(self.settings["sizes"])]
+        if self.settings["callable"]:
+            self.function = _load(self.settings["callable"])
+            return {"version": ""}
+        try:
+            response = self._client().request(
+                self.settings["method"], self.settings["url"], content=chunk
+            )
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise NoContactError(kind_of(error), f"{type(error).__name__}: {error}") from None
+        return {"version": response.headers.get("server", "")}
+
+    def choose(self, rng: random.Random) -> tuple[str, Any]:
+        """A chunk of a size by weight."""
+        size = rng.choices(self.settings["sizes"], self.settings["weights"])[0]
+        at = rng.randrange(len(self.data) - size + 1)
+        return size_label(size), self.data[at : at + size]
+
+    def perform(self, label: str, what: Any) -> Done:  # noqa: ARG002 (the protocol's signature)
+        """Upload the chunk and check the answer."""
+        began, status = time.perf_counter(), 0
+        try:
+            if self.function:
+                told = self.function(what)
+                spent = time.perf_counter() - began
+                told = _as_answer(told)
+            else:
+                response = self._client().request(
+                    self.settings["method"], self.settings["url"], content=what
+                )
+                spent, status = time.perf_counter() - began, response.status_code
+                if not response.is_success:
+                    return Done(f"status {status}", status, len(what))
+                told = _json(response)
+            metrics = self._checked(told, len(what))
+        except AnswerError as error:
+            return Done(str(error), status, len(what))
+        except Exception as error:  # whatever a user's function raises is counted
+            return Done(kind_of(error), status, len(what))
+        if sum(metrics.get(stage, 0.0) for stage in STAGES) > spent * DOUBT:
+            self.doubted += 1
+        return Done("", status, len(what), metrics | {"processing_time": spent})
+
+    def _checked(self, told: Any, sent: int) -> dict[str, float]:
+        """The numbers that the answer tells; raises `AnswerError` where it proves nothing."""
+        metrics = {"chunk_size": float(sent)}
+        for name, path in self.answer.items():
+            if not path or (self.function and not _tells(told, path)):
+                continue
+            if name == "hash":
+                if not find(told, path):
+                    raise AnswerError(f"`{path}` is empty")
+                continue
+            value = number(told, path)
+            if value < 0 or (value == 0 and name.endswith("_size")):
+                raise AnswerError(f"`{path}` is not positive")
+            if name == "chunk_size" and value != sent:
+                raise AnswerError(f"`{path}` is not the size sent")
+            metrics[name] = value
+        return metrics
+
+    def probe(self) -> tuple[str, Done]:
+        """Nothing beside the uploads."""
+        return "probe", Done()
+
+    def report(self) -> dict[str, Any]:
+        """How many answers told stage times that cannot be."""
+        return {"doubted": self.doubted}
+
+    def _client(self) -> httpx.Client:
+        """One connection a thread."""
+        if not hasattr(self.local, "client"):
+            self.local.client = httpx.Client(
+                timeout=self.settings["timeout_s"],
+                trust_env=False,
+                headers={"content-type": "application/octet-stream"} | self.settings["headers"],
+            )
+        client: httpx.Client = self.local.client
+        return client
+
+
+def _load(name: str) -> Callable[[bytes], Any]:
+    module, _, function = name.partition(":")
+    try:
+        found: Callable[[bytes], Any] = getattr(importlib.import_module(module), function)
+    except Exception as error:  # importing runs a user's code
+        raise NoContactError("no such callable", f"{type(error).__name__}: {error}") from None
+    return found
+
+
+def _as_answer(told: Any) -> Any:
+    """What a function returned, as an answer: bytes are what it would store."""
+    if isinstance(told, bytes | bytearray | memoryview):
+        return {"stored_size": len(told)}
+    return told if isinstance(told, dict) else {}
+
+
+def _tells(told: Any, path: str) -> bool:
+    try:
+        find(told, path)
+    except AnswerError:
+        return False
+    return True
+
+
+def _json(response: httpx.Response) -> Any:
+    try:
+        return response.json()
+    except ValueError:
+        raise AnswerError("the answer is no JSON") from None
+
+
+def kind_of(error: Exception) -> str:
+    """A short name of what went wrong."""
+    if isinstance(error, httpx.TimeoutException):
+        return "timeout"
+    if isinstance(error, httpx.ConnectError):
+        return "connection refused" if "refused" in str(error).lower() else "no connection"
+    if isinstance(error, httpx.RemoteProtocolError):
+        return "broken answer"
+    if isinstance(error, httpx.NetworkError):
+        return "connection lost"
+    return type(error).__name__

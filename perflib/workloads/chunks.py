@@ -1,0 +1,185 @@
+"""A chunk counts as processed when the answer proves it: its size, its stored size, its hash.
+
+The time is the client's own; stage times are the target's word and are held against it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+from pydantic import Field, model_validator
+
+from perflib.session import Session
+from perflib.target import Bytes, Scenario, Seconds, Settings, Target
+from perflib.workloads.chunk_task import METRICS, STAGES, size_label
+from perflib.workloads.crew import Crew
+from perflib.workloads.fields import FieldPath, without_secrets
+
+KIB = 1024
+
+
+class ChunkAnswer(Settings):
+    """Where the answer tells what; an empty path is not asked for."""
+
+    chunk_size: FieldPath = Field(default="size", description="bytes received; must be those sent")
+    stored_size: FieldPath = Field(default="stored_size", description="bytes kept")
+    compressed_size: FieldPath = Field(default="", description="bytes after compression")
+    hash: FieldPath = Field(default="hash", description="digest of the chunk; must not be empty")
+    compress_time: FieldPath = ""
+    encrypt_time: FieldPath = ""
+    hash_time: FieldPath = ""
+    store_time: FieldPath = ""
+
+
+class ChunksTarget(Target):
+    """A service, or a Python function, that takes chunks of data and stores them."""
+
+    kind: Literal["chunks"]
+    url: str = Field(default="", description="the service; or give `callable`")
+    path: str = Field(default="/api/v1/chunks", description="where chunks are uploaded")
+    method: Literal["POST", "PUT"] = "POST"
+    headers: dict[str, str] = Field(
+        default_factory=dict, repr=False, description="sent with each chunk; never recorded"
+    )
+    callable: str = Field(
+        default="",
+        pattern=r"^(\w[\w.]*:\w+)?$",
+        description="`module:function` found from the current folder; it is given bytes",
+    )
+    sizes: list[Bytes] = Field(
+        default=[16 * KIB, 64 * KIB, 256 * KIB, KIB**2, 4 * KIB**2, 8 * KIB**2],
+        min_length=1,
+        description="sizes of chunks, drawn equally or by the scenario's weights",
+    )
+    compressibility: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.8, description="share of the payload that is JSON-like text; the rest is noise"
+    )
+    concurrency: int | None = Field(
+        default=None, ge=1, description="uploads at once; without it the scenario's users"
+    )
+    think_time: Seconds = Field(default=0.0, description="mean pause of a closed user")
+    timeout: Seconds = Field(default=10.0, gt=0, description="a slower upload is an error")
+    answer: ChunkAnswer = ChunkAnswer()
+
+    @model_validator(mode="after")
+    def _one_way(self) -> ChunksTarget:
+        if bool(self.url) == bool(self.callable):
+            raise ValueError("expected either `url` or `callable`")
+        return self
+
+    def hosts(self) -> list[str]:
+        """The service without secrets, and the metrics page."""
+        return [without_secrets(url) for url in (self.url, self.metrics_url) if url]
+
+    def measure(self, scenario: Scenario, session: Session) -> None:
+        """Upload chunks; sample rows are labelled by size, such as `64 KiB`."""
+        threads = self.concurrency or scenario.users
+        url = self.url and self.url.rstrip("/") + self.path
+        settings = {
+            "url": url,
+            "method": self.method,
+            "headers": self.headers,
+            "callable": self.callable,
+            "sizes": [int(size) for size in self.sizes],
+            "weights": self._weights(scenario),
+            "compressibility": self.compressibility,
+            "timeout_s": self.timeout,
+            "answer": self.answer.model_dump(),
+            "seed": scenario.seed,
+        }
+        session.run.workload = settings | {
+            "url": without_secrets(url),
+            "headers": sorted(self.headers),
+            "concurrency": threads,
+            "think_time_s": self.think_time,
+            "scenario": scenario.model_dump(mode="json"),
+        }
+        cpu = _Cpu(self.metrics_url)
+        crew = Crew(
+            session,
+            scenario,
+            "perflib.workloads.chunk_task:ChunkTask",
+            settings,
+            threads,
+            self.timeout,
+            METRICS,
+            think_s=self.think_time,
+            saturates=not self.callable,
+            at_edge=cpu.read,
+        )
+        if crew.work():
+            session.run.environment.target_version = crew.facts["version"]
+            self._summarise(crew, cpu)
+
+    def _weights(self, scenario: Scenario) -> list[int]:
+        weights = [scenario.weights.get(size_label(int(size)), 1) for size in self.sizes]
+        return weights if any(weights) else [1] * len(weights)
+
+    def _summarise(self, crew: Crew, cpu: _Cpu) -> None:
+        """Single numbers of the whole run, as facts; what cannot be known is said in details."""
+        run, sums = crew.session.run, crew.tally.sums
+        window_s = (run.measured_until_s or 0.0) - run.measured_from_s
+        if crew.reports:
+            run.facts["peak_memory"] = float(
+                sum(report["memory_peak"] - report["memory_before"] for report in crew.reports)
+            )
+        if not sums["chunk_size"] or window_s <= 0:
+            return
+        run.facts["data_rate"] = sums["chunk_size"] / window_s
+        after = sums["compressed_size"] or sums["stored_size"]
+        if after:
+            run.facts["compression_ratio"] = sums["chunk_size"] / after
+        busy_s = cpu.spent_s
+        if self.callable:
+            busy_s = window_s * sum(report["cpu_share"] for report in crew.reports)
+        if busy_s:
+            run.facts["efficiency"] = sums["chunk_size"] / busy_s
+        else:
+            run.details["absent"] = {"efficiency": cpu.why}
+        self._compare_stages(crew)
+
+    def _compare_stages(self, crew: Crew) -> None:
+        doubted = sum(report["task"]["doubted"] for report in crew.reports)
+        if doubted:
+            crew.session.warn(
+                "stage times contradict",
+                f"in {doubted} answers the stages took longer together than the whole upload",
+                "check the unit of the stage fields (`stages.compress in ms`) and the target",
+                STAGES,
+            )
+
+
+class _Cpu:
+    """CPU time that the target's own metrics page tells, at both ends of the measured window."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.readings: list[float] = []
+        self.why = "no `metrics_url` is configured" if not url else ""
+
+    def read(self) -> None:
+        """Take a reading; a page that does not tell is no error, only less to report."""
+        if not self.url:
+            return
+        try:
+            text = httpx.get(self.url, timeout=2.0, trust_env=False).raise_for_status().text
+            samples: list[Any] = [
+                sample.value
+                for family in text_string_to_metric_families(text)
+                for sample in family.samples
+                if sample.name == "process_cpu_seconds_total"
+            ]
+        except (httpx.HTTPError, ValueError) as error:
+            self.why = f"{without_secrets(self.url)} cannot be read: {type(error).__name__}"
+            return
+        if samples:
+            self.readings.append(sum(samples))
+        else:
+            self.why = "the target's metrics tell no `process_cpu_seconds_total`"
+
+    @property
+    def spent_s(self) -> float:
+        """CPU seconds between the readings; 0 when not known."""
+        return self.readings[-1] - self.readings[0] if len(self.readings) > 1 else 0.0
