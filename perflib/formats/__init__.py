@@ -32,7 +32,7 @@ def reader(name: str) -> Reader:
     """The reader of format `name`; raises `FormatError` with the nearest name."""
     if name not in FORMATS:
         raise FormatError(f"no format called `{name}`", expected=nearest(name, list(FORMATS)))
-    module: Reader = importlib.import_module(FORMATS[name])  # type: ignore[assignment]
+    module: Reader = importlib.import_module(FORMATS[name])
     return module
 
 

@@ -57,8 +57,9 @@ class Skipped(NamedTuple):
 class Reading(Struct, kw_only=True):
     """One run found in a file. What the file does not tell is absent.
 
-    `samples` yields Arrow batches in the columns of `perflib.samples`, times relative to
-    `started_at`; `series` are rows of (time_s, name, labels, value).
+    `samples` yields Arrow batches made by `perflib.formats.tally.batch`, their times in
+    nanoseconds since the epoch, or from zero when `clock` is False; `resolution_s` is the step
+    to which the tool wrote durations. `series` has the columns time_s, name, labels, value.
     """
 
     tool: str
@@ -68,6 +69,8 @@ class Reading(Struct, kw_only=True):
     commit: str = ""
     indicators: list[Indicator] = field(default_factory=list)
     samples: Callable[[], Iterator[pa.RecordBatch]] | None = None
+    clock: bool = True
+    resolution_s: float = 0.0
     series: pa.Table | None = None
     details: dict[str, Any] = field(default_factory=dict)
 
@@ -130,8 +133,11 @@ class Source:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the stored bytes, in hex."""
+        digest = hashlib.sha256()
         with self._raw() as raw:
-            return hashlib.file_digest(raw, "sha256").hexdigest()
+            while block := raw.read(HEAD_BYTES):
+                digest.update(block)
+        return digest.hexdigest()
 
     @cached_property
     def head(self) -> bytes:
@@ -177,7 +183,7 @@ class Source:
     @cached_property
     def json(self) -> Any:
         """The whole file as one JSON document, or None when it is not one."""
-        if not self.head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
+        if self.head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"{", b"["):
             return None
         try:
             return msgspec.json.decode(self.text.lstrip("\ufeff"))
@@ -186,7 +192,9 @@ class Source:
 
     def lines(self) -> Iterator[tuple[int, str]]:
         """Number (from 1) and text of each line, streamed; an overlong line is skipped."""
-        with io.TextIOWrapper(_Stream(self.blocks()), self.encoding, "replace") as text:
+        with io.TextIOWrapper(
+            io.BufferedReader(_Stream(self.blocks())), self.encoding, "replace"
+        ) as text:
             number = 0
             while line := text.readline(LINE_CHARS):
                 number += 1

@@ -1,0 +1,106 @@
+"""Paths in, one table out: what notebooks use to look at results without importing them."""
+
+from __future__ import annotations
+
+import glob
+import sys
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+
+from perflib.errors import FormatError
+from perflib.formats import reader, recognise
+from perflib.formats.base import Indicator, Reading, Source
+from perflib.formats.tally import Tally
+
+COLUMNS = (
+    "file",
+    "tool",
+    "run",
+    "started_at",
+    "label",
+    "metric",
+    "statistic",
+    "value",
+    "unit",
+    "approximate",
+)
+
+
+def sources(paths: Iterable[str | Path], *, strict: bool = False) -> Iterator[Source]:
+    """The files behind `paths`: files, folders (searched through), globs, `-` for standard input.
+
+    Raises `FormatError` for a path that names nothing.
+    """
+    for given in paths:
+        if str(given) == "-":
+            yield Source(Path("-"), content=sys.stdin.buffer.read(), strict=strict)
+            continue
+        found = _files(Path(given)) or [Path(each) for each in sorted(glob.glob(str(given)))]  # noqa: PTH207 (absolute patterns)
+        if not found:
+            raise FormatError("no such file", file=given, next_step="check the path or the pattern")
+        for path in found:
+            yield Source(path, strict=strict)
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_dir():
+        return sorted(each for each in path.rglob("*") if each.is_file())
+    return [path] if path.is_file() else []
+
+
+def readings(source: Source, format_name: str | None = None) -> list[Reading]:
+    """The runs in `source`; the format is told by its content unless `format_name` forces it.
+
+    A file that does not tell when it ran gets its own time, marked in `details`.
+    """
+    if not source.head.strip():
+        raise source.fail("the file is empty")
+    found = list(reader(format_name or recognise(source)).read(source))
+    for reading in found:
+        if not reading.started_at and reading.samples is None:
+            reading.started_at = _modified(source)
+            reading.details["started_by"] = "file time"
+    return found
+
+
+def _modified(source: Source) -> str:
+    known = source.path.exists()
+    when = source.path.stat().st_mtime if known else datetime.now(UTC).timestamp()
+    return datetime.fromtimestamp(when, UTC).isoformat(timespec="seconds")
+
+
+def summarised(reading: Reading) -> list[Indicator]:
+    """The indicators that a reading states and those that its samples prove."""
+    if reading.samples is None:
+        return reading.indicators
+    tally = Tally(reading.resolution_s)
+    for rows in reading.samples():
+        tally.add(rows)
+    return reading.indicators + tally.indicators()
+
+
+def load_results(
+    paths: str | Path | Iterable[str | Path],
+    *,
+    format: str | None = None,  # noqa: A002 (the word of the command line)
+    strict: bool = False,
+) -> pd.DataFrame:
+    """All indicators in the result files at `paths`, one row each, in base units.
+
+    Columns: file, tool, run, started_at, label, metric, statistic, value, unit, approximate.
+    Broken rows are skipped (an error if `strict`); a broken or unknown file raises
+    `FormatError`.
+    """
+    listed = [paths] if isinstance(paths, str | Path) else paths
+    rows: list[tuple[object, ...]] = []
+    for source in sources(listed, strict=strict):
+        for reading in readings(source, format):
+            head = (str(source.path), reading.tool, reading.run, reading.started_at)
+            rows += [
+                (*head, i.label, i.metric, i.statistic, i.value, i.unit, i.approximate)
+                for i in summarised(reading)
+            ]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
