@@ -96,7 +96,8 @@ class Tally:
             for name in labels.dictionary.to_pylist()
         ]
         codes = labels.indices.to_numpy(zero_copy_only=False)
-        return np.asarray(ours, dtype=np.uint16)[codes]
+        coded: npt.NDArray[np.uint16] = np.asarray(ours, dtype=np.uint16)[codes]
+        return coded
 
     @property
     def duration_s(self) -> float:
@@ -123,7 +124,7 @@ class Tally:
         found = [self._estimate(label, "error_rate", "value", "1", failed)]
         if self.duration_s > 0:
             rate = int(ok.sum()) / self.duration_s
-            plain = stats.Interval(rate, None, None, int(ok.sum()), 0.95, "count over time")
+            plain = _bare(rate, int(ok.sum()), "count over time")
             found.append(self._estimate(label, "throughput", "value", "req/s", plain))
         ordered = np.sort(durations[ok]).astype(np.float64) * _NS
         if not len(ordered):
@@ -131,11 +132,9 @@ class Tally:
         metric = "response_time" if self._open else "service_time"
         named = zip(PERCENTILES, stats.percentiles(ordered, PERCENTILES), strict=True)
         timed = {f"p{q:g}": interval for q, interval in named}
-        timed["mean"] = stats.Interval(
-            float(ordered.mean()), None, None, len(ordered), 0.95, "arithmetic mean"
-        )
-        for name, value in (("min", ordered[0]), ("max", ordered[-1])):
-            timed[name] = stats.Interval(float(value), None, None, len(ordered), 0.95, "extreme")
+        timed["mean"] = _bare(ordered.mean(), len(ordered), "arithmetic mean")
+        timed["min"] = _bare(ordered[0], len(ordered), "extreme")
+        timed["max"] = _bare(ordered[-1], len(ordered), "extreme")
         return found + [
             self._estimate(label, metric, name, "s", interval, self._resolution_s)
             for name, interval in timed.items()
@@ -179,6 +178,10 @@ class Tally:
             )
             for each in self.estimates()
         ]
+
+
+def _bare(value: float, n: int, method: str) -> stats.Interval:
+    return stats.Interval(value=float(value), low=None, high=None, n=n, level=0.95, method=method)
 
 
 def _least(known: int | None, new: int) -> int:
