@@ -1,0 +1,181 @@
+"""Scraping beside a run: one thread, one page after another, and a failure is only a caveat."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from perflib.errors import TargetError
+from perflib.model import Caveat
+from perflib.monitor.exposition import Sample, parse_metrics
+
+SCHEMA = pa.schema(
+    [
+        ("time_s", pa.float64()),
+        ("name", pa.dictionary(pa.int32(), pa.string())),
+        ("labels", pa.dictionary(pa.int32(), pa.string())),
+        ("value", pa.float64()),
+    ]
+)
+"""A scraped series: seconds from the run's start, name, labels as text, value."""
+ACCEPT = "text/plain;version=0.0.4,application/openmetrics-text;version=1.0.0;q=0.8,*/*;q=0.1"
+MAX_PAGE_BYTES = 32 * 2**20
+_FLUSH_ROWS = 50_000
+
+
+def scrape(url: str, timeout_s: float = 5.0) -> list[Sample]:
+    """The samples of the metrics page at `url`; raises `TargetError` if it is not a valid one.
+
+    The whole exchange takes `timeout_s` at most, however slowly the page drips.
+    """
+    place = safe_url(url)
+    deadline = time.monotonic() + timeout_s
+    body = bytearray()
+    try:
+        with (
+            httpx.Client(timeout=timeout_s, trust_env=False) as client,
+            client.stream("GET", url, headers={"accept": ACCEPT}) as answer,
+        ):
+            if answer.status_code != httpx.codes.OK:
+                raise _trouble(place, f"the metrics page answers status {answer.status_code}")
+            for chunk in answer.iter_bytes():
+                body += chunk
+                if time.monotonic() > deadline or len(body) > MAX_PAGE_BYTES:
+                    raise _trouble(place, f"the metrics page does not end within {timeout_s:g} s")
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise _trouble(place, f"no metrics page ({error or type(error).__name__})") from None
+    return parse_metrics(bytes(body), answer.headers.get("content-type", ""), place)
+
+
+def _trouble(place: str, found: str) -> TargetError:
+    return TargetError(
+        found,
+        expected="a page in the Prometheus text format",
+        next_step="start the service, or correct `metrics_url`",
+        file=place,
+    )
+
+
+def safe_url(url: str) -> str:
+    """`url` without credentials and query, fit for messages and results."""
+    try:
+        return str(httpx.URL(url).copy_with(userinfo=b"", query=None, fragment=None))
+    except (httpx.InvalidURL, TypeError):
+        return "metrics_url"
+
+
+class Scraper:
+    """Scrapes `url` every `interval_s` until stopped and writes all series to `path`.
+
+    Times count from `zero_ns` of the monotonic clock (default: the start). Memory is bounded;
+    the file exists only if a page was read.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        path: Path,
+        interval_s: float = 1.0,
+        *,
+        timeout_s: float = 2.0,
+        zero_ns: int | None = None,
+    ) -> None:
+        self.url = url
+        self.path = path
+        self.interval_s = interval_s
+        self.timeout_s = timeout_s
+        self.zero_ns = zero_ns
+        self.pages = 0
+        self.failures: list[str] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="scraper", daemon=True)
+        self._columns: dict[str, list[Any]] = {name: [] for name in SCHEMA.names}
+        self._writer: pq.ParquetWriter | None = None
+
+    def start(self) -> None:
+        """Begin to scrape."""
+        self.zero_ns = time.monotonic_ns() if self.zero_ns is None else self.zero_ns
+        self._thread.start()
+
+    def stop(self) -> list[Caveat]:
+        """End, finish the file and tell what went wrong; the last page shows the final values."""
+        self._stop.set()
+        self._thread.join(self.timeout_s + self.interval_s + 5)
+        if not self.failures:
+            return []
+        failed, tried = len(self.failures), self.pages + len(self.failures)
+        return [
+            Caveat(
+                code="metrics page",
+                message=f"{failed} of {tried} scrapes failed; last: {self.failures[-1]}",
+                next_step="mend the metrics page of the service, or correct `metrics_url`",
+            )
+        ]
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _run(self) -> None:
+        due = time.monotonic()
+        while True:
+            last = self._stop.is_set()
+            self._once()
+            if last:
+                break
+            due = max(due + self.interval_s, time.monotonic())
+            self._stop.wait(due - time.monotonic())
+        self._attempt(self._finish)
+
+    def _once(self) -> None:
+        assert self.zero_ns is not None
+        now_s = (time.monotonic_ns() - self.zero_ns) * 1e-9
+        try:
+            samples = scrape(self.url, self.timeout_s)
+        except TargetError as error:
+            self.failures.append(" ".join(str(error).partition("\n  next:")[0].split()))
+            return
+        self.pages += 1
+        for sample in samples:
+            row = (now_s, sample.name, sample.label_text, sample.value)
+            for name, value in zip(SCHEMA.names, row, strict=True):
+                self._columns[name].append(value)
+        if len(self._columns["name"]) >= _FLUSH_ROWS:
+            self._attempt(self._flush)
+
+    def _attempt(self, write: Callable[[], None]) -> None:
+        """A disk that is full must not end the run that this thread only accompanies."""
+        try:
+            write()
+        except OSError as error:
+            self.failures.append(f"{self.path.name} cannot be written ({error.strerror})")
+
+    def _flush(self) -> None:
+        if not self._columns["name"]:
+            return
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self.path, SCHEMA, compression="zstd")
+        self._writer.write_table(pa.Table.from_pydict(self._columns, schema=SCHEMA))
+        for column in self._columns.values():
+            column.clear()
+
+    def _finish(self) -> None:
+        self._flush()
+        if self._writer is not None:
+            self._writer.close()
