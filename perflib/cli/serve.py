@@ -1,0 +1,58 @@
+"""`perflib serve`: the reference system in the foreground, until Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+
+import click
+
+from perflib.errors import PerflibError, TargetError, nearest
+from perflib.reference import PORTS, ports_from, start
+
+
+@click.command()
+@click.option("--configs", default="configs", show_default=True, type=click.Path(path_type=Path))
+@click.option(
+    "--data",
+    default="data/reference",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Where the database, chunks, keys and logs are kept.",
+)
+@click.option(
+    "--port-base",
+    "--ports-from",
+    default=PORTS["gateway"],
+    show_default=True,
+    type=click.IntRange(1024, 65000),
+    help="The gateway's port; the others follow it.",
+)
+@click.option("--port", "chosen", multiple=True, metavar="SERVICE=PORT", help="One service's port.")
+def serve(configs: Path, data: Path, port_base: int, chosen: tuple[str, ...]) -> None:
+    """Start the reference system and stop it with Ctrl-C."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    ports = ports_from(port_base) | dict(map(_port, chosen))
+    click.echo("starting …", err=True)
+    with start(configs, ports, data) as system:
+        for name, url in system.urls.items():
+            click.echo(f"{name:<9} {url}")
+        click.echo(f"settings in {configs}, data and logs in {data}; stop with Ctrl-C", err=True)
+        while not stop.wait(0.5):
+            if dead := system.dead():
+                raise TargetError(
+                    f"{', '.join(dead)} ended by itself, so the system was stopped",
+                    next_step=f"read {data / 'logs' / dead[0]}.log",
+                )
+
+
+def _port(text: str) -> tuple[str, int]:
+    name, _, number = text.partition("=")
+    if name not in PORTS:
+        raise PerflibError(f"no service `{name}`", expected=nearest(name, list(PORTS)))
+    if not number.isdecimal() or not 0 < int(number) < 65536:
+        raise PerflibError(f"`{text}` is no port", expected=f"such as {name}=9000")
+    return name, int(number)

