@@ -1,0 +1,20 @@
+"""What a notebook says in words and tables: escaped, sortable, the finding first."""
+
+from perflib.cards.card import Card, Code, Number, Spark, State, Table
+from perflib.cards.run import facts, findings, generator, method, next_steps, plan, verdict
+
+__all__ = [
+    "Card",
+    "Code",
+    "Number",
+    "Spark",
+    "State",
+    "Table",
+    "facts",
+    "findings",
+    "generator",
+    "method",
+    "next_steps",
+    "plan",
+    "verdict",
+]

@@ -1,0 +1,262 @@
+"""What is said of one run: its verdict first, then what to do, then how it was measured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from perflib.analysis import overall
+from perflib.cards.card import Block, Card, Cell, Code, Number, Pre, State, Steps, Table
+from perflib.model import METRICS, Estimate, Outcome, Run, Verdict
+from perflib.units import format_number, format_quantity
+from perflib.wording import against, count, interval_text, shown, words
+
+if TYPE_CHECKING:
+    from perflib.desk import Desk
+
+_ORDER = {Outcome.MISSED: 0, Outcome.UNKNOWN: 1, Outcome.MET: 2}
+
+
+def verdict(desk: Desk) -> Card:
+    """Met, missed or unknown; by how much; since when; what to do."""
+    verdicts = sorted(desk.verdicts, key=lambda v: _ORDER[v.outcome])
+    if not verdicts:
+        step = "promise something: `objectives` of the target in performance_config.yml"
+        return Card("Nothing is promised of this target.", "unknown", [step])
+    state = str(overall(verdicts))
+    first = verdicts[0]
+    blocks: list[Block] = [first.reason]
+    since = desk.since(first)
+    blocks.append(f"Since when: {since}." if since else "Since when: this is the first run judged.")
+    blocks.append(f"What to do: {first.next_step}")
+    rows = [_verdict_row(v, desk) for v in verdicts]
+    blocks.append(Table(["", "promise", "measured [95 %]", "margin", "since", "what to do"], rows))
+    blocks += [f"Caution: {c.message}. {c.next_step}".strip() for c in desk.run.caveats[:8]]
+    return Card(_verdict_finding(desk, verdicts), state, blocks)
+
+
+def _verdict_finding(desk: Desk, verdicts: list[Verdict]) -> str:
+    target, first = desk.run.target, verdicts[0]
+    number = sum(v.outcome is first.outcome for v in verdicts)
+    if first.outcome is Outcome.MET:
+        all_of = "the promise" if number == 1 else f"all {number} promises"
+        return f"{target} keeps {all_of}: {_by_how_much(first)}"
+    if first.outcome is Outcome.MISSED:
+        return f"{target} misses {number} of {len(verdicts)} promises: {_by_how_much(first)}"
+    return (
+        f"{number} of {len(verdicts)} promises of {target} cannot be judged: {_by_how_much(first)}"
+    )
+
+
+def _by_how_much(verdict: Verdict) -> str:
+    estimate = verdict.estimate
+    if estimate is None:
+        return verdict.objective.text
+    name = words(estimate.metric)
+    statistic = "" if estimate.statistic == "value" else f"{estimate.statistic} of "
+    far = against(estimate.value, verdict.objective)
+    text = f"{statistic}{name} is {shown(estimate.value, estimate.unit)}"
+    return f"{text}, {far}" if far else text
+
+
+def _verdict_row(verdict: Verdict, desk: Desk) -> list[Cell]:
+    estimate = verdict.estimate
+    value = estimate.value if estimate else None
+    measured = interval_text(estimate) if estimate else "–"
+    margin = "–" if verdict.margin is None else f"{_signed(100 * verdict.margin)} %"
+    return [
+        State(str(verdict.outcome)),
+        Code(verdict.objective.text),
+        Number(measured, value),
+        Number(margin, verdict.margin),
+        desk.since(verdict) or "first run",
+        verdict.next_step,
+    ]
+
+
+def _signed(value: float) -> str:
+    return f"{'−' if value < 0 else '+'}{format_number(abs(value), 2)}"
+
+
+def facts(desk: Desk) -> Card:
+    """What is reported beside the promises: every metric with unit, interval and number."""
+    wanted = [e for e in desk.estimates if not e.label and e.statistic in ("mean", "p95", "value")]
+    rows = [_fact_row(e) for e in sorted(wanted, key=_metric_order)]
+    metrics = len({e.metric for e in wanted})
+    return Card(
+        f"{metrics} metrics were measured beside the promises",
+        blocks=[Table(["metric", "statistic", "value [95 %]", "n", "meaning"], rows)],
+    )
+
+
+def _metric_order(estimate: Estimate) -> tuple[int, str]:
+    known = [*METRICS]
+    place = known.index(estimate.metric) if estimate.metric in METRICS else len(known)
+    return place, estimate.statistic
+
+
+def _fact_row(estimate: Estimate) -> list[Cell]:
+    metric = METRICS.get(estimate.metric)
+    single = estimate.low == estimate.high
+    text = shown(estimate.value, estimate.unit) if single else interval_text(estimate)
+    if estimate.metric == "compression_ratio":
+        text = f"{format_number(estimate.value)} ×"
+    return [
+        words(estimate.metric),
+        "" if estimate.statistic == "value" else estimate.statistic,
+        Number(text, estimate.value),
+        Number(count(estimate.n), estimate.n),
+        metric.meaning if metric else "",
+    ]
+
+
+def generator(desk: Desk) -> Card:
+    """Whether the load generator itself was the bottleneck, and whether all counts agree."""
+    health, counts = desk.run.generator, desk.run.counts
+    if health is None:
+        return Card("The load generator's health was not recorded.", "unknown")
+    checks = [
+        ("CPU of the busiest process", health.cpu_share, 0.8, _percent, "under 80 % of a core"),
+        ("its loop was late by (p99)", health.loop_lateness_p99_s, 0.05, _seconds, "under 50 ms"),
+        ("requests started late", health.late_starts, 0.01, _percent, "under 1 %"),
+        ("starts were late by (p99)", health.lateness_p99_s, 0.05, _seconds, "under 50 ms"),
+        ("workers lost", health.workers_lost, 0, _count, "none"),
+        ("socket errors", health.socket_errors, 0, _count, "none"),
+    ]
+    rows: list[list[Cell]] = []
+    for name, value, most, say, wanted in checks:
+        state = "unknown" if value is None else ("met" if value <= most else "missed")
+        rows.append(
+            [State(state), name, Number("–" if value is None else say(value), value), wanted]
+        )
+    told = [c for c in (counts.engine, counts.target) if c is not None]
+    agree = (
+        "unknown" if not told else "met" if all(c == counts.recorded for c in told) else "missed"
+    )
+    same = " = ".join(
+        "–" if c is None else count(c) for c in (counts.recorded, counts.engine, counts.target)
+    )
+    rows.append(
+        [State(agree), "requests recorded = by the engine = by the target", Number(same), "equal"]
+    )
+    bad = sum(isinstance(row[0], State) and row[0].name == "missed" for row in rows)
+    finding = f"{bad} of {len(rows)} checks of the load generator failed: doubt the numbers"
+    return Card(
+        finding if bad else "The load generator was not the bottleneck",
+        "missed" if bad else "met",
+        [Table(["", "check", "measured", "wanted"], rows)],
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{format_number(100 * share, 2)} %"
+
+
+def _seconds(value: float) -> str:
+    return format_quantity(value, "s")
+
+
+def _count(value: float) -> str:
+    return count(int(value))
+
+
+def next_steps(desk: Desk, most: int = 8) -> Card:
+    """What to change, by what it would gain: suspects of this run, findings of the settings."""
+    rows: list[list[Cell]] = [
+        [
+            Number(str(place)),
+            suspect.title,
+            Number(_percent(suspect.weight), suspect.weight),
+            suspect.evidence,
+            suspect.next_step,
+        ]
+        for place, suspect in enumerate(desk.suspects[:most], 1)
+    ]
+    open_ones = [v for v in desk.verdicts if v.outcome is not Outcome.MET]
+    first = Steps([[Code(v.objective.text), v.next_step] for v in open_ones])
+    if not rows and not open_ones:
+        return Card("Nothing to do: every promise is kept and nothing stands out.", "met")
+    finding = f"Look first at: {desk.suspects[0].title}" if rows else "Follow the open promises"
+    table = Table(["", "suspect", "could explain", "evidence", "what to change"], rows)
+    blocks: list[Block] = [*([first] if open_ones else []), *([table] if rows else [])]
+    return Card(finding, blocks=blocks)
+
+
+def plan(desk: Desk) -> Card:
+    """The plan of the query that is slowest at p95."""
+    plans: dict[str, Any] = desk.run.details.get("plans") or {}
+    slowest = [e for e in desk.by_label("query_time", "p95") if e.label in plans]
+    if not slowest:
+        return Card("No query plan was recorded.", "unknown")
+    first = slowest[0]
+    text = f"The plan of the slowest query, `{first.label}` (p95 {shown(first.value, first.unit)})"
+    return Card(text, blocks=[Pre(str(plans[first.label]))])
+
+
+def method(desk: Desk) -> Card:
+    """The exact load, the machine, and how numbers became statements: enough to repeat it."""
+    run = desk.run
+    told: list[tuple[str, str]] = [
+        ("run", f"{run.id}, {run.started_at[:19].replace('T', ' ')} UTC, {run.status}"),
+        ("load", f"{_arrivals(run)}; " + ", ".join(f"{k} {v}" for k, v in run.workload.items())),
+        ("measured", _window(run, len(desk.measured), len(desk.samples))),
+        ("machine", _machine(run)),
+        ("software", _software(run)),
+        ("intervals", "; ".join(sorted({e.method for e in desk.estimates if e.method})) or "none"),
+        ("repeat it", f"perflib run {run.target}"),
+    ]
+    rows: list[list[Cell]] = [[name, text] for name, text in told]
+    return Card(
+        "Enough to measure it again", blocks=[Table(["what", "how"], rows), *_caveats(desk)]
+    )
+
+
+def _caveats(desk: Desk) -> list[Block]:
+    found = {c.message: c for e in desk.estimates for c in e.caveats}
+    rows: list[list[Cell]] = [[c.message, c.next_step] for c in list(found.values())[:12]]
+    return [Table(["caveat of an estimate", "what to do"], rows)] if rows else []
+
+
+def _arrivals(run: Run) -> str:
+    meaning = {
+        "open": "open arrivals: requests start on schedule, whatever the target does",
+        "closed": "closed: each user waits for its answer, so there is no response time",
+        "watch": "watched only, no load of its own",
+    }
+    return meaning[run.arrival]
+
+
+def _window(run: Run, inside: int, total: int) -> str:
+    until = run.duration_s if run.measured_until_s is None else run.measured_until_s
+    return (
+        f"{run.measured_from_s:g} s to {until:.4g} s of the run; {count(inside)} of {count(total)} "
+        f"samples, the rest is warm-up or tail; seed {run.seed}"
+    )
+
+
+def _machine(run: Run) -> str:
+    there = run.environment
+    memory = format_quantity(there.memory_bytes, "B") if there.memory_bytes else "? memory"
+    load = f", load before {there.load_before:.2f}" if there.load_before is not None else ""
+    return f"{there.cpu or 'unknown CPU'}, {there.cores} cores, {memory}, {there.system}{load}"
+
+
+def _software(run: Run) -> str:
+    there = run.environment
+    dirty = " with local changes" if there.git_dirty else ""
+    target = f"; target {there.target_version}" if there.target_version else ""
+    return f"Python {there.python}, commit {there.git_commit[:12] or '?'}{dirty}{target}"
+
+
+def findings(desk: Desk, about: str = "") -> Card:
+    """What the review of the settings found, of those that mention `about`."""
+    found = [f for f in desk.findings if about in str(f).lower()]
+    what = f" about {about}" if about else ""
+    if not found:
+        return Card(f"The review of the settings found nothing{what}.", "met")
+    rows: list[list[Cell]] = [
+        [str(getattr(f, name, "")) for name in ("title", "evidence", "setting")] for f in found
+    ]
+    return Card(
+        f"The review of the settings found {len(found)} things{what}",
+        blocks=[Table(["finding", "evidence", "setting to change"], rows)],
+    )

@@ -1,0 +1,221 @@
+"""What lies on the table when a run is looked into: the run, its samples, its judgement, its past.
+
+A notebook opens a desk and shows it; everything here comes from `store`, `analysis` and
+`review`, computed when first asked for.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from perflib import analysis
+from perflib.analysis.suspects import Suspect, suspects
+from perflib.errors import StoreError
+from perflib.model import Estimate, Objective, Run, Verdict
+from perflib.objectives import parse_objective
+from perflib.samples import TIMES, measured, schema
+from perflib.session import SAMPLES
+from perflib.store import RECORDS, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+HEADLINES = {
+    "http": ("response_time", "service_time"),
+    "blocks": ("block_time", "arrival_interval"),
+    "chunks": ("processing_time",),
+    "sql": ("query_time",),
+}
+"""The metric that a kind of target is first asked about; a later one stands in where it lacks."""
+
+
+class Desk:
+    """One run and everything that judges or explains it. Values in base units."""
+
+    def __init__(
+        self,
+        run: Run,
+        samples: pd.DataFrame,
+        *,
+        metrics: pd.DataFrame | None = None,
+        store: Store | None = None,
+        configs: Path | None = None,
+    ) -> None:
+        self.run = run
+        self.samples = samples
+        self.metrics = metrics
+        self.store = store
+        self.configs = configs
+
+    @cached_property
+    def measured(self) -> pd.DataFrame:
+        """The samples inside the measured window, failed ones too."""
+        return measured(self.samples, self.run.measured_from_s, self.run.measured_until_s)
+
+    @cached_property
+    def objectives(self) -> list[Objective]:
+        """The promises the run was made under."""
+        return [parse_objective(text) for text in self.run.objectives]
+
+    @cached_property
+    def estimates(self) -> list[Estimate]:
+        """What was recorded with the run, else computed from its samples."""
+        return self.run.estimates or analysis.estimates(self.run, self.samples)
+
+    @cached_property
+    def verdicts(self) -> list[Verdict]:
+        """What was recorded with the run, else judged now."""
+        return self.run.verdicts or analysis.judge(self.run, self.estimates)
+
+    @cached_property
+    def _judged(self) -> pd.DataFrame:
+        if self.store is None:
+            return pd.DataFrame(columns=["run_id", "objective", "outcome", "bad", "started_at"])
+        rows = self.store.verdicts(self.run.target)
+        return rows[(rows["run_id"] <= self.run.id) & ~rows["bad"]]
+
+    def since(self, verdict: Verdict) -> str:
+        """For how long this outcome has held: `23 Nov 2026 14:00 (3 runs; met before)`."""
+        rows = self._judged[self._judged["objective"] == verdict.objective.text]
+        if not len(rows):
+            return ""
+        outcomes = rows["outcome"].astype(str).to_numpy()
+        other = (outcomes != str(verdict.outcome)).nonzero()[0]
+        first = int(other[-1]) + 1 if len(other) else 0
+        if first >= len(rows):
+            return ""
+        runs = len(rows) - first
+        before = f"; {outcomes[first - 1]} before" if first else ", all of its history"
+        many = "this run" if runs == 1 else f"{runs} runs"
+        return f"{rows['started_at'].iloc[first]:%d %b %Y %H:%M} ({many}{before})"
+
+    @cached_property
+    def suspects(self) -> list[Suspect]:
+        """What most likely costs the time, strongest first."""
+        return suspects(self.run, self.measured, self.metrics, self.findings)
+
+    @cached_property
+    def findings(self) -> list[Any]:
+        """Findings of the configuration review and of the run, by what they would gain."""
+        if self.store is None or find_spec("perflib.review") is None:
+            return []
+        from perflib import review  # type: ignore[attr-defined]
+
+        return list(review.findings(self.run, self.store, self.configs))
+
+    @cached_property
+    def headline(self) -> str:
+        """The name of the metric that this kind of target is first asked about."""
+        wanted = HEADLINES.get(self.run.kind, ())
+        there = [
+            name for name in (*wanted, "response_time", "service_time") if name in self.samples
+        ]
+        return next((n for n in there if self.samples[n].notna().any()), "service_time")
+
+    def values(self, metric: str, label: str | None = None) -> pd.Series[float]:
+        """A metric's values over measured samples without error; of one label if given."""
+        rows = self.measured[self.measured["ok"]]
+        if label is not None:
+            rows = rows[rows["label"] == label]
+        return rows[metric].dropna() if metric in rows else pd.Series(dtype="float64")
+
+    def estimate(self, metric: str, statistic: str, label: str = "") -> Estimate | None:
+        """The estimate of this statistic, or None."""
+        for found in self.estimates:
+            if (found.metric, found.statistic, found.label) == (metric, statistic, label):
+                return found
+        return None
+
+    def by_label(self, metric: str, statistic: str) -> list[Estimate]:
+        """This statistic of each label, largest first."""
+        found = [
+            e for e in self.estimates if e.label and (e.metric, e.statistic) == (metric, statistic)
+        ]
+        return sorted(found, key=lambda e: -e.value)
+
+    def promise(self, metric: str, statistic: str | None = None) -> Objective | None:
+        """The objective on this metric for the whole run (and statistic), or None."""
+        for objective in self.objectives:
+            same = objective.metric == metric and not objective.label
+            if same and statistic in (None, objective.statistic):
+                return objective
+        return None
+
+    @cached_property
+    def points(self) -> pd.DataFrame:
+        """The target's history up to this run: a row a run, metric, statistic and label."""
+        if self.store is None:
+            return pd.DataFrame()
+        points = self.store.points(self.run.target)
+        return points[points["run_id"] <= self.run.id] if len(points) else points
+
+
+def open_desk(
+    target: str = "",
+    run_id: str = "latest",
+    data: str | Path = "data",
+    configs: str | Path = "configs",
+) -> Desk:
+    """The desk of one run: `run_id` is a run id or `latest` of `target`.
+
+    A relative `data` or `configs` is looked for here and in the folders above, so that a
+    notebook works from where JupyterLab opens it.
+    """
+    store = open_store(data)
+    chosen = store.latest(target) if run_id == "latest" else run_id
+    if chosen is None:
+        raise StoreError(
+            f"no run of `{target}`",
+            expected=f"a recorded run in {data}",
+            next_step=f"record one with `perflib run {target}`, or set data to `data/sample`",
+        )
+    run = store.load(chosen)
+    if target and run.target != target:
+        raise StoreError(
+            f"run {chosen} is of `{run.target}`",
+            expected=f"a run of `{target}`",
+            next_step="give the run's own target, or `latest`",
+        )
+    kept = (store.folder(chosen) / SAMPLES).exists()
+    return Desk(
+        run,
+        store.samples(chosen) if kept else no_samples(),
+        metrics=store.metrics(chosen),
+        store=store,
+        configs=find_folder(configs),
+    )
+
+
+def no_samples() -> pd.DataFrame:
+    """The frame of a run that came without samples, such as an imported summary."""
+    frame = schema().empty_table().to_pandas()
+    return frame.astype(dict.fromkeys(TIMES, "float64")).assign(service_time=[])
+
+
+def open_all(targets: Sequence[str] = (), data: str | Path = "data") -> list[Desk]:
+    """The desk of each target's latest run; of every target that has runs when none is named."""
+    store = open_store(data)
+    runs = store.runs()
+    names = list(targets) or sorted(set(runs["target"]))
+    latest = {name: store.latest(name) for name in names}
+    return [open_desk(name, run, data) for name, run in latest.items() if run is not None]
+
+
+def open_store(data: str | Path = "data") -> Store:
+    """The store in folder `data`, looked for here and in the folders above."""
+    folder = find_folder(data) or Path(data)
+    return Store.sample_history(folder) if (folder / RECORDS).exists() else Store(folder)
+
+
+def find_folder(folder: str | Path) -> Path | None:
+    """`folder` itself, or of that name in this or a folder above; None when there is none."""
+    path = Path(folder).expanduser()
+    if path.is_absolute():
+        return path if path.is_dir() else None
+    here = Path.cwd()
+    return next((p / path for p in (here, *here.parents) if (p / path).is_dir()), None)

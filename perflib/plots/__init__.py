@@ -1,0 +1,18 @@
+"""Figures draw what analysis found, and nothing else; each title is the finding."""
+
+from perflib.plots import chain, pipeline, queries, traffic
+from perflib.plots.house import Drawing, show
+from perflib.plots.latency import by_label, distribution, heatmap, percentiles
+
+__all__ = [
+    "Drawing",
+    "by_label",
+    "chain",
+    "distribution",
+    "heatmap",
+    "percentiles",
+    "pipeline",
+    "queries",
+    "show",
+    "traffic",
+]

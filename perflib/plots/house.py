@@ -1,0 +1,167 @@
+"""A figure states its finding in the title, names things where they are, and costs little to draw.
+
+Layout is fixed in inches: no tight bounding box, no layout engine; same inputs give the same
+bytes. Nothing here uses pyplot, so no state leaks between figures.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import io
+import textwrap
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from perflib.model import Run
+from perflib.wording import clean, count
+
+INK, MUTED, FAINT, GRID = "#1f2933", "#52606d", "#9aa5b1", "#e4e7eb"
+BLUE, SKY, ORANGE, PURPLE, TEAL = "#0072b2", "#56b4e9", "#e69f00", "#aa4499", "#00735a"
+RED, GREEN, GREY = "#c24e00", "#00735a", "#616e7c"
+SERIES = (BLUE, ORANGE, TEAL, PURPLE, SKY, GREY)
+"""Colours that colour-blind readers tell apart (after Okabe and Ito), dark enough for text."""
+
+TEXT = {ORANGE: "#8a5a00", SKY: "#1f6f9f", FAINT: GREY}
+"""Colours too light for text, and what to write in instead."""
+
+STATES: dict[str, tuple[str, str, str]] = {
+    "met": ("✓", GREEN, "o"),
+    "missed": ("✗", RED, "X"),
+    "unknown": ("?", GREY, "D"),
+    "improved": ("▲", GREEN, "^"),
+    "unchanged": ("●", BLUE, "o"),
+    "regressed": ("▼", RED, "v"),
+    "inconclusive": ("◆", ORANGE, "D"),
+    "no data": ("○", GREY, "s"),
+}
+"""A state is told by sign, colour and marker together."""
+
+WIDTH_IN = 8.75
+LEFT_IN, RIGHT_IN, FOOT_IN = 0.78, 0.35, 0.62
+PIXEL_RATIO = 2
+HOUSE = mpl.rc_params_from_file(
+    Path(__file__).with_name("house.mplstyle"), use_default_template=False
+)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def in_house_style(draw: Callable[P, R]) -> Callable[P, R]:
+    """Run `draw` under the house style and leave matplotlib's settings as they were."""
+
+    @functools.wraps(draw)
+    def styled(*args: P.args, **kwargs: P.kwargs) -> R:
+        with mpl.rc_context(HOUSE):
+            return draw(*args, **kwargs)
+
+    return styled
+
+
+class Drawing(Figure):
+    """A figure that carries its alt text and shows itself at a fixed size, twice as sharp."""
+
+    alt = ""
+
+    @in_house_style
+    def png(self) -> bytes:
+        """The figure as PNG without date or version, so equal figures are equal bytes."""
+        canvas, out = FigureCanvasAgg(self), io.BytesIO()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing")
+            canvas.print_png(
+                out,
+                metadata={"Software": None},
+                pil_kwargs={"compress_level": 6},
+            )
+        return out.getvalue()
+
+    @in_house_style
+    def svg(self) -> bytes:
+        """The figure as SVG with fixed ids and no date."""
+        out = io.BytesIO()
+        self.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+        return out.getvalue()
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        width, height = (round(inches * 96) for inches in self.get_size_inches())
+        image = base64.b64encode(self.png()).decode()
+        shown = {"width": width, "height": height, "alt": self.alt}
+        data = {"image/png": image, "text/plain": self.alt}
+        return data, {"image/png": shown, "alt": self.alt}
+
+
+def show(*drawings: Drawing) -> None:
+    """Display figures with their alt text (output metadata `alt`)."""
+    from IPython.display import display
+
+    for drawing in drawings:
+        display(drawing)
+
+
+def sheet(
+    title: str,
+    subtitle: str,
+    source: str,
+    *,
+    height_in: float = 3.3,
+    rows: int = 1,
+    columns: int = 1,
+    left_in: float = LEFT_IN,
+    right_in: float = RIGHT_IN,
+    gap_in: float = 0.45,
+    **grid: Any,
+) -> tuple[Drawing, list[Axes]]:
+    """A figure with its finding, what is drawn, its source, and `rows` × `columns` axes.
+
+    `height_in` is the height of the axes' area; title and foot come on top. Options in
+    `grid` go to `Figure.subplots`.
+    """
+    lines = textwrap.wrap(clean(title, 200), 76) or [""]
+    head_in = 0.62 + 0.24 * len(lines)
+    total_in = head_in + height_in + FOOT_IN
+    figure = Drawing(figsize=(WIDTH_IN, total_in), dpi=96 * PIXEL_RATIO)
+    figure.alt = f"{clean(title, 200)}. {clean(subtitle, 200)}."
+    margins = {
+        "left": left_in / WIDTH_IN,
+        "right": 1 - right_in / WIDTH_IN,
+        "top": 1 - head_in / total_in,
+        "bottom": FOOT_IN / total_in,
+    }
+    spaces = {"wspace": columns * gap_in / (WIDTH_IN - left_in - right_in)}
+    spaces["hspace"] = rows * gap_in / height_in
+    axes = figure.subplots(
+        rows,
+        columns,
+        squeeze=False,
+        gridspec_kw={**margins, **spaces, **grid.pop("gridspec", {})},
+        **grid,
+    )
+    at = 0.12 / WIDTH_IN
+    figure.text(
+        at,
+        1 - 0.12 / total_in,
+        "\n".join(lines),
+        size=12.5,
+        weight="bold",
+        va="top",
+        linespacing=1.25,
+    )
+    under_in = 0.19 + 0.24 * len(lines)
+    figure.text(at, 1 - under_in / total_in, clean(subtitle, 130), size=9.5, color=MUTED, va="top")
+    figure.text(at, 0.1 / total_in, clean(source, 150), size=7.5, color=GREY, va="bottom")
+    return figure, list(axes.flat)
+
+
+def source_line(run: Run, n: int | None = None) -> str:
+    """Where the numbers come from: run, number of samples, moment."""
+    size = "" if n is None else f" · {count(n)} samples"
+    return f"run {run.id}{size} · {run.started_at[:16].replace('T', ' ')} UTC"

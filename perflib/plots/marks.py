@@ -1,0 +1,137 @@
+"""What figures share: axes with units, bounds, shades, labels at the things they name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+from perflib.model import Outcome, Run
+from perflib.plots.house import GREY, INK, MUTED, STATES, TEXT
+from perflib.units import format_number, format_quantity, scale_of
+from perflib.wording import clean
+
+
+def unit_axis(axis: Any, base: str, largest: float, *, log: bool = False, count: int = 5) -> None:
+    """Ticks that carry their unit: one unit on a linear axis, the fitting one on a log axis.
+
+    Counts stay bare: the subtitle says what is counted.
+    """
+    if log:
+        low, high = axis.get_view_interval()
+        subs = (1.0, 2.0, 5.0) if high / max(low, 1e-12) < 300 else (1.0,)
+        axis.set_major_locator(LogLocator(10, subs=subs, numticks=12))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: format_quantity(value, base, 1)))
+        axis.set_minor_locator(NullLocator())
+        return
+    symbol, factor = scale_of(largest, base)
+    symbol = symbol if base in ("s", "B", "B/s") else ""
+    axis.set_major_locator(_Steps(factor, count))
+    axis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{_plain(value / factor)} {symbol}".strip())
+    )
+
+
+def _plain(value: float) -> str:
+    text = f"{value:.6g}"
+    return text if "e" not in text else format_number(value, 3)
+
+
+class _Steps(MaxNLocator):
+    """Round steps in the unit that is shown, not in the base unit."""
+
+    def __init__(self, factor: float, count: int) -> None:
+        super().__init__(count, steps=[1, 2, 2.5, 5, 10])
+        self.factor = factor
+
+    def tick_values(self, vmin: float, vmax: float) -> Any:
+        """Ticks between `vmin` and `vmax` (base units)."""
+        return super().tick_values(vmin / self.factor, vmax / self.factor) * self.factor
+
+
+def time_axis(axes: Axes, *, last: bool = True) -> None:
+    """Seconds since the run's start."""
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _clock(value)))
+    axes.tick_params(labelbottom=last)
+
+
+def _clock(value: float) -> str:
+    if abs(value) < 600:
+        return f"{value:g} s"
+    return f"{value / 60:g} min"
+
+
+def note(
+    axes: Axes,
+    text: str,
+    at: tuple[float, float],
+    *,
+    coords: str | tuple[str, str] = "data",
+    shift: tuple[float, float] = (5, 0),
+    color: str = INK,
+    halo: bool = False,
+    **style: Any,
+) -> None:
+    """`text` beside a place, `shift` points away from it; `halo` keeps it readable over lines."""
+    if halo:
+        style["bbox"] = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.8}
+    style = {"va": "center", "size": 8.5, "zorder": 7, "annotation_clip": False, **style}
+    axes.annotate(
+        text,
+        at,
+        xycoords=coords,
+        xytext=shift,
+        textcoords="offset points",
+        color=TEXT.get(color, color),
+        **style,
+    )
+
+
+def bound_line(axes: Axes, value: float, text: str, *, vertical: bool = False) -> None:
+    """The objective as a labelled line."""
+    style = {"color": INK, "linewidth": 1.1, "linestyle": (0, (5, 3)), "zorder": 3}
+    if vertical:
+        axes.axvline(value, **style)
+        over = ("data", "axes fraction")
+        note(axes, text, (value, 1), coords=over, shift=(0, 3), ha="center", va="bottom")
+        return
+    axes.axhline(value, **style)
+    beside = ("axes fraction", "data")
+    note(axes, text, (1, value), coords=beside, shift=(-2, 3), ha="right", va="bottom", halo=True)
+
+
+def warmup(axes: Axes, run: Run, *, label: bool = True) -> None:
+    """Shade what is not judged: before and after the measured window."""
+    shade = {"color": "#e9edf1", "linewidth": 0, "zorder": 0}
+    if run.measured_from_s > 0:
+        axes.axvspan(0, run.measured_from_s, **shade)
+        if label:
+            corner = {"coords": "axes fraction", "shift": (3, -3)}
+            note(axes, "warm-up", (0, 1), va="top", size=8, color=GREY, **corner)
+    if run.measured_until_s is not None and run.measured_until_s < run.duration_s:
+        axes.axvspan(run.measured_until_s, run.duration_s, **shade)
+
+
+def end_label(axes: Axes, y: float, text: str, color: str, *, dy: float = 0) -> None:
+    """Name a line at its right end instead of in a legend."""
+    beside = ("axes fraction", "data")
+    note(axes, clean(text, 40), (1, y), coords=beside, shift=(5, dy), color=color)
+
+
+def row_text(axes: Axes, row: float, text: str, color: str = MUTED) -> None:
+    """What a row amounts to, in a column right of the axes."""
+    beside = ("axes fraction", "data")
+    note(axes, text, (1, row), coords=beside, shift=(10, 0), size=9, color=color)
+
+
+def band(axes: Axes, low: float, high: float, text: str) -> None:
+    """A two-sided objective as a labelled band."""
+    axes.axhspan(low, high, color="#e3f1ec", linewidth=0, zorder=0)
+    beside = ("axes fraction", "data")
+    note(axes, text, (1, high), coords=beside, shift=(-2, 2), ha="right", va="bottom")
+
+
+def state_of(outcome: Outcome | str) -> tuple[str, str, str]:
+    """Sign, colour and marker of a verdict or trend state."""
+    return STATES.get(str(outcome), STATES["unknown"])

@@ -1,0 +1,120 @@
+"""Around a query: waiting for the pool, opening a connection, and the query itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from perflib.analysis.series import bin_edges, quantiles_over
+from perflib.plots.house import (
+    BLUE,
+    ORANGE,
+    PURPLE,
+    Drawing,
+    in_house_style,
+    sheet,
+    source_line,
+)  # fmt: skip
+from perflib.plots.latency import empty
+from perflib.plots.marks import end_label, note, row_text, time_axis, unit_axis, warmup
+from perflib.units import format_number, format_quantity
+from perflib.wording import clean, count
+
+if TYPE_CHECKING:
+    from perflib.desk import Desk
+
+
+@in_house_style
+def time_by_query(desk: Desk) -> Drawing:
+    """Which query the time goes to: its share of all query time, waiting shown apart."""
+    rows = desk.measured[desk.measured["ok"]]
+    if "query_time" not in rows or not rows["query_time"].notna().any():
+        return empty("No query was measured", "query time", desk)
+    rows = rows[rows["query_time"].notna()]
+    wait = rows["pool_wait"].fillna(0) if "pool_wait" in rows else rows["query_time"] * 0
+    label = rows["label"].astype(str)
+    query = rows["query_time"].groupby(label).sum().sort_values(ascending=False).head(12)
+    waits = wait.groupby(label).sum()[query.index]
+    whole = float(rows["query_time"].sum() + wait.sum())
+    share = 100 * float(query.iloc[0] + waits.iloc[0]) / whole
+    sizes = label.value_counts()
+    part = 100 * sizes[query.index[0]] / len(rows)
+    figure, (axes,) = sheet(
+        f"`{clean(query.index[0])}` takes {share:.0f} % of the time with {part:.0f} % of the queries",
+        "share of all time by query: the query itself, and waiting for a pooled connection",
+        source_line(desk.run, len(rows)),
+        height_in=0.36 * len(query) + 0.3,
+        left_in=1.9,
+        right_in=1.6,
+    )
+    place = range(len(query))
+    axes.barh(place, query / whole, color=BLUE, height=0.6)
+    axes.barh(place, waits / whole, left=query / whole, color=ORANGE, height=0.6)
+    for row, name in enumerate(query.index):
+        share = 100 * (query[name] + waits[name]) / whole
+        row_text(axes, row, f"{format_number(share, 2)} %  n {count(int(sizes[name]))}")
+    top = ("axes fraction", "axes fraction")
+    note(axes, "■ query", (0, 1), coords=top, shift=(2, 4), color=BLUE)
+    note(axes, "■ pool wait", (0, 1), coords=top, shift=(62, 4), color=ORANGE)
+    axes.set_yticks(place, [clean(name, 28) for name in query.index])
+    axes.set(ylim=(len(query) - 0.4, -0.75), xticks=[])
+    axes.spines["bottom"].set_visible(False)
+    axes.grid(visible=False)
+    return figure
+
+
+WAITS = (
+    ("query_time", "query p95", BLUE),
+    ("pool_wait", "pool wait p95", ORANGE),
+    ("connection_time", "connect p95", PURPLE),
+)
+
+
+@in_house_style
+def waiting(desk: Desk) -> Drawing:
+    """Query, pool and connection times over the run: which of them moves when it gets slow?"""
+    rows = desk.samples[desk.samples["ok"]]
+    lines = []
+    edges = bin_edges(float(rows["end"].max()) if len(rows) else 1.0, 24)
+    for name, text, color in WAITS:
+        part = rows[rows[name].notna()] if name in rows else rows[:0]
+        if len(part) >= 5:
+            values = part[name].to_numpy()
+            tail = quantiles_over(part["start"].to_numpy(), values, edges, (0.95,))[0]
+            if name == "connection_time":
+                tail = np.full(len(edges) - 1, float(np.quantile(values, 0.95)))
+            lines.append((text, color, tail, float(np.quantile(values, 0.95))))
+    if not lines:
+        return empty("Neither pool nor connection times were measured", "waiting", desk)
+    figure, (axes,) = sheet(
+        _waiting_title({text: p95 for text, _, _, p95 in lines}),
+        f"95th percentile in steps of {edges[1]:g} s, log scale; connecting: over the whole run",
+        source_line(desk.run, len(rows)),
+        height_in=2.3,
+        right_in=1.25,
+    )
+    middle = (edges[:-1] + edges[1:]) / 2
+    for text, color, tail, _ in lines:
+        axes.plot(middle, tail, color=color)
+        known = np.flatnonzero(~np.isnan(tail))
+        if len(known):
+            end_label(axes, float(tail[known[-1]]), text, color)
+    axes.set_yscale("log")
+    unit_axis(axes.yaxis, "s", max(p95 for *_, p95 in lines), log=True)
+    axes.set_xlim(0, edges[-1])
+    time_axis(axes)
+    warmup(axes, desk.run)
+    return figure
+
+
+def _waiting_title(p95: dict[str, float]) -> str:
+    pool, query = p95.get("pool wait p95"), p95.get("query p95")
+    if pool is None or query is None:
+        return "Times around the query"
+    if pool > 0.5 * query:
+        return (
+            f"The pool is the bottleneck: waiting {format_quantity(pool, 's')}, "
+            f"querying {format_quantity(query, 's')} at p95"
+        )
+    return f"The pool is no bottleneck: p95 of waiting is {format_quantity(pool, 's')}"

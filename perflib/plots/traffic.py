@@ -1,0 +1,258 @@
+"""What went in and came out over time: requests, arrivals, errors, the service's own metrics."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from perflib.analysis.series import Array, began, bin_edges, in_flight, rate
+from perflib.plots.house import (
+    BLUE,
+    FAINT,
+    GREEN,
+    INK,
+    ORANGE,
+    PURPLE,
+    RED,
+    SERIES,
+    Drawing,
+    in_house_style,
+    sheet,
+    source_line,
+)  # fmt: skip
+from perflib.plots.latency import empty
+from perflib.plots.marks import bound_line, end_label, note, time_axis, unit_axis, warmup
+from perflib.units import format_number, format_quantity
+from perflib.wording import against, clean, count, promised, words
+
+if TYPE_CHECKING:
+    from perflib.desk import Desk
+
+MOST_SERIES = 6
+
+
+@in_house_style
+def throughput(desk: Desk) -> Drawing:
+    """Completed and failed requests a second over time, with what was not judged shaded."""
+    rows = desk.samples[desk.samples["label"].astype(str) != "connect"]
+    if not len(rows):
+        return empty("No request was made", "throughput", desk)
+    edges = bin_edges(float(rows["end"].max()))
+    done = rate(rows.loc[rows["ok"], "end"].to_numpy(), edges)
+    failed = rate(rows.loc[~rows["ok"], "end"].to_numpy(), edges)
+    estimate, objective = desk.estimate("throughput", "value"), desk.promise("throughput")
+    mean = estimate.value if estimate else float(done.mean())
+    title = f"{format_number(mean)} requests a second complete"
+    far = against(mean, objective)
+    figure, (axes,) = sheet(
+        f"{title}, {far}" if far else title,
+        f"requests a second, in steps of {edges[1]:g} s",
+        source_line(desk.run, len(rows)),
+        height_in=2.4,
+        right_in=0.95,
+    )
+    axes.stairs(done, edges, color=BLUE, linewidth=1.5)
+    axes.stairs(done, edges, color=BLUE, fill=True, alpha=0.12, linewidth=0)
+    end_label(axes, _last(done), "completed", BLUE)
+    if failed.any():
+        axes.stairs(failed, edges, color=RED, fill=True, alpha=0.9)
+        top = int(np.argmax(failed))
+        note(axes, "failed", (edges[top], failed[top]), shift=(0, 6), color=RED)
+    if objective is not None and objective.low is not None:
+        bound_line(axes, objective.low, promised(objective))
+    top = max(done.max(), (objective.low or 0) if objective else 0)
+    axes.set(ylim=(0, top * 1.15), xlim=(0, edges[-1]))
+    unit_axis(axes.yaxis, "req/s", top)
+    time_axis(axes)
+    warmup(axes, desk.run)
+    return figure
+
+
+def _last(values: Array) -> float:
+    """The height at which a line's label reads well: the last full bin's."""
+    return float(values[-2] if len(values) > 1 else values[-1])
+
+
+@in_house_style
+def arrivals(desk: Desk) -> Drawing:
+    """Do answers keep up with arrivals, and how many requests are inside meanwhile?"""
+    rows = desk.samples[desk.samples["label"].astype(str) != "connect"]
+    if not len(rows):
+        return empty("No request was made", "arrivals", desk)
+    came, left = began(rows), rows["end"].to_numpy()
+    edges = bin_edges(float(left.max()), 120)
+    inside = in_flight(came, left, edges)
+    figure, (top, low) = sheet(
+        _keeping_up(inside, edges, desk),
+        "above: arrivals and completions a second; below: requests inside the target",
+        source_line(desk.run, len(rows)),
+        height_in=3.1,
+        rows=2,
+        right_in=0.95,
+        gap_in=0.25,
+        sharex=True,
+    )
+    came_rate, left_rate = rate(came, edges), rate(left, edges)
+    what = "arrived" if desk.run.arrival == "open" else "started"
+    top.stairs(came_rate, edges, color=ORANGE, linewidth=1.5)
+    top.stairs(left_rate, edges, color=BLUE, linewidth=1.2)
+    note(top, what, (1, 0.9), coords="axes fraction", color=ORANGE)
+    note(top, "completed", (1, 0.65), coords="axes fraction", color=BLUE)
+    top.set_ylim(0, max(came_rate.max(), left_rate.max()) * 1.15)
+    unit_axis(top.yaxis, "req/s", came_rate.max(), count=3)
+    low.fill_between(edges, inside, step="post", color=PURPLE, alpha=0.18, linewidth=0)
+    low.step(edges, inside, where="post", color=PURPLE, linewidth=1.2)
+    note(low, "inside", (1, 0.5), coords="axes fraction", color=PURPLE)
+    low.set(ylim=(0, max(inside.max() * 1.15, 1)), xlim=(0, edges[-1]))
+    unit_axis(low.yaxis, "1", inside.max(), count=3)
+    for axes in (top, low):
+        warmup(axes, desk.run, label=axes is top)
+    time_axis(low)
+    return figure
+
+
+def _keeping_up(inside: Array, edges: Array, desk: Desk) -> str:
+    judged = inside[edges[: len(inside)] >= desk.run.measured_from_s][:-1]
+    if len(judged) < 8:
+        return f"At most {format_number(inside.max(), 3)} requests are inside at once"
+    quarter = len(judged) // 4
+    first, last = judged[:quarter].mean(), judged[-quarter:].mean()
+    if last > 2 * first + 2:
+        grown = f"from {format_number(first, 2)} to {format_number(last, 2)}"
+        return f"Answers do not keep up: requests inside grow {grown}"
+    return f"Answers keep up: about {format_number(float(np.median(judged)), 2)} requests inside"
+
+
+@in_house_style
+def monitored(desk: Desk, names: tuple[str, ...] = ()) -> Drawing:
+    """The service's own metrics under the load, on one time axis."""
+    series = _series(desk.metrics, names)
+    if not series:
+        return empty("The service's own metrics were not collected", "scraped series", desk)
+    rows = desk.samples
+    edges = bin_edges(float(rows["end"].max()) if len(rows) else desk.run.duration_s, 90)
+    figure, axes = sheet(
+        _loudest(series, desk),
+        "the load, then what the service says of itself; counters as growth a second",
+        source_line(desk.run),
+        height_in=0.85 * (len(series) + 1),
+        rows=len(series) + 1,
+        gap_in=0.22,
+        left_in=0.85,
+        sharex=True,
+    )
+    load = rate(rows["end"].to_numpy(), edges)
+    axes[0].stairs(load, edges, color=INK, fill=True, alpha=0.25, linewidth=0)
+    note(axes[0], "completed requests a second", (0, 1), coords="axes fraction", shift=(3, 2))
+    axes[0].set_ylim(0, max(load.max() * 1.1, 1))
+    unit_axis(axes[0].yaxis, "1", load.max(), count=2)
+    for index, (name, times, values) in enumerate(series):
+        part, color = axes[index + 1], SERIES[index % len(SERIES)]
+        part.plot(times, values, color=color, linewidth=1.4)
+        note(part, name, (0, 1), coords="axes fraction", shift=(3, 3), color=color, halo=True)
+        largest = float(np.nanmax(values)) if len(values) else 1.0
+        part.set_ylim(min(0.0, float(np.nanmin(values))), largest * 1.15 or 1.0)
+        unit_axis(part.yaxis, "1", largest, count=2)
+    axes[0].set_xlim(0, edges[-1])
+    for part in axes:
+        warmup(part, desk.run, label=False)
+    time_axis(axes[-1])
+    return figure
+
+
+def _series(metrics: pd.DataFrame | None, names: tuple[str, ...]) -> list[tuple[str, Any, Any]]:
+    """The liveliest series: (name, times, values); counters become growth a second."""
+    if metrics is None or not len(metrics):
+        return []
+    found = []
+    for (name, labels), rows in metrics.groupby(
+        ["name", metrics["labels"].astype(str)], sort=True, observed=True
+    ):
+        if len(rows) < 3 or (names and name not in names) or str(name).endswith("_bucket"):
+            continue
+        times, values = rows["time_s"].to_numpy(), rows["value"].to_numpy(dtype=float)
+        if str(name).endswith(("_total", "_sum", "_count")):
+            values, times = np.diff(values) / np.maximum(np.diff(times), 1e-9), times[1:]
+        spread = float(np.nanstd(values)) / (abs(float(np.nanmean(values))) or 1.0)
+        if spread > 0.01 or names:
+            found.append((spread, clean(f"{name} {_labels(str(labels))}", 76), times, values))
+    found.sort(key=lambda item: (-item[0], item[1]))
+    return [item[1:] for item in found[:MOST_SERIES]]
+
+
+def _labels(labels: str) -> str:
+    return "" if labels in ("{}", "", "None") else labels
+
+
+def _loudest(series: list[tuple[str, Any, Any]], desk: Desk) -> str:
+    name, times, values = series[0]
+    moment = times[int(np.nanargmax(values))]
+    return f"`{clean(name, 40)}` moves most, with its peak at {moment:.0f} s"
+
+
+@in_house_style
+def capacity(desk: Desk) -> Drawing:
+    """Latency against throughput step by step, with the fitted scalability curve."""
+    found = desk.run.details.get("capacity") or {}
+    steps = pd.DataFrame(found.get("steps", []))
+    if not len(steps):
+        return empty("No capacity run: the knee is not known", "latency against throughput", desk)
+    figure, (axes,) = sheet(
+        _capacity_title(found, steps),
+        "p95 response time against completed requests a second; one dot a step of load",
+        source_line(desk.run),
+        height_in=3.0,
+    )
+    held = steps.get("held", pd.Series([True] * len(steps))).astype(bool)
+    axes.plot(steps["throughput"], steps["p95_s"], color=FAINT, linewidth=1, zorder=2)
+    for mask, marker, color in ((held, "o", GREEN), (~held, "X", RED)):
+        axes.plot(
+            steps["throughput"][mask], steps["p95_s"][mask], marker, color=color, markersize=7
+        )
+    axes.set_yscale("log")
+    unit_axis(axes.yaxis, "s", float(steps["p95_s"].max()), log=True)
+    unit_axis(axes.xaxis, "req/s", float(steps["throughput"].max()))
+    return figure
+
+
+def _capacity_title(found: dict[str, Any], steps: pd.DataFrame) -> str:
+    knee = found.get("capacity")
+    top = float(knee if knee is not None else steps["throughput"].max())
+    return f"It holds {format_quantity(top, 'req/s')}"
+
+
+@in_house_style
+def errors(desk: Desk) -> Drawing:
+    """Failures by kind, and when each happened."""
+    rows = desk.samples[~desk.samples["ok"]]
+    kinds = rows["error"].astype(str).value_counts()
+    if not len(kinds):
+        return empty(f"None of {count(len(desk.samples))} requests failed", "errors by kind", desk)
+    shown = kinds.head(8)
+    share = len(rows) / len(desk.samples)
+    figure, (axes,) = sheet(
+        f"`{clean(shown.index[0])}` makes {format_number(100 * shown.iloc[0] / len(rows), 2)} % of "
+        f"the failures; {format_number(100 * share, 2)} % of all requests fail",
+        "each stroke is one failed request, at the moment it ended",
+        source_line(desk.run, len(desk.samples)),
+        height_in=0.34 * len(shown) + 0.3,
+        left_in=1.9,
+        right_in=1.0,
+    )
+    for row, (kind, number) in enumerate(shown.items()):
+        at = rows.loc[rows["error"].astype(str) == kind, "end"].to_numpy()
+        axes.vlines(at[:3000], row - 0.3, row + 0.3, color=RED, linewidth=0.8, alpha=0.7)
+        note(axes, count(int(number)), (1, row), coords=("axes fraction", "data"), shift=(10, 0))
+    axes.set_yticks(range(len(shown)), [clean(kind, 28) for kind in shown.index])
+    axes.set(ylim=(len(shown) - 0.4, -0.6), xlim=(0, desk.run.duration_s))
+    axes.grid(visible=False)
+    time_axis(axes)
+    warmup(axes, desk.run, label=False)
+    return figure
+
+
+def quantity_words(metric: str) -> str:
+    """The metric as the start of a sentence."""
+    return words(metric).capitalize()

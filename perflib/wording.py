@@ -1,0 +1,77 @@
+"""How values, bounds and names are said to people; every text of a result comes out harmless."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from perflib.model import Estimate, Objective
+from perflib.units import format_number, format_quantity, scale_of
+
+
+def count(n: int) -> str:
+    """A whole number with thin gaps: `12 345`."""
+    return f"{n:,}".replace(",", "\u2009")
+
+
+def bound(value: float, unit: str) -> str:
+    """A promised value as people write it: `50 ms`, `1 %`."""
+    symbol, factor = ("%", 0.01) if unit == "1" else scale_of(value, unit)
+    return f"{value / factor:.6g} {symbol}".strip()
+
+
+def clean(text: object, width: int = 32) -> str:
+    """`text` as one line without control or direction signs, its middle left out beyond `width`."""
+    line = " ".join("".join(_harmless(sign) for sign in str(text)[:20_000]).split())
+    if len(line) <= width:
+        return line
+    keep = width - 1
+    return f"{line[: keep - keep // 3]}…{line[len(line) - keep // 3 :]}"
+
+
+def _harmless(sign: str) -> str:
+    return " " if unicodedata.category(sign) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") else sign
+
+
+def interval_text(estimate: Estimate) -> str:
+    """A value with its interval: `6.2 ms [5.9, 6.6]`."""
+    text = shown(estimate.value, estimate.unit)
+    if estimate.low is None or estimate.high is None:
+        return f"{text} (no interval)"
+    _, factor = ("%", 0.01) if estimate.unit == "1" else scale_of(estimate.value, estimate.unit)
+    ends = (format_number(end / factor) for end in (estimate.low, estimate.high))
+    return f"{text} [{', '.join(ends)}]"
+
+
+def shown(value: float, unit: str) -> str:
+    """A measured value with its unit; ratios below one in percent."""
+    return f"{format_number(100 * value)} %" if unit == "1" else format_quantity(value, unit)
+
+
+def words(metric: str) -> str:
+    """A metric's name as people say it: `response_time` → `response time`."""
+    return clean(metric.replace("_", " "), 40)
+
+
+def against(value: float, objective: Objective | None) -> str:
+    """How far `value` lies beside a bound: `38 % under the promise`; empty without a bound."""
+    if objective is None:
+        return ""
+    low, high = objective.low, objective.high
+    if low is not None and high is not None:
+        return "inside the promise" if low <= value <= high else "outside the promise"
+    limit = high if high is not None else low
+    if not limit:
+        return ""
+    if value >= 2 * limit:
+        return f"{format_number(value / limit, 2)} times the promise"
+    side = "under" if value < limit else "over"
+    return f"{format_number(100 * abs(value / limit - 1), 2)} % {side} the promise"
+
+
+def promised(objective: Objective) -> str:
+    """The bound as a short label: `promise < 10 ms`."""
+    low, high, unit = objective.low, objective.high, objective.unit
+    if low is not None and high is not None:
+        return f"promise {bound(low, unit)} – {bound(high, unit)}"
+    sign, limit = ("<", high) if high is not None else (">", low)
+    return f"promise {sign} {bound(limit or 0.0, unit)}"
