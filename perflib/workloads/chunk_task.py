@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import random
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from typing import Any
 
 import httpx
 
-from perflib.workloads.fields import AnswerError, find, number
+from perflib.workloads.fields import AnswerError, answer_of, find, kind_of, number
 from perflib.workloads.worker import Done, NoContactError
 
 STAGES = ("compress_time", "encrypt_time", "hash_time", "store_time")
@@ -60,6 +62,8 @@ class ChunkTask:
         self.version = ""
         self.doubted = 0
         self.local = threading.local()
+        self.session = f"perflib-{uuid.uuid4().hex}"
+        self.places = itertools.count()
         largest = max(settings["sizes"])
         self.data = b""
         self.data_size = largest + largest // 4 + BLOCK
@@ -74,9 +78,7 @@ class ChunkTask:
             self.function = _load(self.settings["callable"])
             return {"version": ""}
         try:
-            response = self._client().request(
-                self.settings["method"], self.settings["url"], content=chunk
-            )
+            response = self._upload(chunk)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise NoContactError(kind_of(error), f"{type(error).__name__}: {error}") from None
         return {"version": response.headers.get("server", "")}
@@ -96,16 +98,10 @@ class ChunkTask:
                 spent = time.perf_counter() - began
                 told = _as_answer(told)
             else:
-                response = self._client().request(
-                    self.settings["method"], self.settings["url"], content=what
-                )
+                response = self._upload(what)
                 spent, status = time.perf_counter() - began, response.status_code
-                if not response.is_success:
-                    return Done(f"status {status}", status, len(what))
-                told = _json(response)
+                told = answer_of(response)
             metrics = self._checked(told, len(what))
-        except AnswerError as error:
-            return Done(str(error), status, len(what))
         except Exception as error:  # whatever a user's function raises is counted
             return Done(kind_of(error), status, len(what))
         if sum(metrics.get(stage, 0.0) for stage in STAGES) > spent * DOUBT:
@@ -137,6 +133,10 @@ class ChunkTask:
     def report(self) -> dict[str, Any]:
         """How many answers told stage times that cannot be."""
         return {"doubted": self.doubted}
+
+    def _upload(self, chunk: bytes) -> httpx.Response:
+        url = self.settings["url"].format(session=self.session, index=next(self.places))
+        return self._client().request(self.settings["method"], url, content=chunk)
 
     def _client(self) -> httpx.Client:
         """One connection a thread."""
@@ -172,23 +172,3 @@ def _tells(told: Any, path: str) -> bool:
     except AnswerError:
         return False
     return True
-
-
-def _json(response: httpx.Response) -> Any:
-    try:
-        return response.json()
-    except ValueError:
-        raise AnswerError("the answer is no JSON") from None
-
-
-def kind_of(error: Exception) -> str:
-    """A short name of what went wrong."""
-    if isinstance(error, httpx.TimeoutException):
-        return "timeout"
-    if isinstance(error, httpx.ConnectError):
-        return "connection refused" if "refused" in str(error).lower() else "no connection"
-    if isinstance(error, httpx.RemoteProtocolError):
-        return "broken answer"
-    if isinstance(error, httpx.NetworkError):
-        return "connection lost"
-    return type(error).__name__

@@ -23,14 +23,18 @@ KIB = 1024
 class ChunkAnswer(Settings):
     """Where the answer tells what; an empty path is not asked for."""
 
-    chunk_size: FieldPath = Field(default="size", description="bytes received; must be those sent")
-    stored_size: FieldPath = Field(default="stored_size", description="bytes kept")
+    chunk_size: FieldPath = Field(
+        default="size_in", description="bytes received; must be those sent"
+    )
+    stored_size: FieldPath = Field(default="size_out", description="bytes kept")
     compressed_size: FieldPath = Field(default="", description="bytes after compression")
-    hash: FieldPath = Field(default="hash", description="digest of the chunk; must not be empty")
-    compress_time: FieldPath = ""
-    encrypt_time: FieldPath = ""
-    hash_time: FieldPath = ""
-    store_time: FieldPath = ""
+    hash: FieldPath = Field(
+        default="root_hash", description="digest of the chunk; must not be empty"
+    )
+    compress_time: FieldPath = "stages.compress_s"
+    encrypt_time: FieldPath = "stages.encrypt_s"
+    hash_time: FieldPath = "stages.hash_s"
+    store_time: FieldPath = "stages.store_s"
 
 
 class ChunksTarget(Target):
@@ -38,7 +42,10 @@ class ChunksTarget(Target):
 
     kind: Literal["chunks"]
     url: str = Field(default="", description="the service; or give `callable`")
-    path: str = Field(default="/api/v1/chunks", description="where chunks are uploaded")
+    path: str = Field(
+        default="/api/v1/sessions/{session}/chunks/{index}",
+        description="where chunks are uploaded; `{session}` and `{index}` are filled in",
+    )
     method: Literal["POST", "PUT"] = "POST"
     headers: dict[str, str] = Field(
         default_factory=dict, repr=False, description="sent with each chunk; never recorded"

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
+import httpx
 from pydantic import AfterValidator
 
 from perflib.errors import PerflibError
@@ -74,8 +75,13 @@ def as_number(value: Any) -> int | float:
 
 
 def timestamp(answer: Any, path: str) -> float:
-    """The time at `path` as seconds since 1970, from ISO 8601 or epoch s, ms, µs or ns."""
+    """The time at `path` as seconds since 1970, from ISO 8601 or epoch s, ms, µs or ns.
+
+    NaN where it is null, as in the place before the first block.
+    """
     value = find(answer, path)
+    if value is None:
+        return math.nan
     try:
         seconds = float(as_number(value))
     except TypeError:
@@ -101,3 +107,28 @@ def without_secrets(url: str) -> str:
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return parts._replace(netloc=host, query="", fragment="").geturl()
+
+
+def answer_of(response: httpx.Response) -> Any:
+    """The JSON of a successful answer; raises `AnswerError` for any other."""
+    if not response.is_success:
+        raise AnswerError(f"status {response.status_code}")
+    try:
+        return response.json()
+    except ValueError:
+        raise AnswerError("the answer is no JSON") from None
+
+
+def kind_of(error: Exception) -> str:
+    """A short name of what went wrong with a request."""
+    if isinstance(error, AnswerError):
+        return str(error)
+    if isinstance(error, httpx.TimeoutException):
+        return "timeout"
+    if isinstance(error, httpx.ConnectError):
+        return "connection refused" if "refused" in str(error).lower() else "no connection"
+    if isinstance(error, httpx.RemoteProtocolError):
+        return "broken answer"
+    if isinstance(error, httpx.NetworkError):
+        return "connection lost"
+    return type(error).__name__

@@ -1,7 +1,8 @@
 """One client process: it shares its interpreter with nobody, so its clock tells of the target.
 
-Started by `crew`: a job comes in on stdin, lines of JSON with samples go out on stdout. A call that never returns is given up and counted; the
-process then simply ends, whatever its threads wait for.
+Started by `crew`: a job comes in on stdin, lines of JSON with samples go out on stdout. A
+call that never returns is given up and counted; the process then simply ends, whatever its
+threads wait for.
 """
 
 from __future__ import annotations

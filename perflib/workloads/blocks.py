@@ -1,0 +1,255 @@
+"""A chain is watched, never believed: its height must be seen to advance.
+
+Any REST chain API can be described by paths and field names; `json-rpc` speaks Ethereum's.
+The arrival of a block is known to the poll interval, which is recorded.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import httpx
+from pydantic import Field
+
+from perflib.session import Session
+from perflib.target import Scenario, Seconds, Target
+from perflib.units import format_quantity
+from perflib.workloads.anchors import Anchors, AnchorSettings
+from perflib.workloads.chain import Block, Chain, Story, Watch
+from perflib.workloads.fields import AnswerError, kind_of, without_secrets
+from perflib.workloads.node import BlockFields, Node
+
+METRICS = (
+    "block_time",
+    "arrival_interval",
+    "consensus_latency",
+    "validation_time",
+    "block_transactions",
+    "anchoring_time",
+)
+GIVE_UP_S = 10.0
+MOST_FETCHED = 200
+DEEPEST = 32
+
+
+class BlocksTarget(Target):
+    """A chain that is watched through its API."""
+
+    kind: Literal["blocks"]
+    watches: ClassVar[bool] = True
+    url: str = Field(description="the API of one node")
+    protocol: Literal["rest", "json-rpc"] = "rest"
+    info_path: str = Field(default="/api/v1/chain/info", description="tells the version (rest)")
+    latest_path: str = Field(default="/api/v1/blocks/latest", description="newest block (rest)")
+    block_path: str = Field(default="/api/v1/blocks/{height}", description="one block (rest)")
+    fields: BlockFields | None = Field(
+        default=None, description="field names; without it those of the protocol"
+    )
+    headers: dict[str, str] = Field(
+        default_factory=dict, repr=False, description="sent with each request; never recorded"
+    )
+    expected_block_time: Seconds | None = Field(
+        default=None, gt=0, description="for missed slots and for how long to watch"
+    )
+    least_blocks: int = Field(
+        default=4, ge=1, description="a run lasts at least this many expected block times"
+    )
+    poll_interval: Seconds = Field(
+        default=0.1, gt=0, description="how exactly arrivals are known; small against block time"
+    )
+    timeout: Seconds = Field(default=5.0, gt=0, description="a slower answer is an error")
+    anchor: AnchorSettings | None = Field(
+        default=None, description="a small probe that has sessions anchored"
+    )
+
+    def time_needed(self, scenario: Scenario) -> float:
+        """Long enough to see `least_blocks` blocks, where the block time is known."""
+        least = (self.least_blocks + 0.5) * (self.expected_block_time or 0.0)
+        return max(super().time_needed(scenario), scenario.warmup + least)
+
+    def hosts(self) -> list[str]:
+        """The node without secrets, and the metrics page."""
+        return [without_secrets(url) for url in (self.url, self.metrics_url) if url]
+
+    def measure(self, scenario: Scenario, session: Session) -> None:
+        """Watch; rows are labelled `block` (at their arrival), `poll` and `anchor`."""
+        run = session.run
+        run.arrival = "watch"
+        run.measured_from_s = scenario.warmup
+        run.measured_until_s = scenario.warmup + scenario.run_time
+        run.workload = self.model_dump(mode="json", exclude={"objectives", "headers"}) | {
+            "url": without_secrets(self.url),
+            "headers": sorted(self.headers),
+            "scenario": scenario.model_dump(mode="json"),
+        }
+        with httpx.Client(
+            timeout=self.timeout, trust_env=False, headers=self.headers, follow_redirects=True
+        ) as client:
+            observer = _Observer(self, client, session)
+            anchors = self.anchor and Anchors(self.anchor, self.url, client, session)
+            if anchors:
+                anchors.start(run.measured_until_s)
+            observer.watch(run.measured_until_s)
+            if anchors:
+                anchors.finish()
+        run.measured_until_s = min(run.measured_until_s, session.now())
+        observer.record()
+        if anchors:
+            anchors.record(session.samples(METRICS), observer.chain.top)
+
+
+class _Observer:
+    """Polls the newest block and keeps what it sees."""
+
+    def __init__(self, target: BlocksTarget, client: httpx.Client, session: Session) -> None:
+        self.target, self.session = target, session
+        self.node = Node(target, client)
+        self.chain = Chain()
+        self.polls = self.failed = 0
+        self.began_s = session.now()
+
+    def watch(self, until_s: float) -> None:
+        """Poll until `until_s`, or give up when nothing at all was ever answered."""
+        session, due, shown = self.session, self.began_s, 0.0
+        while session.now() < until_s and not session.stop.is_set():
+            self._poll()
+            if self.failed == self.polls and session.now() - self.began_s > GIVE_UP_S:
+                break
+            if session.now() - shown > 0.5:
+                shown = session.now()
+                self._show()
+            due = max(due + self.target.poll_interval, session.now())
+            session.stop.wait(max(due - session.now(), 0.0))
+
+    def _poll(self) -> None:
+        writer, start, error = self.session.samples(METRICS), self.session.now(), ""
+        self.polls += 1
+        try:
+            head = self.node.latest()
+            self._take(head, self.session.now())
+            if self.polls - self.failed == 1:
+                self.session.run.environment.target_version = self.node.version()
+        except (httpx.HTTPError, httpx.InvalidURL, AnswerError) as problem:
+            error = kind_of(problem)
+        if error:
+            self.failed += 1
+            self.session.count_error(error)
+        writer.append("poll", start, self.session.now(), ok=not error, error=error)
+
+    def _take(self, head: Block, now: float) -> None:
+        chain = self.chain
+        if chain.top < 0:
+            chain.start(head, now)
+            return
+        chain.note_head(head.height)
+        if head.height <= chain.top:
+            self._follow_back(head)
+            return
+        wanted = range(max(chain.top + 1, head.height - MOST_FETCHED), head.height)
+        found = [block for block in map(self._fetch, wanted) if block]
+        chain.skipped += head.height - chain.top - 1 - len(found)
+        below = chain.seen.get(head.height - 1 - len(found))
+        lowest = [*found, head][0]
+        if below and lowest.parent and lowest.parent != below.block.hash:
+            parent = self._fetch(lowest.height - 1)
+            if parent:
+                self._follow_back(parent)
+        chain.extend([*found, head], now)
+
+    def _follow_back(self, block: Block | None) -> None:
+        """Replace blocks downwards until a block that was seen before."""
+        for _ in range(DEEPEST):
+            if block is None or not self.chain.differs(block):
+                return
+            self.chain.replace(block)
+            block = self._fetch(block.height - 1) if block.height > self.chain.first else None
+
+    def _fetch(self, height: int) -> Block | None:
+        """The block at `height`; None, and an error counted, where it cannot be had."""
+        try:
+            return self.node.block(height)
+        except (httpx.HTTPError, AnswerError) as error:
+            self.session.count_error(f"block: {kind_of(error)}")
+            return None
+
+    def _show(self) -> None:
+        arrived = list(self.chain.new())
+        last = arrived[-1] if arrived else None
+        self.session.show(
+            {
+                "height": str(self.chain.top) if self.chain.top >= 0 else "–",
+                "blocks": str(len(arrived)),
+                "block time": format_quantity(last[1], "s") if last and last[1] else "–",
+                "errors": str(self.failed),
+            }
+        )
+
+    def record(self) -> None:
+        """Write the blocks, their story and its caveats into the run."""
+        session, target = self.session, self.target
+        if self.failed == self.polls:
+            session.warn(
+                "no contact",
+                f"none of {self.polls} polls was answered: {'; '.join(session.run.errors)}",
+                "start the chain, or correct `url`, the paths and the fields",
+                ("*",),
+            )
+            return
+        story = Story(
+            self.chain,
+            Watch(
+                began_s=self.began_s,
+                ended_s=session.now(),
+                epoch_s=session.epoch_s,
+                poll_s=target.poll_interval,
+                expected_s=target.expected_block_time,
+                polls=self.polls,
+                failed=self.failed,
+            ),
+        )
+        session.run.caveats.extend(story.caveats())
+        _write(story, session)
+
+
+def _write(story: Story, session: Session) -> None:
+    """Sample rows at the arrivals, and the list of blocks in the details."""
+    writer, chain, blocks = session.samples(METRICS), story.chain, []
+    told = any(seen.block.consensus_latency is not None for seen, _ in story.blocks)
+    for seen, spacing in story.blocks:
+        block = seen.block
+        latency = block.consensus_latency
+        if not told and seen.together == 1 and not story.clock_differs:
+            latency = max(session.epoch_s + seen.arrived_s - block.timestamp, 0.0)
+        values = {
+            "block_time": spacing,
+            "arrival_interval": seen.interval,
+            "consensus_latency": latency,
+            "validation_time": block.validation_time,
+            "block_transactions": block.transactions,
+        }
+        metrics = {name: value for name, value in values.items() if value is not None}
+        writer.append("block", seen.arrived_s, seen.arrived_s, metrics=metrics)
+        blocks.append(
+            {
+                "height": block.height,
+                "timestamp": block.timestamp,
+                "arrived_s": seen.arrived_s,
+                "proposer": block.proposer,
+                "transactions": block.transactions,
+            }
+        )
+    session.run.details["blocks"] = blocks
+    session.run.details["chain"] = {
+        "first_height": chain.first,
+        "last_height": chain.top,
+        "missed_slots": story.missed_slots(),
+        "replaced": [seen.block.height for seen in chain.replaced],
+        "height_backwards": chain.backwards,
+        "blocks_not_seen": chain.skipped,
+        "arrival_resolution_s": story.watch.poll_s,
+        "timestamp_resolution_s": story.resolution_s,
+        "arrival_after_timestamp_s": story.lag_s,
+        "consensus_latency": "told by the chain" if told else "timestamp to arrival",
+        "polls": story.watch.polls,
+        "polls_failed": story.watch.failed,
+    }

@@ -1,0 +1,282 @@
+"""What was seen of a chain: only blocks that arrived count, and every doubt is said.
+
+Timestamps are the chain's word; arrivals are ours. Where the two tell different stories,
+the promise about block time stays unjudged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from math import isnan
+from statistics import median
+
+from perflib.model import Caveat
+from perflib.units import format_quantity
+
+AGREEMENT = 0.2
+"""Timestamps and arrivals may differ by this share of the time watched."""
+FUTURE_S = 1.0
+"""Timestamps further ahead of our clock than this mean that the clocks differ."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """One block as it was answered; times in seconds, `timestamp` since 1970."""
+
+    height: int
+    timestamp: float
+    hash: str = ""
+    parent: str = ""
+    proposer: str = ""
+    transactions: float | None = None
+    consensus_latency: float | None = None
+    validation_time: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """A block and its observed arrival.
+
+    `interval` is the time since the block before arrived (None: not observed) and
+    `together` how many blocks were found by the same poll, whose intervals are shared out.
+    """
+
+    block: Block
+    arrived_s: float
+    interval: float | None
+    together: int = 1
+
+
+@dataclass
+class Chain:
+    """The blocks seen, by height, and what was odd about them."""
+
+    seen: dict[int, Seen] = field(default_factory=dict)
+    replaced: list[Seen] = field(default_factory=list)
+    top: int = -1
+    first: int = -1
+    head: int = -1
+    backwards: int = 0
+    skipped: int = 0
+
+    def start(self, block: Block, arrived_s: float) -> None:
+        """The block that was there already: its timestamp counts, its arrival was not seen."""
+        self.first = self.top = self.head = block.height
+        self.seen[block.height] = Seen(block=block, arrived_s=arrived_s, interval=None)
+
+    def extend(self, blocks: list[Block], arrived_s: float) -> None:
+        """Blocks above the top, found by one poll."""
+        before = self.seen.get(self.top)
+        known = before is not None and (self.top > self.first or before.interval is not None)
+        share = (arrived_s - before.arrived_s) / len(blocks) if before and known else None
+        for block in blocks:
+            self.seen[block.height] = Seen(
+                block=block, arrived_s=arrived_s, interval=share, together=len(blocks)
+            )
+        self.top = blocks[-1].height
+
+    def replace(self, block: Block) -> None:
+        """Another block than the one seen before at its height: a re-organisation."""
+        old = self.seen[block.height]
+        self.replaced.append(old)
+        self.seen[block.height] = replace(old, block=block)
+
+    def differs(self, block: Block) -> bool:
+        """Whether another block was seen at the height of `block`."""
+        old = self.seen.get(block.height)
+        return old is not None and bool(block.hash) and old.block.hash != block.hash
+
+    def note_head(self, height: int) -> None:
+        """Count a head that is lower than the one answered before."""
+        self.backwards += height < self.head
+        self.head = height
+
+    def new(self) -> Iterator[tuple[Seen, float | None]]:
+        """Each block that arrived, and the time between its timestamp and its parent's."""
+        for height in sorted(self.seen):
+            if height > self.first:
+                parent = self.seen.get(height - 1)
+                now = self.seen[height]
+                spacing = now.block.timestamp - parent.block.timestamp if parent else None
+                yield now, None if spacing is None or isnan(spacing) else spacing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """How a chain was watched: times in seconds from the run's start, clock from 1970."""
+
+    began_s: float
+    ended_s: float
+    epoch_s: float
+    poll_s: float
+    expected_s: float | None
+    polls: int
+    failed: int
+
+
+@dataclass
+class Story:
+    """What the watching amounts to."""
+
+    chain: Chain
+    watch: Watch
+
+    def __post_init__(self) -> None:
+        self.blocks = list(self.chain.new())
+        self.spacings = [spacing for _, spacing in self.blocks if spacing is not None]
+        stamps = [seen.block.timestamp for seen, _ in self.blocks]
+        self.resolution_s = 1.0 if stamps and all(s == int(s) for s in stamps) else 0.0
+        self.slot_s = self.watch.expected_s or (median(self.spacings) if self.spacings else None)
+        lags = [
+            self.watch.epoch_s + seen.arrived_s - seen.block.timestamp
+            for seen, _ in self.blocks
+            if seen.together == 1
+        ]
+        self.lag_s = median(lags) if lags else None
+
+    @property
+    def silence_s(self) -> float:
+        """Time from the last arrival to the end."""
+        last = self.blocks[-1][0].arrived_s if self.blocks else self.watch.began_s
+        return self.watch.ended_s - last
+
+    @property
+    def clock_differs(self) -> bool:
+        """Whether timestamps lie in our future, or further back than ten slots (a minute)."""
+        if self.lag_s is None:
+            return False
+        late = max(60.0, 10 * (self.slot_s or 0.0))
+        return self.lag_s < -FUTURE_S - self.resolution_s or self.lag_s > late
+
+    def missed_slots(self) -> int:
+        """Slots without a block, given the expected block time; the silent end counts too."""
+        slot = self.watch.expected_s
+        if not slot:
+            return 0
+        between = sum(max(round(spacing / slot) - 1, 0) for spacing in self.spacings)
+        return between + (max(int(self.silence_s / slot - 0.5), 0) if self.blocks else 0)
+
+    def caveats(self) -> Iterator[Caveat]:
+        """Everything that makes the numbers doubtful."""
+        if not self.blocks:
+            yield self._never_advanced()
+            return
+        yield from self._stalled()
+        yield from self._disagreement()
+        yield from self._clock()
+        yield from self._oddities()
+
+    def _never_advanced(self) -> Caveat:
+        watched = self.watch.ended_s - self.watch.began_s
+        short = self.watch.expected_s is not None and watched < 2 * self.watch.expected_s
+        return Caveat(
+            code="height never advanced",
+            message=f"the height stayed at {self.chain.first} for {format_quantity(watched, 's')}"
+            f" and {self.watch.polls} polls, whatever the chain says of itself",
+            next_step="watch for longer: two block times have not passed"
+            if short
+            else "check that the validators run and reach their quorum",
+            voids=("*",),
+        )
+
+    def _stalled(self) -> Iterator[Caveat]:
+        if self.slot_s and self.silence_s > 2 * self.slot_s + self.watch.poll_s:
+            yield Caveat(
+                code="chain stalled",
+                message=f"no block arrived in the last {format_quantity(self.silence_s, 's')}",
+                next_step="check that the validators still run and reach their quorum",
+                voids=("block_time", "arrival_interval", "block_transactions"),
+            )
+
+    def _disagreement(self) -> Iterator[Caveat]:
+        seen = [block for block, _ in self.blocks if block.interval is not None]
+        if not seen:
+            return
+        arrivals = sum(block.interval or 0.0 for block in seen)
+        first = self.chain.seen.get(seen[0].block.height - 1)
+        if first is None:
+            return
+        stamps = seen[-1].block.timestamp - first.block.timestamp
+        allowed = AGREEMENT * arrivals + 2 * (self.watch.poll_s + self.resolution_s)
+        if abs(stamps - arrivals) > allowed:
+            yield Caveat(
+                code="timestamps contradict arrivals",
+                message=f"{len(seen)} blocks took {format_quantity(stamps, 's')} by their "
+                f"timestamps but arrived within {format_quantity(arrivals, 's')}",
+                next_step="trust `arrival_interval`, and check the clock of the proposers",
+                voids=("block_time", "consensus_latency"),
+            )
+
+    def _clock(self) -> Iterator[Caveat]:
+        if self.clock_differs:
+            yield Caveat(
+                code="clocks differ",
+                message="blocks arrive "
+                f"{format_quantity(self.lag_s or 0.0, 's')} after their timestamps (median)",
+                next_step="synchronise the clocks of the chain and of this machine",
+                voids=("consensus_latency",),
+            )
+        told = [
+            (seen.block.consensus_latency, self._age(seen))
+            for seen, _ in self.blocks
+            if seen.block.consensus_latency is not None and seen.together == 1
+        ]
+        slack = self.watch.poll_s + self.resolution_s + FUTURE_S
+        wrong = [latency for latency, age in told if latency < 0 or latency > age + slack]
+        if wrong and not self.clock_differs:
+            yield Caveat(
+                code="told latency contradicts arrivals",
+                message=f"{len(wrong)} blocks arrived before their told consensus was over",
+                next_step="check the unit of the `consensus_latency` field",
+                voids=("consensus_latency",),
+            )
+
+    def _age(self, seen: Seen) -> float:
+        return self.watch.epoch_s + seen.arrived_s - seen.block.timestamp
+
+    def _oddities(self) -> Iterator[Caveat]:
+        """Events to know of; they void only what they blur."""
+        together = sum(seen.together > 1 for seen, _ in self.blocks)
+        backwards = sum(spacing < 0 for spacing in self.spacings)
+        share = together / len(self.blocks)
+        for count, code, message, step, voids in (
+            (
+                together,
+                "arrivals not resolved",
+                f"{together} of {len(self.blocks)} blocks were found several at once; "
+                "their arrival intervals are shared out evenly",
+                "poll more often than the chain makes blocks",
+                ("arrival_interval",) if share > 0.1 else (),
+            ),
+            (
+                len(self.chain.replaced),
+                "chain re-organised",
+                f"{len(self.chain.replaced)} blocks were replaced by others",
+                "judge finality by the depth of `details.chain.replaced`",
+                (),
+            ),
+            (
+                self.chain.backwards,
+                "height went backwards",
+                f"the answered height fell {self.chain.backwards} times",
+                "ask one node instead of several behind a balancer",
+                (),
+            ),
+            (
+                backwards,
+                "timestamps go backwards",
+                f"{backwards} blocks are older than their parents",
+                "synchronise the clocks of the proposers",
+                ("block_time",),
+            ),
+            (
+                self.chain.skipped,
+                "blocks not seen",
+                f"{self.chain.skipped} blocks could not be fetched after a jump of the height",
+                "check `block_path`, and poll more often",
+                ("block_time",) if self.chain.skipped > 0.1 * len(self.blocks) else (),
+            ),
+        ):
+            if count:
+                yield Caveat(code=code, message=message, next_step=step, voids=voids)
