@@ -1,0 +1,111 @@
+"""`perflib report`: notebooks become pages; what did not change is not executed again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from perflib.errors import ExitCode, ReportError
+from perflib.report.flow import Page, Reports, Settings, render_reports
+from perflib.report.parameters import Written
+
+SIGNS = {"met": ("✓", "green"), "missed": ("✗", "red"), "unknown": ("?", "yellow")}
+
+
+@click.command()
+@click.argument("targets", nargs=-1, metavar="[TARGET…]")
+@click.option("--config", "file", type=Path, default=None, help="Where `data` is told.")
+@click.option(
+    "--data", type=Path, default=None, help="Folder of runs; default: the configured one."
+)
+@click.option("--notebooks", type=Path, default=Path("notebooks"), show_default=True)
+@click.option("--out", type=Path, default=None, help="Folder of the pages; default: DATA/reports.")
+@click.option("-p", "--parameter", "values", multiple=True, metavar="NAME=VALUE")
+@click.option("--force", is_flag=True, help="Execute again even what did not change.")
+@click.option(
+    "--workers", type=click.IntRange(0), default=0, help="Notebooks at a time; 0: one a core."
+)
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=float,
+    default=600.0,
+    show_default=True,
+    help="Seconds a notebook.",
+)
+@click.option("--kernels", is_flag=True, help="Ordinary Jupyter kernels instead of forks.")
+@click.option("--dask", default="", metavar="ADDRESS", help="Execute on a Dask cluster.")
+@click.option("--pdf", is_flag=True, help="A PDF beside each page, by headless Chromium.")
+@click.option("--watch", is_flag=True, help="Stay, and report each new run as it is recorded.")
+def report(
+    targets: tuple[str, ...],
+    file: Path | None,
+    data: Path | None,
+    values: tuple[str, ...],
+    watch: bool,
+    **options: object,
+) -> int:
+    """Execute and render the notebooks of TARGETs: names, run ids or notebooks; all by default.
+
+    Exit codes: 0 all pages are there, 3 a notebook failed (its page shows where).
+    """
+    root = data or configured_data(file)
+    settings = Settings(values=dict(_parameter(value) for value in values), **options)  # type: ignore[arg-type]
+    if watch:
+        from perflib.report.watch import watch as stay
+
+        return int(stay(root, targets, settings, show))
+    return show(render_reports(root, targets, settings))
+
+
+def configured_data(file: Path | None) -> Path:
+    """The folder of runs that the configuration names; `data` without one."""
+    from yaml import YAMLError, safe_load
+
+    place = file or Path("tests/performance/performance_config.yml")
+    if file is None and not place.exists():
+        return Path("data")
+    try:
+        told = safe_load(place.read_text("utf-8"))
+        return Path(told.get("data", "data"))
+    except (YAMLError, AttributeError, TypeError):
+        raise ReportError(
+            "this is not a configuration", expected="a mapping in YAML", file=place
+        ) from None
+
+
+def _parameter(text: str) -> tuple[str, Written]:
+    name, found, value = text.partition("=")
+    if not found or not name.isidentifier():
+        raise ReportError(
+            f"`{text[:80]}` is no parameter",
+            expected="NAME=VALUE",
+            next_step="write it as `-p metric=query_time`",
+        )
+    return name, Written(value)
+
+
+def show(reports: Reports) -> int:
+    """Print the verdicts, the pages, and where the index is."""
+    for run in reports.latest:
+        click.secho(f"{run.target[:60]}", bold=True)
+        for verdict in run.verdicts:
+            sign, color = SIGNS[str(verdict.outcome)]
+            click.echo(
+                f"  {click.style(f'{sign} {verdict.outcome:8}', fg=color)}{verdict.objective.text}"
+            )
+        if not run.verdicts:
+            click.echo("  ? nothing was promised, so nothing was judged")
+    made = sum(page.executed for page in reports.pages)
+    click.echo(
+        f"{len(reports.pages)} pages, {made} made now, {len(reports.pages) - made} unchanged"
+    )
+    for page in reports.failed:
+        _complain(page)
+    click.echo(f"index: {reports.index}")
+    return ExitCode.UNKNOWN if reports.failed else ExitCode.MET
+
+
+def _complain(page: Page) -> None:
+    click.secho(f"failed: {page.path}: {page.failed[:200]}", fg="red", err=True)

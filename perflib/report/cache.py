@@ -1,0 +1,169 @@
+"""Nothing is executed again whose inputs did not change: their digests are kept beside the pages.
+
+A file's content is read once; afterwards its size, time and inode vouch for its digest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import sqlite3
+from collections.abc import Iterable, Sequence
+from functools import cache
+from hashlib import blake2b
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import msgspec
+
+from perflib.report.plan import Order, Summary
+
+FILE = ".state.json"
+_LIBRARIES = ("pandas", "matplotlib", "numpy", "ipython", "markdown-it-py", "nh3", "jinja2")
+
+
+class Made(msgspec.Struct):
+    """A page as it was made: `key` of its inputs, and its files' digests."""
+
+    key: str
+    files: dict[str, str]
+    title: str = ""
+    targets: list[str] = []
+    run_id: str = ""
+    notebook: str = ""
+    failed: str = ""
+
+
+class State(msgspec.Struct):
+    """What is remembered between calls: pages by stem, and digests of files by path."""
+
+    pages: dict[str, Made] = {}
+    files: dict[str, tuple[int, int, int, str]] = {}
+    index: str = ""
+
+    def signature(self) -> bytes:
+        """Equal for equal states."""
+        return msgspec.json.encode(self)
+
+
+class Cache:
+    """The remembered state of the folder `out`; `save` writes it whole or not at all."""
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+        self.state = State()
+        # a state that is missing or damaged costs an execution, never a wrong page
+        with contextlib.suppress(OSError, msgspec.MsgspecError):
+            self.state = msgspec.json.decode((out / FILE).read_bytes(), type=State)
+
+    def save(self) -> None:
+        """Write the state, forgetting files and pages that are gone."""
+        self.state.files = {
+            name: known
+            for name, known in self.state.files.items()
+            if os.path.exists(name)  # noqa: PTH110
+        }
+        self.state.pages = {
+            stem: made for stem, made in self.state.pages.items() if self._whole(made)
+        }
+        replace(self.out / FILE, msgspec.json.encode(self.state))
+
+    def _whole(self, made: Made) -> bool:
+        return all(self.digest(self.out / name) == known for name, known in made.files.items())
+
+    def current(self, order: Order, key: str) -> Made | None:
+        """The page of `order` if it was made from inputs with `key`, succeeded and is intact."""
+        made = self.state.pages.get(order.stem)
+        usable = made and made.key == key and not made.failed and made.files and self._whole(made)
+        return made if usable else None
+
+    def digest(self, file: Path) -> str:
+        """Digest of the content of `file`, empty if it is not there."""
+        try:
+            told = file.stat()
+        except OSError:
+            return ""
+        name = os.fspath(file)
+        signature = (told.st_size, told.st_mtime_ns, told.st_ino)
+        known = self.state.files.get(name)
+        if known is None or tuple(known[:3]) != signature:
+            known = (*signature, _content(file))
+            self.state.files[name] = known
+        return known[3]
+
+    def index_key(self, runs: Sequence[Summary]) -> str:
+        """Digest of what the index tells: the runs, the pages, the library."""
+        return _digest(msgspec.json.encode([runs, self.state.pages, library()], order="sorted"))
+
+    def key(self, order: Order, history: str) -> str:
+        """Digest of everything the page of `order` depends on; `history` tells of triage."""
+        told = {
+            "notebook": self.digest(order.notebook),
+            "parameters": order.parameters,
+            "library": library(),
+            "history": history,
+            "inputs": [
+                [
+                    folder.name,
+                    *((file.name, self.digest(file)) for file in sorted(folder.iterdir())),
+                ]
+                for folder in order.inputs
+            ],
+        }
+        return _digest(msgspec.json.encode(told, order="sorted"))
+
+
+def replace(file: Path, data: bytes) -> None:
+    """Write `file` so that a reader sees the old or the new content, never a part."""
+    aside = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        aside.write_bytes(data)
+        aside.replace(file)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def triage(database: Path, targets: Iterable[str]) -> str:
+    """Digest of what people decided about the runs of `targets`, kept in the history database."""
+    if not database.exists():
+        return ""
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as history:
+            rows = history.execute("SELECT * FROM triage ORDER BY 1").fetchall()
+    except sqlite3.Error:
+        return ""
+    names = set(targets)
+    return _digest(repr([row for row in rows if names.intersection(map(str, row))]).encode())
+
+
+@cache
+def library() -> str:
+    """Versions of what makes a page: Python, the libraries, and this package's own sources."""
+    parts = [platform.python_version(), *map(_version, _LIBRARIES)]
+    package = Path(__file__).parents[1]
+    for folder, _, files in sorted(os.walk(package)):
+        for name in sorted(files):
+            if not name.endswith((".pyc", ".so")):
+                told = f"{folder.removeprefix(str(package))}/{name}"
+                parts.append(f"{told} {_content(Path(folder) / name)}")
+    return _digest("\n".join(parts).encode())
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
+
+
+def _content(file: Path) -> str:
+    with file.open("rb") as source:
+        digest = blake2b(digest_size=16)
+        while part := source.read(1 << 20):
+            digest.update(part)
+    return digest.hexdigest()
+
+
+def _digest(data: bytes) -> str:
+    return blake2b(data, digest_size=16).hexdigest()

@@ -1,0 +1,235 @@
+"""From runs to pages: plan, execute what changed, render, index; a failure stops no other page."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from perflib import __version__
+from perflib.errors import ReportError
+from perflib.report import notebook as books
+from perflib.report.cache import Cache, Made, replace, triage
+from perflib.report.parameters import inject
+from perflib.report.plan import Order, Planner, Summary, summaries
+from perflib.report.warm import CAN_FORK, Task, imported, warm_parent
+
+if TYPE_CHECKING:
+    from perflib.store import Store
+
+Follow = Callable[[Order, list[Any]], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How reports are made.
+
+    `out` is the folder of the pages, by default `reports` in the store's. `values` are
+    parameters for every notebook. `workers` notebooks run at a time (0: one a core). With
+    `kernels` each gets an ordinary Jupyter kernel. `dask` is a scheduler's address. With
+    `keep_warm` the warm parent outlives the call, for a notebook that renders often.
+    """
+
+    notebooks: Path = Path("notebooks")
+    out: Path | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+    force: bool = False
+    workers: int = 0
+    timeout_s: float = 600.0
+    kernels: bool = False
+    dask: str = ""
+    pdf: bool = False
+    keep_warm: bool = False
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page that is there now; `executed` tells whether this call made it."""
+
+    stem: str
+    path: Path
+    title: str
+    targets: tuple[str, ...]
+    executed: bool
+    failed: str = ""
+
+
+@dataclass(frozen=True)
+class Reports:
+    """What a call left behind; `latest` is the newest run of each reported target."""
+
+    index: Path
+    pages: list[Page]
+    latest: list[Summary]
+
+    @property
+    def failed(self) -> list[Page]:
+        """The pages whose notebook stopped with an error."""
+        return [page for page in self.pages if page.failed]
+
+
+def render_reports(
+    store: Store | Path | str,
+    targets: Sequence[str] = (),
+    settings: Settings | None = None,
+    follow: Follow = lambda _order, _event: None,
+) -> Reports:
+    """Make the pages of `targets` (names, run ids or notebooks; all targets when empty).
+
+    A page whose inputs did not change is left alone. `follow` is told each event of the
+    execution. A failed notebook is told by its `Page`; raises `ReportError` or `ConfigError`
+    before anything runs when a name or a parameter is wrong.
+    """
+    settings = settings or Settings()
+    root = Path(store) if isinstance(store, Path | str) else store.root
+    runs = summaries(root)
+    orders = Planner(root, settings.notebooks, settings.values, runs).orders(targets)
+    out = settings.out or root / "reports"
+    for order in orders:
+        _check_place(out, order)
+    out.mkdir(parents=True, exist_ok=True)
+    cache = Cache(out)
+    before = cache.state.signature()
+    made = _make(orders, root, cache, settings, follow)
+    index = _index(out, cache, runs)
+    if cache.state.signature() != before:
+        cache.save()
+    pages = [_page(out, order, *made[order.stem]) for order in orders]
+    if settings.pdf:
+        from perflib.report.pdf import print_pdf
+
+        print_pdf([page.path for page in pages])
+    named = {target for order in orders for target in order.targets}
+    latest = {run.target: run for run in runs if run.target in named}
+    return Reports(index, pages, list(latest.values()))
+
+
+def _page(out: Path, order: Order, made: Made, executed: bool) -> Page:
+    path = out / f"{order.stem}.html"
+    return Page(order.stem, path, made.title, order.targets, executed, made.failed)
+
+
+def _check_place(out: Path, order: Order) -> None:
+    """A page stays inside `out` and never replaces the notebook that it was made from."""
+    for suffix in (".ipynb", ".html"):
+        file = out / f"{order.stem}{suffix}"
+        if not file.resolve().is_relative_to(out.resolve()):
+            raise ReportError(
+                "the page would be written outside the folder of reports",
+                expected=f"a place in {out}",
+                next_step="remove the link of that name, or choose another `--out`",
+                file=file,
+            )
+        if file.resolve() == order.notebook.resolve():
+            raise ReportError(
+                "the report would overwrite the notebook it is made from",
+                next_step="choose another `--out`",
+                file=file,
+            )
+
+
+def _make(
+    orders: Sequence[Order], root: Path, cache: Cache, settings: Settings, follow: Follow
+) -> dict[str, tuple[Made, bool]]:
+    made: dict[str, tuple[Made, bool]] = {}
+    stale: list[tuple[Order, str]] = []
+    for order in orders:
+        key = cache.key(order, triage(root / "history.sqlite", order.targets))
+        current = None if settings.force else cache.current(order, key)
+        if current:
+            made[order.stem] = (current, False)
+        else:
+            stale.append((order, key))
+    keys = {order.stem: key for order, key in stale}
+    for order, content in _execute([order for order, _ in stale], settings, follow):
+        page = write(cache.out, order, content, keys[order.stem])
+        for name in page.files:
+            page.files[name] = cache.digest(cache.out / name)
+        cache.state.pages[order.stem] = page
+        made[order.stem] = (page, True)
+    return made
+
+
+def _execute(
+    orders: Sequence[Order], settings: Settings, follow: Follow
+) -> Iterator[tuple[Order, books.Notebook]]:
+    """Each order with its executed notebook, as they end."""
+    if not orders:
+        return
+    if settings.dask:
+        from perflib.report.dask import execute
+    elif settings.kernels or not CAN_FORK:
+        from perflib.report.kernels import execute
+    else:
+        yield from _fork(orders, settings, follow)
+        return
+    yield from execute(orders, settings, follow)
+
+
+def _fork(
+    orders: Sequence[Order], settings: Settings, follow: Follow
+) -> Iterator[tuple[Order, books.Notebook]]:
+    modules = [name for order in orders for name in imported(order.content)]
+    with warm_parent(keep=settings.keep_warm) as parent:
+        parent.prepare(modules)
+        importlib.import_module("perflib.report.render")  # while the parent imports, so do we
+        tasks = (_task(order, settings, follow) for order in orders)
+        workers = settings.workers or len(os.sched_getaffinity(0))
+        for task in parent.run(tasks, workers):
+            yield task.label, task.notebook
+
+
+def _task(order: Order, settings: Settings, follow: Follow) -> Task:
+    inject(order.content, order.parameters)
+    return Task(
+        order.content,
+        Path.cwd(),
+        settings.timeout_s,
+        on_event=lambda event: follow(order, event),
+        label=order,
+    )
+
+
+def write(out: Path, order: Order, content: books.Notebook, key: str) -> Made:
+    """Write the executed notebook and its page into `out`; both depend on the inputs only."""
+    from perflib.report.render import About, render
+
+    told = {"notebook": order.notebook.name, "parameters": order.parameters, "version": __version__}
+    data = books.canonical(content, told)
+    names = f"{order.stem}.ipynb", f"{order.stem}.html"
+    facts = _facts(order.run) if order.run else ()
+    shown = [(name, repr(value)) for name, value in order.parameters.items()]
+    about = About(order.name.replace("_", " "), facts, shown, names[0])
+    page = render(books.parse(data, order.notebook), about)
+    replace(out / names[0], data)
+    replace(out / names[1], page.html.encode())
+    failed = f"{page.failure.name}: {page.failure.text}" if page.failure else ""
+    run_id = order.run.id if order.run else ""
+    return Made(
+        key, dict.fromkeys(names, ""), page.heading, list(order.targets), run_id, order.name, failed
+    )
+
+
+def _facts(run: Summary) -> list[tuple[str, str]]:
+    told = [
+        ("Target", run.target),
+        ("Measured", f"{run.started_at[:16].replace('T', ' ')} UTC"),
+        ("Run", run.id),
+        ("Commit", run.environment.git_commit[:10]),
+    ]
+    return [(name, value) for name, value in told if value]
+
+
+def _index(out: Path, cache: Cache, runs: Sequence[Summary]) -> Path:
+    """Write the index and the feed, unless they tell already what there is."""
+    key = cache.index_key(runs)
+    file = out / "index.html"
+    if cache.state.index != key or not file.exists() or not (out / "feed.xml").exists():
+        from perflib.report.index import write_index
+
+        write_index(out, cache.state.pages, runs)
+        cache.state.index = key
+    return file

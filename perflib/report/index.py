@@ -1,0 +1,184 @@
+"""The index is the front door: every target's state first, then every run, all links relative."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from perflib.model import Verdict
+from perflib.report.assets import environment
+from perflib.report.cache import Made, replace
+from perflib.report.notebook import without_secrets
+from perflib.report.plan import Summary
+from perflib.report.safe import shortened, visible
+from perflib.units import format_quantity
+
+SPARK_RUNS = 40
+"""How many of the newest runs a sparkline shows."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """A link to a file that is there."""
+
+    href: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Spark:
+    """The course of one value over the runs, as points of an SVG of 120 × 32."""
+
+    points: str
+    last: tuple[float, float] | None
+    bound: float | None
+    alt: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """A target as the index shows it."""
+
+    name: str
+    state: str
+    run: Summary
+    finding: str
+    verdicts: Sequence[tuple[str, str, str]]
+    spark: Spark | None
+    count: int
+    links: Sequence[Link]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A run as the index shows it."""
+
+    run: Summary
+    state: str
+    finding: str
+    page: str
+    links: Sequence[Link]
+
+    @property
+    def words(self) -> str:
+        """What the filter searches."""
+        told = (self.run.id, self.run.target, self.run.kind, self.state, self.finding)
+        return " ".join((*told, self.run.environment.git_commit)).lower()
+
+
+def write_index(out: Path, pages: Mapping[str, Made], runs: Sequence[Summary]) -> None:
+    """Write `index.html` and `feed.xml` into `out`."""
+    from perflib.report.feed import feed
+
+    by_run = {made.run_id: stem for stem, made in sorted(pages.items()) if made.run_id}
+    rows = [_row(out, run, by_run.get(run.id, "")) for run in reversed(runs)]
+    told: dict[str, Any] = {
+        "title": "Performance reports",
+        "cards": _cards(pages, runs, by_run),
+        "rows": rows,
+        "others": [
+            Link(f"{stem}.html", made.title or stem)
+            for stem, made in sorted(pages.items())
+            if not made.run_id and len(made.targets) != 1
+        ],
+        "broken": [
+            Link(f"{stem}.html", made.title or stem)
+            for stem, made in sorted(pages.items())
+            if made.failed
+        ],
+    }
+    page = environment().get_template("index.html.jinja").render(told)
+    replace(out / "index.html", visible(shortened(without_secrets(page))).encode())
+    replace(out / "feed.xml", feed(rows))
+
+
+def _cards(
+    pages: Mapping[str, Made], runs: Sequence[Summary], by_run: Mapping[str, str]
+) -> list[Card]:
+    by_target: dict[str, list[Summary]] = {}
+    for run in runs:
+        by_target.setdefault(run.target, []).append(run)
+    cards = []
+    for name, own in sorted(by_target.items()):
+        run = own[-1]
+        links = [Link(f"{by_run[run.id]}.html", "Report")] if run.id in by_run else []
+        links += [
+            Link(f"{stem}.html", made.notebook.replace("_", " ").capitalize())
+            for stem, made in sorted(pages.items())
+            if made.targets == [name] and not made.run_id
+        ]
+        lines = [
+            (str(verdict.outcome), verdict.objective.text, measured(verdict))
+            for verdict in run.verdicts
+        ]
+        spark = sparkline(own[-SPARK_RUNS:])
+        cards.append(Card(name, run.state, run, finding(run), lines, spark, len(own), links))
+    order = ("missed", "unknown", "met")
+    return sorted(cards, key=lambda card: order.index(card.state))
+
+
+def _row(out: Path, run: Summary, stem: str) -> Row:
+    links = [Link(f"{stem}.ipynb", "notebook")] if stem else []
+    for name, text in (("samples.parquet", "samples"), ("run.json", "result")):
+        if (out.parent / "runs" / run.id / name).exists():
+            links.append(Link(f"../runs/{run.id}/{name}", text))
+    return Row(run, run.state, finding(run), f"{stem}.html" if stem else "", links)
+
+
+def finding(run: Summary) -> str:
+    """The run in a few words: what was missed, else what is not known, else that all is met."""
+    if not run.verdicts:
+        return "nothing was promised, so nothing was judged"
+    for state in ("missed", "unknown"):
+        found = [verdict for verdict in run.verdicts if str(verdict.outcome) == state]
+        if found:
+            more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+            return f"{state}: {found[0].objective.text} ({measured(found[0])}){more}"
+    return f"all {len(run.verdicts)} objectives met"
+
+
+def measured(verdict: Verdict) -> str:
+    """The value that was judged, with its interval when there is one."""
+    found = verdict.estimate
+    if found is None:
+        return "no value"
+    value = format_quantity(found.value, found.unit)
+    if found.low is None or found.high is None:
+        return value
+    low, high = (format_quantity(bound, found.unit) for bound in (found.low, found.high))
+    return f"{value}, {low} to {high}"
+
+
+def sparkline(runs: Sequence[Summary]) -> Spark | None:
+    """The first objective's value over `runs`; None with fewer than two values."""
+    first = next((run.verdicts[0] for run in reversed(runs) if run.verdicts), None)
+    if first is None:
+        return None
+    values = [
+        verdict.estimate.value
+        for run in runs
+        for verdict in run.verdicts
+        if verdict.objective.text == first.objective.text and verdict.estimate is not None
+    ]
+    if len(values) < 2:
+        return None
+    bound = first.objective.high if first.objective.high is not None else first.objective.low
+    near = [*values, bound] if bound is not None and bound < 4 * max(values) else values
+    low, high = min(near), max(near)
+    span = (high - low) or 1.0
+
+    def y(value: float) -> float:
+        return round(28 - 24 * (value - low) / span, 1)
+
+    places = [
+        (round(3 + 114 * i / (len(values) - 1), 1), y(value)) for i, value in enumerate(values)
+    ]
+    ends = [format_quantity(value, first.objective.unit) for value in (values[0], values[-1])]
+    return Spark(
+        " ".join(f"{x},{height}" for x, height in places),
+        places[-1],
+        y(bound) if bound is not None and bound in near else None,
+        f"{first.objective.metric} over {len(values)} runs, from {ends[0]} to {ends[1]}",
+    )

@@ -1,0 +1,176 @@
+"""What there is to report: runs, the notebook of each, its parameters and what it depends on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from perflib.errors import ReportError, nearest
+from perflib.model import Verdict
+from perflib.report.notebook import Notebook, read
+from perflib.report.parameters import check, declared, typed
+
+KIND_NOTEBOOKS = {
+    "http": "api_gateway",
+    "blocks": "blockchain",
+    "chunks": "session_processing",
+    "sql": "database",
+}
+"""The notebook of a kind of workload; a notebook called like the target comes first."""
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+ENOUGH_FOR_TREND = 2
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """The part of an environment that an index shows."""
+
+    git_commit: str = ""
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """The part of a `run.json` that an index shows."""
+
+    id: str
+    target: str
+    kind: str = ""
+    started_at: str = ""
+    status: str = "complete"
+    verdicts: list[Verdict] = []
+    environment: Origin = Origin()
+
+    @property
+    def state(self) -> str:
+        """The worst of its verdicts: missed, unknown, met; without verdicts unknown."""
+        outcomes = {str(verdict.outcome) for verdict in self.verdicts}
+        found = (state for state in ("missed", "unknown", "met") if state in outcomes)
+        return next(found, "unknown")
+
+
+@dataclass(frozen=True)
+class Order:
+    """One page to make. `stem` names its files, `inputs` are the folders it depends on."""
+
+    notebook: Path
+    stem: str
+    parameters: dict[str, Any]
+    inputs: tuple[Path, ...]
+    targets: tuple[str, ...]
+    content: Notebook = field(repr=False)
+    run: Summary | None = None
+
+    @property
+    def name(self) -> str:
+        """The notebook's name."""
+        return self.notebook.stem
+
+
+def summaries(root: Path) -> list[Summary]:
+    """All recorded runs under `root`, oldest first; damaged records are left out."""
+    decoder = msgspec.json.Decoder(Summary)
+    found = []
+    for file in sorted((root / "runs").glob("*/run.json")):
+        try:
+            found.append(decoder.decode(file.read_bytes()))
+        except (msgspec.MsgspecError, OSError, UnicodeDecodeError):
+            continue  # the store says what is wrong with it; an index must not fail on it
+    return sorted(found, key=lambda run: (run.started_at, run.id))
+
+
+def safe(name: str) -> str:
+    """`name` as the stem of a file name; a changed name gets a digest, so that two stay two."""
+    plain = _UNSAFE.sub("-", name).strip("-.")[:80]
+    if plain == name:
+        return name
+    return f"{plain}-{blake2b(name.encode(), digest_size=4).hexdigest()}".lstrip("-")
+
+
+class Planner:
+    """Turns what was asked for into orders. `values` are parameters for every notebook."""
+
+    def __init__(
+        self, root: Path, notebooks: Path, values: Mapping[str, Any], runs: Sequence[Summary]
+    ) -> None:
+        self.root = root
+        self.notebooks = notebooks
+        self.values = dict(values)
+        self.runs = runs
+        self.by_target: dict[str, list[Summary]] = {}
+        for run in runs:
+            self.by_target.setdefault(run.target, []).append(run)
+
+    def orders(self, asked: Sequence[str]) -> list[Order]:
+        """The pages for `asked`: targets, run ids or notebooks; for all targets when empty."""
+        if not asked and not self.runs:
+            raise ReportError(
+                "no runs are recorded", next_step="measure first: `perflib run`", file=self.root
+            )
+        names = list(asked) or [*self.by_target, "overview"]
+        found = [order for name in dict.fromkeys(names) for order in self._orders(name)]
+        return list({order.stem: order for order in found}.values())
+
+    def _orders(self, name: str) -> list[Order]:
+        run = next((run for run in self.runs if run.id == name), None)
+        if run is not None:
+            return [self._of_run(run)]
+        if name in self.by_target:
+            orders = [self._of_run(self.by_target[name][-1])]
+            if len(self.by_target[name]) >= ENOUGH_FOR_TREND and self._file("trends").exists():
+                orders.append(self._of_notebook("trends", {"target": name}))
+            return orders
+        if self._file(name).exists() and _UNSAFE.search(name) is None:
+            return [self._of_notebook(name, {})]
+        if name == "overview":
+            return []
+        known = [*self.by_target, *(file.stem for file in sorted(self.notebooks.glob("*.ipynb")))]
+        raise ReportError(
+            f"nothing to report on is called `{name[:80]}`",
+            expected=f"a target, a run id or a notebook: {nearest(name, known)}",
+            next_step="measure it with `perflib run`, or list runs with `perflib history list`",
+        )
+
+    def _file(self, name: str) -> Path:
+        return self.notebooks / f"{name}.ipynb"
+
+    def _of_run(self, run: Summary) -> Order:
+        names = [run.target, KIND_NOTEBOOKS.get(run.kind, "")]
+        file = next((self._file(name) for name in names if name and self._own(name)), None)
+        if file is None:
+            raise ReportError(
+                f"no notebook for target `{run.target[:80]}` of kind `{run.kind[:80]}`",
+                expected=f"{run.target[:80]}.ipynb in {self.notebooks}",
+                next_step="copy the notebook that comes nearest under this name",
+            )
+        stem = "-".join(map(safe, [run.id, *map(str, self.values.values())]))
+        return self._order(file, {"run_id": run.id, "target": run.target}, stem, run)
+
+    def _own(self, name: str) -> bool:
+        return _UNSAFE.search(name) is None and self._file(name).exists()
+
+    def _of_notebook(self, name: str, given: dict[str, Any]) -> Order:
+        chosen = given | self.values
+        target = str(chosen.get("target", ""))
+        run_id = chosen.get("run_id")
+        run = next((run for run in self.runs if run.id == run_id), None)
+        parts = [name, *(str(value) for key, value in chosen.items() if key != "data")]
+        return self._order(self._file(name), given, "-".join(map(safe, parts)), run, target)
+
+    def _order(
+        self, file: Path, given: dict[str, Any], stem: str, run: Summary | None, target: str = ""
+    ) -> Order:
+        content = read(file)
+        known = declared(content)
+        wanted = {"data": str(self.root)} | given
+        values = {name: value for name, value in wanted.items() if name in known}
+        values |= {name: typed(value, known.get(name)) for name, value in self.values.items()}
+        checked = check(content, values, file.name)
+        targets = [run.target] if run else [target] if target in self.by_target else self.by_target
+        inputs = [
+            self.root / "runs" / one.id for name in targets for one in self.by_target.get(name, ())
+        ]
+        return Order(file, safe(stem), checked, tuple(inputs), tuple(targets), content, run)

@@ -1,0 +1,296 @@
+"""A page is one file that asks nobody for anything: finding first, code folded, data as text."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, NamedTuple
+
+import msgspec
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from markupsafe import Markup, escape
+from pygments import highlight
+from pygments.formatters.html import HtmlFormatter
+from pygments.lexers.python import PythonLexer
+
+from perflib.report.assets import environment
+from perflib.report.notebook import Notebook
+from perflib.report.safe import markup, readable, shortened, visible
+
+_PREFERRED = ("text/html", "image/svg+xml", "image/png", "image/jpeg", "text/markdown")
+_TABLE = re.compile(r"<table\b")
+
+
+@dataclass
+class Entry:
+    """A line of the table of contents."""
+
+    id: str
+    title: str
+    inner: list[Entry] = field(default_factory=list)
+
+
+@dataclass
+class Section:
+    """What stands under one heading of the second level; the first section has none."""
+
+    id: str = ""
+    title: Markup = field(default_factory=Markup)
+    pieces: list[Markup] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The cell that stopped the notebook."""
+
+    name: str
+    text: str
+    id: str
+
+
+@dataclass
+class About:
+    """What the page tells beside the notebook: a title if the notebook has none, facts, links."""
+
+    title: str
+    facts: Sequence[tuple[str, str]] = ()
+    parameters: Sequence[tuple[str, str]] = ()
+    notebook: str = ""
+
+
+class _Page:
+    def __init__(self) -> None:
+        self.heading = ""
+        self.sections = [Section()]
+        self.contents: list[Entry] = []
+        self.failure: Failure | None = None
+        self._ids: set[str] = {"content", "theme", "code", "filter", "shown"}
+        self._code: list[str] = []
+        self._figures = 0
+        self._tables = 0
+
+    def add(self, piece: str) -> None:
+        self.sections[-1].pieces.append(Markup(piece))  # noqa: S704 RUF100 (made of escaped parts)
+
+    def cell(self, cell: dict[str, Any]) -> None:
+        if cell["cell_type"] == "markdown":
+            self._fold()
+            self._prose(cell["source"])
+        elif cell["cell_type"] == "code":
+            self._code_cell(cell)
+
+    def end(self) -> None:
+        self._fold()
+
+    def _code_cell(self, cell: dict[str, Any]) -> None:
+        if cell["source"].strip():
+            self._code.append(cell["source"])
+        if not cell.get("outputs"):
+            return
+        self._fold()
+        for output in cell["outputs"]:
+            if output["output_type"] == "error":
+                may_fail = "raises-exception" in cell["metadata"].get("tags", ())
+                self._error(output, stopped=not may_fail)
+            else:
+                self._output(output, cell["metadata"])
+
+    def _fold(self) -> None:
+        if self._code:
+            text = "\n\n".join(self._code)
+            self.add(
+                f'<details class="code"><summary>code</summary>'
+                f"<pre><code>{_highlighted(text)}</code></pre></details>"
+            )
+            self._code.clear()
+
+    def _prose(self, source: str) -> None:
+        tokens = _markdown().parse(source)
+        start = 0
+        for index, token in enumerate(tokens):
+            if token.type != "heading_open" or token.level != 0:
+                continue
+            self._paragraphs(tokens[start:index])
+            self._heading(int(token.tag[1]), tokens[index + 1])
+            start = index + 3
+        self._paragraphs(tokens[start:])
+
+    def _paragraphs(self, tokens: Sequence[Token]) -> None:
+        if tokens:
+            html = _markdown().renderer.render(tokens, _markdown().options, {})
+            self.add(f'<div class="prose">{self._tabled(shortened(html))}</div>')
+
+    def _heading(self, level: int, inline: Token) -> None:
+        title = shortened(_markdown().renderer.render([inline], _markdown().options, {}))
+        text = shortened(_plain(inline))
+        if level == 1 and not self.heading:
+            self.heading = text
+            return
+        anchor = self._anchor(text)
+        if level <= 2:
+            self.sections.append(Section(anchor, Markup(title)))  # noqa: S704 RUF100 (rendered)
+            self.contents.append(Entry(anchor, text))
+            return
+        level = min(level, 4 if self.contents else 3)
+        self.add(f'<h{level} id="{anchor}">{title}</h{level}>')
+        if level == 3 and self.contents:
+            self.contents[-1].inner.append(Entry(anchor, text))
+
+    def _anchor(self, text: str) -> str:
+        stem = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:48] or "section"
+        anchor, number = stem, 1
+        while anchor in self._ids:
+            number += 1
+            anchor = f"{stem}-{number}"
+        self._ids.add(anchor)
+        return anchor
+
+    def _error(self, output: dict[str, Any], *, stopped: bool) -> None:
+        anchor = self._anchor("stopped-here")
+        name, text = readable(output["ename"]), shortened(readable(output["evalue"]))[:2000]
+        if stopped and self.failure is None:
+            self.failure = Failure(name, text, anchor)
+        trace = readable("\n".join(output["traceback"]))
+        self.add(
+            f'<div class="failed" id="{anchor}">'
+            f"<p><strong>{escape(name)}</strong>: {escape(text)}</p>"
+            f"<details><summary>Traceback</summary><pre>{escape(trace)}</pre></details></div>"
+        )
+
+    def _output(self, output: dict[str, Any], cell: dict[str, Any]) -> None:
+        if output["output_type"] == "stream":
+            self._stream(output)
+            return
+        data, metadata = output["data"], output.get("metadata", {})
+        mime = next((mime for mime in _PREFERRED if mime in data), "")
+        value = data.get(mime, "")
+        if mime == "text/html":
+            self.add(f'<div class="output">{self._tabled(markup(value))}</div>')
+        elif mime.startswith("image/"):
+            self._image(mime, value, metadata, data, cell)
+        elif mime == "text/markdown":
+            self._prose(value)
+        elif "application/json" in data:
+            pretty = msgspec.json.format(msgspec.json.encode(data["application/json"])).decode()
+            self.add(f'<pre class="output">{escape(pretty)}</pre>')
+        elif "text/plain" in data:
+            self.add(f'<pre class="output">{escape(readable(data["text/plain"]))}</pre>')
+
+    def _stream(self, output: dict[str, Any]) -> None:
+        text = f"<pre>{escape(readable(output['text']))}</pre>"
+        if output["name"] == "stderr":
+            text = f"<details><summary>What it wrote to stderr</summary>{text}</details>"
+            self.add(f'<div class="output told">{text}</div>')
+        else:
+            self.add(f'<div class="output stream">{text}</div>')
+
+    def _image(
+        self,
+        mime: str,
+        value: str,
+        metadata: dict[str, Any],
+        data: dict[str, Any],
+        cell: dict[str, Any],
+    ) -> None:
+        self._figures += 1
+        own = metadata.get(mime) if isinstance(metadata.get(mime), dict) else {}
+        alt = (own or {}).get("alt") or metadata.get("alt") or cell.get("alt")
+        if not isinstance(alt, str):
+            plain = data.get("text/plain", "")
+            alt = plain if plain and not plain.startswith("<") else f"Figure {self._figures}"
+        size = _size(own or {}) or (_png_size(value) if mime == "image/png" else None)
+        shape = f' width="{size[0]}" height="{size[1]}"' if size else ""
+        source, text = escape(_data_url(mime, value)), escape(shortened(alt))
+        self.add(f'<figure class="plot"><img src="{source}" alt="{text}"{shape}></figure>')
+
+    def _tabled(self, html: str) -> str:
+        def framed(_: re.Match[str]) -> str:
+            self._tables += 1
+            label = f"Table {self._tables}"
+            return f'<div class="scroll" role="region" aria-label="{label}" tabindex="0"><table'
+
+        return _TABLE.sub(framed, html).replace("</table>", "</table></div>")
+
+
+class Rendered(NamedTuple):
+    """A page, its heading, and why it is not complete."""
+
+    html: str
+    heading: str
+    failure: Failure | None
+
+
+def render(notebook: Notebook, about: About) -> Rendered:
+    """The page of an executed `notebook`; depends on nothing but its arguments."""
+    page = _Page()
+    for cell in notebook["cells"]:
+        page.cell(cell)
+    page.end()
+    heading = page.heading or about.title
+    html = (
+        environment()
+        .get_template("page.html.jinja")
+        .render(
+            title=heading,
+            heading=heading,
+            facts=about.facts,
+            parameters=about.parameters,
+            notebook=about.notebook,
+            contents=page.contents,
+            sections=[section for section in page.sections if section.id or section.pieces],
+            failure=page.failure,
+        )
+    )
+    return Rendered(visible(html), heading, page.failure)
+
+
+@cache
+def _markdown() -> MarkdownIt:
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    # a picture from elsewhere would be a request to another host
+    markdown.add_render_rule(
+        "image", lambda _, tokens, index, *__: str(escape(tokens[index].content))
+    )
+    return markdown
+
+
+def _plain(inline: Token) -> str:
+    return "".join(token.content for token in inline.children or ())
+
+
+@cache
+def _highlighter() -> tuple[Any, Any]:
+    return PythonLexer(), HtmlFormatter(nowrap=True)
+
+
+def _highlighted(code: str) -> str:
+    return str(highlight(code, *_highlighter())).rstrip("\n")
+
+
+def _data_url(mime: str, value: str) -> str:
+    if mime == "image/svg+xml":
+        from urllib.parse import quote
+
+        return f"data:{mime},{quote(value, safe=' /:=,;')}"
+    return f"data:{mime};base64,{''.join(value.split())}"
+
+
+def _size(metadata: dict[str, Any]) -> tuple[int, int] | None:
+    width, height = metadata.get("width"), metadata.get("height")
+    if isinstance(width, int | float) and isinstance(height, int | float):
+        return round(width), round(height)
+    return None
+
+
+def _png_size(value: str) -> tuple[int, int] | None:
+    try:
+        head = b64decode(value[:64])
+    except ValueError:
+        return None
+    if head[12:16] != b"IHDR":
+        return None
+    return int.from_bytes(head[16:20]), int.from_bytes(head[20:24])
