@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import pytest
+from datetime import UTC, datetime, timedelta
 
+import msgspec
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from perflib.errors import StoreError
 from perflib.model import Estimate, Objective, Outcome, Run, Verdict, to_json
-from perflib.store import Store
+from perflib.store import BAD, BASELINE, Store, new_run_id
+from perflib.store.folder import check_id
 from tests.fabricate import run_of, write_samples
 
 
 def recorded(store: Store, target: str = "database", **given) -> Run:
     run_id, staging = store.begin(target)
     run, samples = run_of(target, run_id)
-    write_samples(samples, staging / "samples.parquet")
+    write_samples(samples[:50], staging / "samples.parquet")
     run.estimates = [estimate()]
     run.verdicts = [verdict()]
     for name, value in given.items():
@@ -39,7 +46,7 @@ def test_a_run_comes_back_as_it_was_recorded(tmp_path):
     store = Store(tmp_path)
     run = recorded(store)
     assert to_json(store.load(run.id)) == to_json(run)
-    assert len(store.samples(run.id)) == run.counts.recorded
+    assert len(store.samples(run.id)) == 50
     assert store.metrics(run.id) is None
     assert store.latest("database") == run.id
     assert store.latest("another") is None
@@ -69,3 +76,200 @@ def test_an_empty_history_has_the_same_columns(tmp_path, empty):
     assert list(blank.columns) == list(full.columns)
     if empty != "triage":
         assert blank.dtypes.tolist() == full.dtypes.tolist()
+
+
+LABELS = st.text(st.characters(codec="utf-8"), max_size=60)
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(label=LABELS, other=LABELS, value=st.floats(allow_nan=False, allow_infinity=False))
+def test_any_label_and_number_survive(tmp_path, label, other, value):
+    """Labels come from targets: newlines, NUL, markup and 10 000 characters are only text."""
+    store = Store(tmp_path / new_run_id("x"))
+    run = recorded(store, estimates=[estimate(value, label=label), estimate(1.0, label=other)])
+    assert store.load(run.id).estimates == run.estimates
+    assert value in store.points("database", label=label)["value"].tolist() or label == other
+    assert len(store.points()) == len({label, other})
+
+
+def test_what_cannot_be_read_back_is_never_recorded(tmp_path):
+    """JSON has no NaN: such a record would be whole on disk and unreadable for ever."""
+    store = Store(tmp_path)
+    with pytest.raises(StoreError, match="could not be read back"):
+        recorded(store, facts={"throughput": float("nan")})
+    assert store.runs().empty
+
+
+@pytest.mark.parametrize(
+    ("run_id", "message"),
+    [
+        ("20260101T000000Z-database-0000", "no run"),
+        ("../../etc", "no run id"),
+        ("a/b", "no run id"),
+        ("", "no run id"),
+        (".hidden", "no run id"),
+        ("x" * 200, "no run id"),
+        ("a\n", "no run id"),
+    ],
+)
+def test_an_id_that_is_not_there_or_is_none(tmp_path, run_id, message):
+    with pytest.raises(StoreError, match=message):
+        Store(tmp_path).load(run_id)
+
+
+def test_the_nearest_id_is_named(tmp_path):
+    store = Store(tmp_path)
+    run = recorded(store)
+    with pytest.raises(StoreError) as caught:
+        store.load(run.id[:-1])
+    assert run.id in str(caught.value)
+
+
+DAMAGES = {
+    "empty": lambda text: b"",
+    "cut off": lambda text: text[:200],
+    "no JSON": lambda text: b"{]",
+    "not UTF-8": lambda text: text.replace(b"database", b"data\xff"),
+    "another type": lambda text: text.replace(b'"duration_s": ', b'"duration_s": "long" , "x": '),
+    "a time that is none": lambda text: text.replace(b"2026-11-23T", b"yesterday"),
+    "another run": lambda text: text.replace(b'"id": "2', b'"id": "3'),
+    "newer": lambda text: text.replace(b'"schema": 1', b'"schema": 99'),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_record_is_told_and_hides_no_other(tmp_path, damage):
+    store = Store(tmp_path)
+    good, bad = recorded(store), recorded(store)
+    file = store.folder(bad.id) / "run.json"
+    file.write_bytes(DAMAGES[damage](file.read_bytes()))
+    (tmp_path / "history.sqlite").unlink()
+    fresh = Store(tmp_path)
+    assert fresh.runs()["run_id"].tolist() == [good.id]
+    assert [error.file for error in fresh.damaged] == [str(file)] or damage == "a time that is none"
+    with pytest.raises(StoreError) as caught:
+        fresh.load(bad.id)
+    assert caught.value.next_step
+    assert len(str(caught.value).splitlines()) <= 2
+    assert ("newer" in str(caught.value)) == (damage == "newer")
+    assert fresh.reindex() == 1
+
+
+@pytest.mark.parametrize("name", ["samples", "metrics"])
+def test_a_cut_off_parquet_file_is_told(tmp_path, name):
+    store = Store(tmp_path)
+    run = recorded(store)
+    file = store.folder(run.id) / f"{name}.parquet"
+    file.write_bytes((store.folder(run.id) / "samples.parquet").read_bytes()[:500])
+    with pytest.raises(StoreError, match="cannot be read"):
+        getattr(store, name)(run.id)
+
+
+def test_a_run_is_never_overwritten(tmp_path):
+    store = Store(tmp_path)
+    run = recorded(store)
+    _, staging = store.begin("database")
+    with pytest.raises(StoreError, match="exists already"):
+        store.commit(run, staging)
+    assert len(store.samples(run.id)) == 50
+
+
+def test_marks_and_baselines(tmp_path):
+    store = Store(tmp_path)
+    run, other = recorded(store), recorded(store)
+    number = store.add_triage(
+        target="database", action=BAD, reason="laptop\non battery\0", run_id=run.id
+    )
+    assert store.points().set_index("run_id")["bad"].to_dict() == {run.id: True, other.id: False}
+    assert store.triage("database")["reason"].tolist() == ["laptop\non battery␀"]
+    store.reindex()
+    assert store.runs()["bad"].sum() == 1
+    store.undo_triage(number)
+    assert store.points()["bad"].sum() == 0
+    assert store.triage().empty
+    assert store.triage(undone=True)["undone"].tolist() == [True]
+    with pytest.raises(StoreError, match="no decision 99"):
+        store.undo_triage(99)
+
+
+def test_a_change_point_lives(tmp_path):
+    store = Store(tmp_path)
+    place = {"target": "database", "metric": "query_time", "statistic": "p95", "label": "a\nb"}
+    first = {**place, "environment_key": "m", "run_id": "r", "status": "provisional"}
+    store.keep_changes([{**first, "detail": {"size": 0.1}}, {**first, "run_id": "s"}])
+    store.keep_changes([{**first, "status": "confirmed", "detail": {"size": 0.2}}])
+    assert store.changes("another").empty
+    seen = store.changes("database").set_index("run_id")
+    assert seen["status"].to_dict() == {"r": "confirmed", "s": "provisional"}
+    assert seen["detail"].to_dict() == {"r": {"size": 0.2}, "s": {}}
+
+
+def test_pruning_tells_first_and_keeps_what_is_needed(tmp_path):
+    store = Store(tmp_path)
+    days = [recorded(store, started_at=f"2026-01-{day:02d}T00:00:00Z").id for day in range(1, 8)]
+    other = recorded(store, "blockchain", started_at="2026-01-01T00:00:00Z").id
+    new = recorded(store, started_at=datetime.now(UTC).isoformat()).id
+    store.add_triage(target="database", action=BASELINE, reason="v2", run_id=days[1])
+    month = timedelta(days=30)
+    expected = [days[0], *days[2:5]]
+    assert store.prune(month, keep=3)["run_id"].tolist() == expected
+    assert len(store.runs()) == 9
+    assert store.prune(month, keep=3, dry_run=False)["run_id"].tolist() == expected
+    assert store.runs()["run_id"].tolist() == [other, days[1], *days[5:], new] or (
+        set(store.runs()["run_id"]) == {other, days[1], *days[5:], new}
+    )
+    assert {path.name for path in (tmp_path / "runs").iterdir()} == set(store.runs()["run_id"])
+    assert set(store.points()["run_id"]) == set(store.runs()["run_id"])
+
+
+def test_imports_are_recorded_once(tmp_path):
+    store = Store(tmp_path)
+    runs = [run_of("database", new_run_id("database"), seed=seed)[0] for seed in range(3)]
+    assert store.add_many(runs) == [run.id for run in runs]
+    assert store.add_many(runs) == []
+    assert to_json(store.load(runs[1].id)) == to_json(runs[1])
+    with pytest.raises(StoreError, match="no samples"):
+        store.samples(runs[0].id)
+
+
+def test_a_committed_history_is_read_without_writing(tmp_path):
+    """A sample history: records as lines, the latest runs as whole folders beside them."""
+    source = Store(tmp_path / "source")
+    runs = [recorded(source, started_at=f"2026-01-{day:02d}T00:00:00Z") for day in (1, 2, 3)]
+    sample = tmp_path / "sample"
+    (sample / "runs").mkdir(parents=True)
+    source.folder(runs[2].id).rename(sample / "runs" / runs[2].id)
+    lines = [msgspec.json.encode(run) + b"\n" for run in runs]
+    (sample / "runs.jsonl").write_bytes(b"".join(lines) + b"\n")
+    before = sorted(sample.rglob("*"))
+    store = Store.sample_history(sample)
+    assert store.runs()["run_id"].tolist() == [run.id for run in runs]
+    assert len(store.points()) == len(store.verdicts()) == 3
+    assert to_json(store.load(runs[0].id)) == to_json(runs[0])
+    assert len(store.samples(runs[2].id)) > 0
+    with pytest.raises(StoreError, match="read-only"):
+        store.add_triage(target="database", action=BAD, reason="x")
+    assert sorted(sample.rglob("*")) == before
+    fresh = Store(tmp_path / "fresh")
+    assert fresh.import_records(lines) == [run.id for run in runs]
+    assert fresh.import_records(lines) == []
+
+
+def test_a_damaged_line_is_named(tmp_path):
+    (tmp_path / "runs.jsonl").write_bytes(b"\n{}\n")
+    with pytest.raises(StoreError) as caught:
+        Store.sample_history(tmp_path)
+    assert (caught.value.line, caught.value.file) == (2, str(tmp_path / "runs.jsonl"))
+    with pytest.raises(StoreError, match="nothing is recorded"):
+        Store.sample_history(tmp_path / "no")
+
+
+@given(st.text(st.characters(codec="utf-8"), max_size=80), st.datetimes(timezones=st.just(UTC)))
+def test_ids_name_folders_and_sort_by_time(target, when):
+    assume(1000 < when.year < 9999)
+    first, later = new_run_id(target, when), new_run_id(target, when + timedelta(seconds=1))
+    assert first < later
+    assert check_id(first) == first
+    assert len(first) < 100

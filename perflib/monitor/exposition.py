@@ -195,7 +195,7 @@ def _flat(families: Iterable[Metric], lines: _Lines) -> list[Sample]:
     """All samples; a family ends only when the next begins, so lines are matched afterwards."""
     found = [(family.type, sample) for family in families for sample in family.samples]
     return [
-        Sample(name, dict(sample.labels), float(sample.value), kind, line)
+        Sample(name or sample.name, dict(sample.labels), float(sample.value), kind, line)
         for (line, name), (kind, sample) in zip(lines.samples, found, strict=True)
     ]
 

@@ -8,10 +8,11 @@ the history alone, because people write it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -251,6 +252,25 @@ class Store:
                     f"no decision {number}", next_step="list the decisions with `perflib triage`"
                 )
 
+    def changes(self, target: str | None = None) -> pd.DataFrame:
+        """A row a change point, oldest first.
+
+        Columns: target, metric, statistic, label, environment_key, run_id (the first after the
+        change), status, created_at, updated_at, detail (a dict).
+        """
+        with self._history.reading() as connection:
+            return history.read_changes(connection, target)
+
+    def keep_changes(self, changes: Iterable[Mapping[str, Any]]) -> None:
+        """Keep change points, each a mapping of the columns but the times.
+
+        One that is there already keeps its `created_at`; `updated_at` tells when its status
+        last changed, and its detail is that of this moment.
+        """
+        self._refuse_read_only()
+        with self._history.writing() as connection:
+            rows.keep_changes(connection, changes)
+
     # Keeping house
 
     def reindex(self) -> int:
@@ -320,6 +340,8 @@ class Store:
         return self._database
 
     def _listed(self) -> list[str]:
+        if not self._runs.exists():
+            return []
         with folders.explained(self._runs, "read"):
             return sorted(entry.name for entry in os.scandir(self._runs) if entry.is_dir())
 

@@ -14,11 +14,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Engine, Select, create_engine, event, inspect, make_url, text
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    Select,
+    create_engine,
+    event,
+    inspect,
+    make_url,
+    text,
+)
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool, StaticPool
 
 from perflib.errors import StoreError
+from perflib.store.folder import explained
 from perflib.store.schema import REVISIONS, VERSION_TABLE, metadata
 
 BUSY_TIMEOUT_S = 60
@@ -28,25 +39,26 @@ _FIRST_LOCK = 7_102_947
 
 
 class Database:
-    """Connections to the history at SQLAlchemy URL `url`; None is a database in memory.
+    """Connections to the history at SQLAlchemy URL `url`; `sqlite://` is one in memory.
 
     Connections are not pooled: the history is asked seldom, and a process that forks must
-    not share one.
+    not share one. `read_only` says that what people decide cannot be kept.
     """
 
-    def __init__(self, url: str | None) -> None:
-        self.name = "history in memory" if url is None else make_url(url).render_as_string()
-        self.read_only = url is None
-        file = _sqlite_file(url)
-        if file is not None and not _writable(file):
-            self.read_only = True
-            self._engine = _in_memory(file)
-        elif url is None:
-            self._engine = _in_memory(None)
-        else:
-            self._engine = _engine(url, file)
-        with self._guard(), self._begin("IMMEDIATE") as connection:
-            self._prepare(connection)
+    def __init__(self, url: str) -> None:
+        parsed = _checked(url)
+        self.name = parsed.render_as_string()
+        self.read_only = False
+        with self._guard():
+            if parsed.get_backend_name() == "postgresql":
+                self._engine = create_engine(parsed, poolclass=NullPool)
+            else:
+                file = None if parsed.database in (None, "", ":memory:") else Path(parsed.database)
+                writable = file if file is not None and _writable(file) else None
+                self.read_only = writable is None
+                self._engine = _on_disk(writable) if writable else _in_memory(file)
+            with self._begin("IMMEDIATE") as connection:
+                self._prepare(connection)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -74,7 +86,7 @@ class Database:
     def _guard(self) -> Iterator[None]:
         try:
             yield
-        except (SQLAlchemyError, sqlite3.Error) as error:
+        except (SQLAlchemyError, sqlite3.Error, ImportError) as error:
             raise self._explained(error) from error
 
     def _explained(self, error: Exception) -> StoreError:
@@ -150,10 +162,8 @@ def _migrate(connection: Connection) -> None:
     command.upgrade(config, "head")
 
 
-def _sqlite_file(url: str | None) -> Path | None:
-    """The file of a SQLite URL; other databases than SQLite and PostgreSQL are refused."""
-    if url is None:
-        return None
+def _checked(url: str) -> URL:
+    """`url` parsed; other databases than SQLite and PostgreSQL are refused."""
     try:
         parsed = make_url(url)
         backend = parsed.get_backend_name()
@@ -165,7 +175,7 @@ def _sqlite_file(url: str | None) -> Path | None:
             expected="`sqlite:///data/history.sqlite` or `postgresql+psycopg://…`",
             next_step="correct `history` in the configuration",
         )
-    return Path(parsed.database or "history.sqlite") if backend == "sqlite" else None
+    return parsed
 
 
 def _writable(file: Path) -> bool:
@@ -176,17 +186,9 @@ def _writable(file: Path) -> bool:
     return os.access(folder, os.W_OK) and (not file.exists() or os.access(file, os.W_OK))
 
 
-def _engine(url: str, file: Path | None) -> Engine:
-    if file is None:
-        return create_engine(url, poolclass=NullPool)
-    try:
+def _on_disk(file: Path) -> Engine:
+    with explained(file.parent, "made"):
         file.absolute().parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(
-            f"folder cannot be made ({error.strerror})",
-            next_step="make the folder writable, or give another one with `data`",
-            file=file.parent,
-        ) from None
     engine = create_engine(
         f"sqlite:///{file}", poolclass=NullPool, connect_args={"timeout": BUSY_TIMEOUT_S}
     )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 from sqlalchemy import ColumnElement, Connection, Select, Table, select
@@ -138,12 +139,21 @@ def read_verdicts(connection: Connection, where: Mapping[str, str | None]) -> pd
 
 def read_triage(connection: Connection, target: str | None, *, undone: bool) -> pd.DataFrame:
     """What people decided, oldest first; see `Store.triage`."""
-    table = schema.triage
+    frame = _table(connection, schema.triage, target)
+    return frame if undone else frame[~frame["undone"].astype(bool)].reset_index(drop=True)
+
+
+def read_changes(connection: Connection, target: str | None) -> pd.DataFrame:
+    """Change points as they were kept; see `Store.changes`."""
+    frame = _table(connection, schema.changes, target).drop(columns=["id", "digest"])
+    frame["detail"] = [msgspec.json.decode(detail) for detail in frame["detail"]]
+    return frame
+
+
+def _table(connection: Connection, table: Table, target: str | None) -> pd.DataFrame:
     query = select(table).where(*_equal(table, {"target": target})).order_by(table.c.id)
-    if not undone:
-        query = query.where(table.c.undone.is_(False))
-    rows = connection.execute(query).all()
-    return pd.DataFrame.from_records([tuple(row) for row in rows], columns=table.c.keys())
+    rows = [tuple(row) for row in connection.execute(query)]
+    return pd.DataFrame.from_records(rows, columns=table.c.keys())
 
 
 def marked(connection: Connection, action: str) -> set[str]:

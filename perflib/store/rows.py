@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -16,6 +17,8 @@ from perflib.model import Estimate, Run, to_json
 from perflib.store import schema
 from perflib.store.folder import started_s
 
+CHANGE_PLACE = ("target", "metric", "statistic", "label", "environment_key", "run_id")
+"""What makes a change point the same one when it is seen again."""
 _BATCH = 500
 
 
@@ -47,6 +50,33 @@ def remove(connection: Connection, run_ids: Sequence[str]) -> None:
 def plain(text: str) -> str:
     """`text` as every database can hold it: PostgreSQL knows no NUL."""
     return text.replace("\0", "␀")
+
+
+def keep_changes(connection: Connection, changes: Iterable[Mapping[str, Any]]) -> None:
+    """Insert change points; of those already there only a new status or detail is written."""
+    table, now = schema.changes, datetime.now(UTC).isoformat(timespec="seconds")
+    rows = {}
+    for change in changes:
+        place = {name: plain(str(change.get(name, ""))) for name in CHANGE_PLACE}
+        digest = _digest(place.values())
+        detail = to_json(change.get("detail", {})).decode()
+        rows[digest] = {"digest": digest, **place, "status": change["status"], "detail": detail}
+    statement = _upsert(connection)(table)
+    new = statement.excluded
+    statement = statement.on_conflict_do_update(
+        index_elements=["digest"],
+        set_={"status": new.status, "detail": new.detail, "updated_at": now},
+        where=table.c.status != new.status,
+    )
+    # In one order, so that two writers cannot wait for each other.
+    whole = [{**rows[digest], "created_at": now, "updated_at": now} for digest in sorted(rows)]
+    if whole:
+        connection.execute(statement, whole)
+
+
+def _digest(parts: Iterable[str]) -> str:
+    """A key of fixed size: a label may be longer than an index allows."""
+    return hashlib.blake2b(msgspec.json.encode([*parts]), digest_size=16).hexdigest()
 
 
 def _upsert(connection: Connection) -> Callable[[Table], Any]:
@@ -96,9 +126,7 @@ def _series(run: Run, estimate: Estimate) -> dict[str, str]:
         "label": plain(estimate.label),
         "unit": plain(estimate.unit),
     }
-    # A digest, because a label may be longer than an index allows.
-    digest = hashlib.blake2b(msgspec.json.encode([*parts.values()]), digest_size=16)
-    return {"digest": digest.hexdigest(), **parts}
+    return {"digest": _digest(parts.values()), **parts}
 
 
 def _insert_estimates(connection: Connection, new: Sequence[tuple[int, Run]]) -> None:

@@ -22,7 +22,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Every version the schema ever had, oldest first; scripts in `migrations/versions`."""
 VERSION_TABLE = "perflib_version"
 
@@ -110,4 +110,21 @@ triage = Table(
     Column("author", Text, nullable=False),
     Column("undone", Boolean, nullable=False),
     Index("triage_by_target", "target"),
+)
+changes = Table(
+    "changes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("digest", String(32), nullable=False, unique=True, comment="of series, machine, run"),
+    Column("target", Text, nullable=False),
+    Column("metric", Text, nullable=False),
+    Column("statistic", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("environment_key", Text, nullable=False),
+    Column("run_id", Text, nullable=False, comment="the first run after the change"),
+    Column("status", Text, nullable=False, comment="provisional, confirmed or retracted"),
+    Column("created_at", Text, nullable=False, comment="ISO 8601, UTC"),
+    Column("updated_at", Text, nullable=False, comment="when the status last changed"),
+    Column("detail", Text, nullable=False, comment="JSON: size, interval, significance"),
+    Index("changes_by_target", "target"),
 )

