@@ -47,23 +47,21 @@ def measure(
     store = Store(config.data, config.history)
     with _system(config, targets, say) as found, _stop_on_signal() as stop:
 
-        def run(target: Target, load: Scenario) -> Run:
-            return execute(target, load, store, stop=stop, show=show)
+        def run(target: Target, run_time_s: float = 0.0) -> Run:
+            load = target.loaded(scenario)
+            lasting = load.model_copy(update={"run_time": max(run_time_s, load.run_time)})
+            return execute(target, lasting, store, stop=stop, show=show)
 
         loading = [target for target in found if not target.watches]
         watching = [target for target in found if target.watches]
-        loads_s = sum(target.time_needed(scenario) for target in loading)
+        loads_s = sum(target.time_needed(target.loaded(scenario)) for target in loading)
         with ThreadPoolExecutor(max_workers=len(watching) or 1) as pool:
             watched = [
-                pool.submit(run, target, _lasting(scenario, target, loads_s)) for target in watching
+                pool.submit(run, target, max(loads_s, target.time_needed(scenario)))
+                for target in watching
             ]
-            loaded = [run(target, scenario) for target in loading if not stop.is_set()]
+            loaded = [run(target) for target in loading if not stop.is_set()]
             return loaded + [future.result() for future in watched]
-
-
-def _lasting(scenario: Scenario, target: Target, loads_s: float) -> Scenario:
-    """A watcher stays for as long as the loads beside it, or as it needs itself."""
-    return scenario.model_copy(update={"run_time": max(loads_s, target.time_needed(scenario))})
 
 
 @contextmanager
@@ -89,10 +87,10 @@ def _stop_on_signal() -> Iterator[threading.Event]:
 @contextmanager
 def _system(config: Config, targets: list[Target], say: Say) -> Iterator[list[Target]]:
     """The targets with real addresses; the reference system is started where it is needed."""
-    running = reference.find(config.reference.data) if config.reference else None
+    running = reference.running(config.reference.data) if config.reference else None
     missing = [target for target in targets if not _listens(target, running is not None)]
     if not missing or config.reference is None:
-        yield [_resolved(target, running) for target in targets]
+        yield [_resolved(target, running and running["urls"]) for target in targets]
         return
     say(
         f"nothing listens for {', '.join(target.name for target in missing)}: "

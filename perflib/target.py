@@ -64,42 +64,6 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
-class Target(Settings):
-    """What every target has; a workload's own target class adds the keys of its kind."""
-
-    name: str = Field(default="", description="the key under `targets`", exclude=True)
-    kind: str = Field(description="the kind of workload")
-    objectives: list[ObjectiveText] = Field(
-        default_factory=list, description="promises, such as `p95(query_time) < 10 ms`"
-    )
-    metrics_url: str = Field(default="", description="a Prometheus page scraped during the run")
-    configs: str = Field(default="", description="folder of the settings that are reviewed")
-
-    watches: ClassVar[bool] = False
-    """Whether a run only observes, so that it can go on beside a load."""
-
-    @property
-    def address(self) -> str:
-        """Where the target answers: its URL."""
-        return str(getattr(self, "url", ""))
-
-    def time_needed(self, scenario: Scenario) -> float:
-        """Seconds that a run under `scenario` takes."""
-        return scenario.warmup + scenario.run_time
-
-    def measure(self, scenario: Scenario, session: Session) -> None:
-        """Load or watch the target until the scenario ends or `session.stop` is set.
-
-        Samples go to `session.samples(...)`, everything else into `session.run`. A target
-        that does not answer is recorded as errors, not raised.
-        """
-        raise NotImplementedError
-
-    def hosts(self) -> list[str]:
-        """The URLs that a run of this target talks to; only these may receive load."""
-        return [url for url in (self.address, self.metrics_url) if url]
-
-
 class Scenario(Settings):
     """How hard and how long a target is loaded."""
 
@@ -122,3 +86,48 @@ class Scenario(Settings):
     )
     processes: int = Field(default=1, ge=1, description="generator processes")
     seed: int = 1
+
+
+class Target(Settings):
+    """What every target has; a workload's own target class adds the keys of its kind."""
+
+    name: str = Field(default="", description="the key under `targets`", exclude=True)
+    kind: str = Field(description="the kind of workload")
+    objectives: list[ObjectiveText] = Field(
+        default_factory=list, description="promises, such as `p95(query_time) < 10 ms`"
+    )
+    metrics_url: str = Field(default="", description="a Prometheus page scraped during the run")
+    load: Scenario = Field(
+        default_factory=Scenario,
+        description="what this target replaces of the scenario, such as its own `rate`",
+    )
+    configs: str = Field(default="", description="folder of the settings that are reviewed")
+
+    watches: ClassVar[bool] = False
+    """Whether a run only observes, so that it can go on beside a load."""
+
+    @property
+    def address(self) -> str:
+        """Where the target answers: its URL."""
+        return str(getattr(self, "url", ""))
+
+    def loaded(self, scenario: Scenario) -> Scenario:
+        """`scenario` with what this target sets itself."""
+        own = {name: getattr(self.load, name) for name in self.load.model_fields_set}
+        return scenario.model_copy(update=own)
+
+    def time_needed(self, scenario: Scenario) -> float:
+        """Seconds that a run under `scenario` takes."""
+        return scenario.warmup + scenario.run_time
+
+    def measure(self, scenario: Scenario, session: Session) -> None:
+        """Load or watch the target until the scenario ends or `session.stop` is set.
+
+        Samples go to `session.samples(...)`, everything else into `session.run`. A target
+        that does not answer is recorded as errors, not raised.
+        """
+        raise NotImplementedError
+
+    def hosts(self) -> list[str]:
+        """The URLs that a run of this target talks to; only these may receive load."""
+        return [url for url in (self.address, self.metrics_url) if url]
