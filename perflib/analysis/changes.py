@@ -1,0 +1,246 @@
+"""A change point is a claim about the past that later results may confirm or take back.
+
+A history is read in windows of at most `WINDOW` results. `segments` explains one window as
+levels, slow drift and autocorrelated noise; the changes in the older part of a full window are
+then settled and the next window begins behind them. So noise and drift are local, a result
+costs the same in a long history as in a short one, and an appended result gives exactly what
+a full run gives, because a full run makes the same steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import stdtrit
+
+from perflib.errors import PerflibError
+
+Array = NDArray[np.float64]
+Status = Literal["provisional", "confirmed", "retracted"]
+
+WINDOW = 1000
+SETTLED = 600
+CONTEXT = 100
+FEWEST = 7
+
+
+class ChangePoint(Struct, frozen=True, kw_only=True):
+    """The level moved between the results `index - 1` and `index` (in order of time).
+
+    `before` and `after` are the levels at the change in the unit of the values, `change` is
+    after / before - 1 with its 95 % interval `low` … `high`. `p_value` is the chance that an
+    unchanged window as long as this one shows such a change anywhere. `provisional` becomes
+    `confirmed` or `retracted` as results arrive.
+    """
+
+    index: int
+    before: float
+    after: float
+    change: float
+    low: float
+    high: float
+    p_value: float
+    n_before: int
+    n_after: int
+    status: Status = "confirmed"
+    time: float | None = None
+
+
+class Drift(Struct, frozen=True, kw_only=True):
+    """Slow movement that is not steps, from result `start` to the last.
+
+    `change` is its whole course relative to the level at its start, with a 95 % interval;
+    `shape` is the degree of the polynomial (1: a straight line).
+    """
+
+    start: int
+    change: float
+    low: float
+    high: float
+    shape: int
+
+
+class Study(NamedTuple):
+    """What a history says: change points in order, drift of the current window or None."""
+
+    changes: list[ChangePoint]
+    drift: Drift | None
+
+
+class Series(NamedTuple):
+    """A history in order of time without missing results; `index` are places in the input."""
+
+    index: NDArray[np.int64]
+    values: Array
+    times: Array | None
+    spread: Array | None
+
+    def part(self, start: int, stop: int) -> Series:
+        """The results `start` … `stop` - 1."""
+        cut = slice(start, stop)
+        times = None if self.times is None else self.times[cut]
+        spread = None if self.spread is None else self.spread[cut]
+        return Series(self.index[cut], self.values[cut], times, spread)
+
+
+class Progress(NamedTuple):
+    """How far a history is settled: where the current window starts, and the changes before."""
+
+    start: int = 0
+    settled: tuple[ChangePoint, ...] = ()
+
+
+def change_points(
+    values: ArrayLike, *, times: ArrayLike | None = None, spread: ArrayLike | None = None
+) -> list[ChangePoint]:
+    """The change points of a history, one value a run, in order of time.
+
+    `times` (any unit) sort the values, equal times keep their order; `spread` is the standard
+    deviation or error of each value in its unit: noisy runs weigh less. nan is a missing
+    result. Raises PerflibError for infinities, lengths that differ and what is not a number.
+    """
+    return study(values, times=times, spread=spread).changes
+
+
+def drift(
+    values: ArrayLike, *, times: ArrayLike | None = None, spread: ArrayLike | None = None
+) -> Drift | None:
+    """The slow drift of the last window of a history, or None; arguments as `change_points`."""
+    return study(values, times=times, spread=spread).drift
+
+
+def study(
+    values: ArrayLike, *, times: ArrayLike | None = None, spread: ArrayLike | None = None
+) -> Study:
+    """Change points and drift together; arguments as `change_points`."""
+    series = series_of(values, times, spread)
+    return conclude(series, settle(series, Progress()))
+
+
+def settle(series: Series, progress: Progress) -> Progress:
+    """Settle every window that is full; what it settles depends on that window only."""
+    while len(series.values) - progress.start >= WINDOW:
+        start = progress.start
+        found, _ = examine(series.part(start, start + WINDOW))
+        old = [(place, change) for place, change in found if place < SETTLED]
+        quiet = SETTLED - CONTEXT
+        step = max(old[-1][0], quiet) if old else quiet
+        progress = Progress(start + step, progress.settled + tuple(c for _, c in old))
+    return progress
+
+
+def conclude(series: Series, progress: Progress) -> Study:
+    """The settled changes and those of the window that is still open."""
+    found, slow = examine(series.part(progress.start, len(series.values)))
+    return Study([*progress.settled, *(change for _, change in found)], slow)
+
+
+def examine(window: Series) -> tuple[list[tuple[int, ChangePoint]], Drift | None]:
+    """Changes of one window with their place in it, and its drift."""
+    n = len(window.values)
+    if n < FEWEST:
+        return [], None
+    from perflib.analysis import segments  # noqa: PLC0415 - numba loads when it is needed
+
+    fit = segments.explain(window.values, _weights(window.spread, n), _axis(window.times, n))
+    if fit is None:
+        return [], None
+    changes = []
+    edges = [0, *fit.places.tolist(), n]
+    for k, row in enumerate(fit.steps.tolist()):
+        jump, before, sd, z2, needed, looks = row
+        place = edges[k + 1]
+        half = float(stdtrit(fit.freedom, 0.975)) * sd
+        ratio = jump / before if before else float("nan")
+        changes.append(
+            (
+                place,
+                ChangePoint(
+                    index=int(window.index[place]),
+                    time=None if window.times is None else float(window.times[place]),
+                    before=before,
+                    after=before + jump,
+                    change=ratio,
+                    low=ratio - half,
+                    high=ratio + half,
+                    p_value=min(1.0, looks * float(np.exp(-z2 / 2))),
+                    n_before=place - edges[k],
+                    n_after=edges[k + 2] - place,
+                    status="confirmed" if z2 >= needed else "provisional",
+                ),
+            )
+        )
+    return changes, None
+
+
+def series_of(values: ArrayLike, times: ArrayLike | None, spread: ArrayLike | None) -> Series:
+    """The input checked, sorted by time (stable) and without missing results."""
+    y = _numbers("values", values)
+    t = None if times is None else _numbers("times", times, len(y))
+    s = None if spread is None else _numbers("spread", spread, len(y))
+    if t is not None:
+        if not np.isfinite(t).all():
+            raise PerflibError(
+                "times: not every time is a finite number",
+                expected="one number a value, for example seconds since 1970",
+                next_step="give the missing times or leave `times` out",
+            )
+        order = np.argsort(t, kind="stable")
+        y, t, s = y[order], t[order], None if s is None else s[order]
+    there = np.flatnonzero(~np.isnan(y))
+    if len(there) < len(y):
+        y, t, s = y[there], None if t is None else t[there], None if s is None else s[there]
+    return Series(there, y, t, s)
+
+
+def _numbers(name: str, given: ArrayLike, length: int | None = None) -> Array:
+    try:
+        array = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise PerflibError(
+            f"{name}: not a list of numbers",
+            expected="numbers, nan for a missing result",
+            next_step=f"convert {name} to floats first",
+        ) from None
+    if array.ndim != 1 or (length is not None and len(array) != length):
+        raise PerflibError(
+            f"{name}: shape {array.shape}",
+            expected="one dimension"
+            if length is None
+            else f"one number for each of {length} values",
+            next_step=f"give {name} as a flat list",
+        )
+    if np.isinf(array).any():
+        raise PerflibError(
+            f"{name}: infinite at place {int(np.flatnonzero(np.isinf(array))[0])}",
+            expected="finite numbers, nan for a missing result",
+            next_step="mark the run as bad or leave it out",
+        )
+    return array
+
+
+def _axis(times: Array | None, n: int) -> Array:
+    """Where each result lies between -1 and 1; gaps count as at most ten usual ones."""
+    if times is None:
+        return (np.arange(n) + 0.5) / n * 2 - 1
+    gaps = np.diff(times)
+    usual = float(np.median(gaps))
+    if usual <= 0:
+        return _axis(None, n)
+    way = np.concatenate(([0.0], np.cumsum(np.minimum(gaps, 10 * usual))))
+    return np.asarray(way / way[-1] * 2 - 1, dtype=np.float64)
+
+
+def _weights(spread: Array | None, n: int) -> Array:
+    """Square roots of the weights: a run noisier than 1.5 × the usual weighs less, none more."""
+    if spread is None:
+        return np.ones(n)
+    known = np.where(np.isfinite(spread) & (spread > 0), spread, np.nan)
+    if np.isnan(known).all():
+        return np.ones(n)
+    usual = 1.5 * float(np.nanmedian(known))
+    return np.asarray(np.nan_to_num(np.minimum(1.0, usual / known), nan=1.0), dtype=np.float64)
