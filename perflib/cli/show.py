@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from perflib.errors import ExitCode
-from perflib.model import Estimate, Outcome, Run, Verdict
+from perflib.model import Estimate, Outcome, Run
 from perflib.units import format_quantity
 
 SIGNS = {
@@ -44,30 +44,30 @@ def with_interval(estimate: Estimate | None) -> str:
 
 def verdict_table(runs: Iterable[Run]) -> Table:
     """One row an objective."""
-    table = Table("target", "promise", "verdict", "measured [95 % interval]", "why", box=None)
+    table = Table("target", "verdict", "promise", "measured [95 % interval]", box=None)
     for run in runs:
         for verdict in run.verdicts:
-            table.add_row(escape(run.target), *_cells(verdict))
+            measured = with_interval(verdict.estimate)
+            cells = (run.target, SIGNS[verdict.outcome], verdict.objective.text, measured)
+            table.add_row(escape(cells[0]), cells[1], escape(cells[2]), escape(cells[3]))
     return table
 
 
-def _cells(verdict: Verdict) -> tuple[str, ...]:
-    return (
-        escape(verdict.objective.text),
-        SIGNS[verdict.outcome],
-        escape(with_interval(verdict.estimate)),
-        escape(verdict.reason),
-    )
-
-
 def print_runs(runs: list[Run]) -> ExitCode:
-    """Print verdicts, caveats and where each run is kept; return the exit code."""
+    """Print verdicts, then why some are not met, then caveats; return the exit code."""
     console.print(verdict_table(runs))
     for run in runs:
+        for verdict in run.verdicts:
+            if verdict.outcome is not Outcome.MET:
+                _note(run.target, verdict.reason, verdict.next_step)
         for caveat in run.caveats:
-            step = f" – {caveat.next_step}" if caveat.next_step else ""
-            console.print(f"[yellow]![/] {run.target}: {escape(caveat.message + step)}")
+            _note(run.target, caveat.message, caveat.next_step)
     return exit_code(verdict.outcome for run in runs for verdict in run.verdicts)
+
+
+def _note(target: str, message: str, next_step: str) -> None:
+    step = f"\n  → {next_step}" if next_step else ""
+    console.print(f"[yellow]![/] {escape(f'{target}: {message}{step}')}", soft_wrap=True)
 
 
 @contextmanager
