@@ -19,6 +19,8 @@ VERBS: dict[str, str] = {
     "run": "perflib.cli.run:run",
     "serve": "perflib.cli.serve:serve",
     "report": "perflib.cli.report:report",
+    "isolation": "perflib.cli.isolation:isolation",
+    "review": "perflib.cli.review:review",
 }
 
 

@@ -1,0 +1,106 @@
+"""`perflib review`: the settings that bear on performance, and what a change of them would gain."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from perflib import config
+from perflib.errors import PerflibError
+from perflib.review import Finding, Setting, findings, ranked, read_settings
+from perflib.store import Store
+
+
+@click.command()
+@click.argument("folder", default="configs", type=click.Path(path_type=Path))
+@click.option("--report", is_flag=True, help="The optimisation report, with the latest runs.")
+@click.option("--markdown", is_flag=True, help="Print Markdown.")
+@click.option("--config", "file", type=Path, default=config.DEFAULT, show_default=True)
+def review(folder: Path, report: bool, markdown: bool, file: Path) -> None:
+    """Tabulate the settings below FOLDER and hold them against each other.
+
+    With --report the latest run of each target is asked as well.
+    """
+    settings = config.load(file) if file.exists() or file != config.DEFAULT else None
+    found = findings(configs=folder, queries=_queries(settings))
+    if report and settings:
+        found = ranked(found + _of_runs(settings, folder))
+    console = Console()
+    if not report:
+        _settings_table(read_settings(folder)[0], markdown, console)
+    if markdown:
+        click.echo(as_markdown(found))
+    else:
+        _print(found, console)
+
+
+def _queries(settings: config.Config | None) -> dict[str, str]:
+    """The statements of all database targets, by name."""
+    return {
+        name: query.sql
+        for target in (settings.targets.values() if settings else ())
+        for name, query in getattr(target, "queries", {}).items()
+    }
+
+
+def _of_runs(settings: config.Config, folder: Path) -> list[Finding]:
+    store = Store(settings.data, settings.history)
+    result: list[Finding] = []
+    for target in settings.targets.values():
+        run_id = store.latest(target.name)
+        if run_id is None:
+            continue
+        configs = Path(target.configs) if target.configs else folder
+        if not configs.is_dir():
+            raise PerflibError(f"`{target.name}`: no such folder", file=configs)
+        result += findings(store.load(run_id), store.samples(run_id), configs)
+    return result
+
+
+def _settings_table(settings: list[Setting], markdown: bool, console: Console) -> None:
+    if markdown:
+        click.echo("| setting | value | topic | place |\n|---|---|---|---|")
+        for one in settings:
+            click.echo(f"| {one.key} | {one.shown} | {one.topic} | {one.file}:{one.line} |")
+        click.echo()
+        return
+    table = Table("topic", "setting", "value", "place", title="settings", title_justify="left")
+    for one in sorted(settings, key=lambda one: (one.topic, str(one.file), one.line)):
+        table.add_row(one.topic, one.key, one.shown, f"{one.file}:{one.line}")
+    console.print(table)
+
+
+def _print(found: list[Finding], console: Console) -> None:
+    if not found:
+        console.print("[green]✓[/] nothing was found that a change would gain")
+    for number, one in enumerate(found, 1):
+        console.print(f"[bold]{number}. {one.code}[/]  {one.place}", highlight=False)
+        for name, text in _lines(one):
+            console.print(f"   [dim]{name}[/] {text}", highlight=False)
+
+
+def _lines(one: Finding) -> list[tuple[str, str]]:
+    lines = [
+        ("found   ", f"{one.target}: {one.message}" if one.target else one.message),
+        ("evidence", one.evidence),
+        ("gain    ", one.gain),
+        ("next    ", one.next_step),
+    ]
+    return [(name, text) for name, text in lines if text]
+
+
+def as_markdown(found: list[Finding]) -> str:
+    """The optimisation report as Markdown, what gains most first."""
+    parts = ["# Optimisation report", ""]
+    if not found:
+        parts.append("Nothing was found that a change would gain.")
+    for number, one in enumerate(found, 1):
+        parts += [f"## {number}. {one.code}", ""]
+        parts += [f"- **{name.strip()}**: {text}" for name, text in _lines(one)]
+        parts += [f"- **setting**: `{one.setting}`"] if one.setting else []
+        parts += [f"- **place**: `{one.place}`"] if one.place else []
+        parts.append("")
+    return "\n".join(parts)
