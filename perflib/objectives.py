@@ -16,7 +16,7 @@ from perflib.errors import ObjectiveError, UnitError, nearest
 from perflib.model import METRICS, Objective
 from perflib.units import parse_quantity
 
-STATISTICS = ("mean", "median", "min", "max", "rate")
+STATISTICS = ("mean", "median", "min", "max")
 SCALARS = (
     "throughput",
     "error_rate",
@@ -26,6 +26,8 @@ SCALARS = (
     "compression_ratio",
 )
 """Metrics that are one number a run and need no statistic around them."""
+NEVER_SAMPLED = ("throughput", "error_rate")
+"""Of these, the ones that no single sample has, so a statistic of them means nothing."""
 
 _TOKENS = re.compile(
     r"""\s*(?:
@@ -35,6 +37,10 @@ _TOKENS = re.compile(
     | (?P<sign>[()\[\]])
     )""",
     re.VERBOSE,
+)
+_LABEL = re.compile(
+    r"""\s*(?:(?P<quote>["'])(?P<quoted>.*?)(?P=quote)|(?P<bare>[^"'\]][^\]]*?)?)\s*\]""",
+    re.DOTALL,
 )
 _TWO_SIDED = re.compile(r"\s*(?P<centre>[^±]+?)\s*(?:±|\+/-|\+-)\s*(?P<width>.+?)\s*$")
 
@@ -54,7 +60,7 @@ class _Parser:
     """Recursive descent over one line: `[statistic(] metric [[label]] [)] bound quantity`."""
 
     def __init__(self, text: str) -> None:
-        self.text = text
+        self.text = text.strip()
         self.at = 0
 
     def objective(self) -> Objective:
@@ -62,7 +68,7 @@ class _Parser:
         bound = self._take("bound", "a bound such as `<`, `>` or `=`")
         low, high, inclusive = self._bounds(bound, METRICS[metric].unit)
         return Objective(
-            text=" ".join(self.text.split()),
+            text=self.text,
             metric=metric,
             statistic=statistic,
             unit=METRICS[metric].unit,
@@ -82,6 +88,9 @@ class _Parser:
         label = self._label()
         if self._peek() != ")":
             self._fail(self.at, "`)` is missing", "`)` after the metric")
+        if metric.text in NEVER_SAMPLED:
+            name = metric.text
+            self._fail(first.at, f"`{name}` is one number a run", f"`{name}` without a statistic")
         self._take("sign", "`)`")
         return self._statistic(first), metric.text, label
 
@@ -112,11 +121,16 @@ class _Parser:
         if self._peek() != "[":
             return ""
         self._take("sign", "`[`")
-        end = self.text.find("]", self.at)
-        if end < 0:
-            self._fail(self.at, "`]` is missing", "`]` after the label")
-        label, self.at = self.text[self.at : end].strip(), end + 1
-        return label.strip("\"'")
+        match = _LABEL.match(self.text, self.at)
+        if match is None:
+            quoted = self._peek() in ("'", '"')
+            found = "the label is not closed" if quoted else "`]` is missing"
+            self._fail(self.at, found, 'a label such as `["GET /a"]`')
+        label = match["quoted"] or match["bare"]
+        if not label:
+            self._fail(self.at, "an empty label", "a label of the samples, or none at all")
+        self.at = match.end()
+        return label
 
     def _bounds(self, bound: _Token, unit: str) -> tuple[float | None, float | None, bool]:
         rest = self.text[self.at :]
@@ -128,6 +142,8 @@ class _Parser:
             relative = match["width"].rstrip().endswith("%")
             at = self.at + match.start("width")
             width = self._quantity(match["width"], at, "1" if relative else unit)
+            if width < 0:
+                self._fail(at, "the tolerance is negative", "for example `± 20 %`")
             width = abs(centre) * width if relative else width
             return centre - width, centre + width, True
         value = self._quantity(rest, self.at, unit)
@@ -136,7 +152,7 @@ class _Parser:
 
     def _quantity(self, text: str, at: int, unit: str) -> float:
         try:
-            return parse_quantity(text, unit)
+            return parse_quantity(text.strip(), unit)
         except UnitError as error:
             self._fail(at + len(text) - len(text.lstrip()), error.found, error.expected)
 
@@ -154,5 +170,6 @@ class _Parser:
     def _fail(self, at: int, found: str, expected: str) -> NoReturn:
         while at < len(self.text) and self.text[at].isspace():
             at += 1
-        caret = f"{self.text}\n    {' ' * at}^"
+        line = re.sub(r"\s", " ", self.text)
+        caret = f"{line}\n    {' ' * at}^"
         raise ObjectiveError(f"{found}\n    {caret}\n   ", expected=expected)

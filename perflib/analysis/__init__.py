@@ -9,6 +9,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from perflib.analysis.comparison import Change as Change
+    from perflib.analysis.comparison import Comparison as Comparison
+    from perflib.analysis.comparison import State as State
+    from perflib.analysis.comparison import compare as compare
     from perflib.analysis.estimate import estimates as estimates
     from perflib.analysis.judgement import judge as judge
     from perflib.analysis.judgement import overall as overall
@@ -17,6 +21,10 @@ _PLACES = {
     "estimates": "estimate",
     "judge": "judgement",
     "overall": "judgement",
+    "compare": "comparison",
+    "Change": "comparison",
+    "Comparison": "comparison",
+    "State": "comparison",
     "change_points": "changes",
     "ChangePoint": "changes",
     "History": "history",

@@ -54,11 +54,13 @@ def estimates(
     run brought itself stays, widened by its resolution, where samples give nothing better.
     """
     wanted = list(objectives) if objectives is not None else _objectives(run)
-    until_s = run.measured_until_s
-    if until_s is None:
-        until_s = max(run.duration_s, float(samples["end"].max()) if len(samples) else 0.0)
+    until_s = _until(run, samples)
     table = _Table(samples, run.measured_from_s, until_s)
-    found = [*_metrics(table, wanted)]
+    found = [
+        estimate
+        for column in _columns(table, wanted)
+        for estimate in describe(column, _statistics(column, wanted))
+    ]
     if run.arrival != "watch" and len(samples) and until_s > run.measured_from_s:
         found += _scalars(samples, table, run.measured_from_s, until_s)
     known = {(e.metric, e.statistic, e.label) for e in found}
@@ -110,26 +112,45 @@ def _groups(
     ]
 
 
-def _metrics(table: _Table, wanted: Sequence[Objective]) -> Iterator[Estimate]:
+class Column(NamedTuple):
+    """The values of a metric under a label (empty: all) in order of time, and failed samples."""
+
+    metric: str
+    label: str
+    values: Floats
+    failed: int
+
+
+def sample_columns(run: Run, samples: pd.DataFrame) -> Iterator[Column]:
+    """What the estimates of `run` are made of: successes in the measured window, without NaN."""
+    return _columns(_Table(samples, run.measured_from_s, _until(run, samples)), ())
+
+
+def _columns(table: _Table, wanted: Sequence[Objective]) -> Iterator[Column]:
     groups = _groups(table.codes, table.names, wanted)
     for name, column in table.metrics.items():
         for label, where in groups:
             values, fine = column[where], table.ok[where]
             values = values[fine & ~np.isnan(values)]
             if len(values):
-                failed = int(len(fine) - fine.sum())
-                yield from _describe(name, label, values, failed, _statistics(name, label, wanted))
+                yield Column(name, label, values, int(len(fine) - fine.sum()))
 
 
-def _statistics(metric: str, label: str, wanted: Sequence[Objective]) -> list[str]:
-    asked = [o.statistic for o in wanted if (o.metric, o.label) == (metric, label)]
+def _until(run: Run, samples: pd.DataFrame) -> float:
+    """The end of the measured window; without one, the end of the run."""
+    if run.measured_until_s is not None:
+        return run.measured_until_s
+    return max(run.duration_s, float(samples["end"].max()) if len(samples) else 0.0)
+
+
+def _statistics(column: Column, wanted: Sequence[Objective]) -> list[str]:
+    asked = [o.statistic for o in wanted if (o.metric, o.label) == (column.metric, column.label)]
     return [*dict.fromkeys((*STATISTICS, *(name for name in asked if name != "value")))]
 
 
-def _describe(
-    metric: str, label: str, values: Floats, failed: int, statistics: Sequence[str]
-) -> Iterator[Estimate]:
-    """Estimates of one metric; `values` in order of time, without NaN."""
+def describe(column: Column, statistics: Sequence[str] = STATISTICS) -> Iterator[Estimate]:
+    """Estimates of one metric under one label."""
+    metric, label, values, failed = column
     unit = find_metric(metric).unit
     caveats = _impossible(metric, values)
     values = values[np.isfinite(values)]

@@ -18,6 +18,11 @@ from perflib.errors import ExitCode, PerflibError
 VERBS: dict[str, str] = {
     "run": "perflib.cli.run:run",
     "serve": "perflib.cli.serve:serve",
+    "trend": "perflib.cli.trend:trend",
+    "compare": "perflib.cli.compare:compare",
+    "gate": "perflib.cli.gate:gate",
+    "bisect": "perflib.cli.bisect:bisect",
+    "triage": "perflib.cli.triage:triage",
     "report": "perflib.cli.report:report",
     "isolation": "perflib.cli.isolation:isolation",
     "review": "perflib.cli.review:review",

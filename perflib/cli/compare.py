@@ -1,0 +1,146 @@
+"""`perflib compare A B`: what changed, by how much, how sure; the environments first."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.markup import escape
+from rich.table import Table
+
+from perflib import config
+from perflib.cli.choose import RUNS_HELP, open_store, pick_runs
+from perflib.cli.show import console
+from perflib.errors import ExitCode
+from perflib.units import format_number, format_quantity
+
+if TYPE_CHECKING:
+    from perflib.analysis.comparison import Change, Comparison
+
+SIGNS = {
+    "regressed": "[red]✗ regressed[/]",
+    "improved": "[green]✓ improved[/]",
+    "unchanged": "= unchanged",
+    "inconclusive": "[yellow]? inconclusive[/]",
+    "no data": "[dim]– no data[/]",
+}
+EFFECT = 0.05
+
+
+@click.command(epilog=RUNS_HELP)
+@click.argument("a")
+@click.argument("b")
+@click.option("--config", "file", type=Path, default=config.DEFAULT, show_default=True)
+@click.option("--data", type=Path, help="Folder of runs, instead of the configuration's.")
+@click.option("--metric", help="Only this metric.")
+@click.option("--labels", is_flag=True, help="Each label as well.")
+@click.option("--tolerance", type=float, default=0.03, show_default=True, help="What matters.")
+@click.option("--anyway", is_flag=True, help="Even across machines or loads.")
+@click.option("--json", "as_json", is_flag=True, help="Every change as JSON.")
+def compare(
+    a: str,
+    b: str,
+    file: Path,
+    data: Path | None,
+    metric: str | None,
+    labels: bool,
+    tolerance: float,
+    anyway: bool,
+    as_json: bool,
+) -> int:
+    """How runs B differ from runs A.
+
+    Exit code 1 when anything regressed, 3 when the runs cannot be compared or nothing can
+    be told, else 0.
+    """
+    from perflib import analysis
+
+    store = open_store(file, data)
+    sides = pick_runs(store, a), pick_runs(store, b)
+    found = analysis.compare(*sides, store=store, tolerance=tolerance, anyway=anyway)
+    shown = [
+        change
+        for change in found.changes
+        if (metric is None or change.metric == metric) and (labels or not change.label)
+    ]
+    if as_json:
+        click.echo(found.frame().to_json(orient="records", indent=1))
+    else:
+        _print(found, shown)
+    return _exit_code(shown)
+
+
+def _exit_code(changes: list[Change]) -> ExitCode:
+    states = {str(change.state) for change in changes}
+    if "regressed" in states:
+        return ExitCode.MISSED
+    return ExitCode.MET if states & {"improved", "unchanged"} else ExitCode.UNKNOWN
+
+
+def _print(found: Comparison, changes: list[Change]) -> None:
+    console.print(f"A {', '.join(found.runs_a)}\nB {', '.join(found.runs_b)}")
+    for difference in found.differences:
+        console.print(f"[yellow]![/] differs: {escape(difference)}")
+    if not found.comparable:
+        console.print("[yellow]![/] not comparable: another machine or another load")
+    for caveat in found.caveats:
+        console.print(f"[yellow]![/] {escape(caveat.message)}")
+    if not found.changes:
+        console.print("  next: compare runs of one machine and one load, or add `--anyway`")
+        return
+    console.print(_table(found, changes))
+    _print_power(changes)
+
+
+def _table(found: Comparison, changes: list[Change]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    wide = console.width >= 100
+    names = ["state", "", "A", "B", f"B ÷ A ({found.level:.0%})", "adj. p"]
+    for name in [*names, *(["shift", "δ"] if wide else [])]:
+        table.add_column(name, no_wrap=bool(name), overflow="fold")
+    for change in changes:
+        label = f' "{change.label}"' if change.label else ""
+        statistic = "" if change.statistic == "value" else f"{change.statistic} "
+        cells = [
+            SIGNS[change.state],
+            escape(f"{statistic}{change.metric}{label}"),
+            format_quantity(change.a, change.unit),
+            format_quantity(change.b, change.unit),
+            _interval(change),
+            "–" if math.isnan(change.adjusted_p) else f"{change.adjusted_p:.3f}",
+            format_quantity(change.shift, change.unit),
+            "–" if math.isnan(change.delta) else f"{change.delta:+.2f}",
+        ]
+        table.add_row(*(cells if wide else cells[:-2]))
+    return table
+
+
+def _interval(change: Change) -> str:
+    contrast = change.contrast
+    if contrast is None:
+        return "–"
+    numbers = (contrast.value, contrast.low, contrast.high)
+    if contrast.kind == "difference":
+        value, low, high = (format_quantity(number, change.unit) for number in numbers)
+        return f"B − A = {value} \\[{low}, {high}]"
+    value, low, high = (format_number(number) for number in numbers)
+    return f"{value} \\[{low}–{high}]"
+
+
+def _print_power(changes: list[Change]) -> None:
+    """What the comparison could have seen, for the statistic that says the most."""
+    told = [c for c in changes if c.contrast is not None and c.contrast.kind == "ratio"]
+    told = [c for c in told if c.statistic in ("mean", "value")] or told
+    for change in told[:3]:
+        contrast = change.contrast
+        assert contrast is not None
+        seen = contrast.power(EFFECT)
+        text = f"a {EFFECT:.0%} change of {change.metric} would have been seen with {seen:.0%}"
+        needed = contrast.runs_to_see(EFFECT)
+        if needed is None:
+            text += "; how runs differ from each other is unknown: compare two or more a side"
+        elif needed > min(contrast.runs):
+            text += f"; {needed - min(contrast.runs)} more runs a side would make it 80%"
+        console.print(f"[dim]{escape(text)}[/]")

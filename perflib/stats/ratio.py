@@ -1,0 +1,221 @@
+"""Two sets of runs differ by a ratio, and the run is the unit: its samples share one fate.
+
+A statistic of a run is, on the log scale, the set's own value + a random effect of the run +
+sampling error (Kalibera & Jones 2013, "Rigorous benchmarking in reasonable time", ISMM).
+The effect's variance is that of Paule & Mandel (1982); the ratio's interval is Student's
+over weighted residuals (Knapp & Hartung 2003, Stat. Med. 22:2693), each set with its own
+spread where both have three runs (Welch 1947), one common spread where not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, stdtr, stdtrit
+
+from perflib.errors import ValuesError
+from perflib.stats.intervals import fraction
+
+Floats = NDArray[np.float64]
+_MANY = 1e6
+"""Degrees of freedom of an error that is taken as known."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contrast:
+    """How the set b lies to a: `value` is b ÷ a (`ratio`) or b − a (`difference`).
+
+    `error` and `between` are standard deviations on the scale of the model: logarithms for
+    a ratio. `between` is the spread of runs beyond their samples, None where one run a side
+    shows none.
+    """
+
+    kind: Literal["ratio", "difference"]
+    value: float
+    low: float
+    high: float
+    level: float
+    p_value: float
+    error: float
+    freedom: float
+    between: float | None
+    runs: tuple[int, int]
+    method: str
+
+    def power(self, change: float) -> float:
+        """The probability with which a true `change` would be significant (ratio: 0.05 is 5 %)."""
+        if self.error <= 0:
+            return 1.0
+        limit = float(stdtrit(self.freedom, (1 + self.level) / 2))
+        effect = self._size(change) / self.error
+        return float(ndtr(effect - limit) + ndtr(-effect - limit))
+
+    def runs_to_see(self, change: float, power: float = 0.8) -> int | None:
+        """Runs a side with which `change` would be seen with `power`; None if one run tells none.
+
+        Assumes that further runs spread as these do.
+        """
+        if self.between is None:
+            return None
+        one = self.error**2 / (1 / self.runs[0] + 1 / self.runs[1])
+        target = self._size(change)
+        for runs in range(2, 10_000):
+            error = math.sqrt(2 * one / runs)
+            limit = float(stdtrit(2 * runs - 2, (1 + self.level) / 2))
+            if error <= 0 or ndtr(target / error - limit) >= power:
+                return runs
+        return 10_000
+
+    def _size(self, change: float) -> float:
+        return abs(math.log1p(change)) if self.kind == "ratio" else abs(change)
+
+
+def ratio_interval(
+    a: Sequence[float],
+    b: Sequence[float],
+    errors_a: Sequence[float] | None = None,
+    errors_b: Sequence[float] | None = None,
+    level: float = 0.95,
+) -> Contrast:
+    """The ratio of the sets `b` ÷ `a` of positive values, one value a run.
+
+    `errors_a`, `errors_b`: the sampling standard error of each value relative to it (0 or
+    absent: unknown, then it is a part of the spread of the runs). One run on each side is
+    compared by its sampling error alone, and then needs one.
+    """
+    logs = (np.log(_positive(a)), np.log(_positive(b)))
+    return _contrast("ratio", *logs, errors_a, errors_b, level)
+
+
+def difference_interval(
+    a: Sequence[float],
+    b: Sequence[float],
+    errors_a: Sequence[float] | None = None,
+    errors_b: Sequence[float] | None = None,
+    level: float = 0.95,
+) -> Contrast:
+    """As `ratio_interval`, for the difference `b` − `a` of values that may be 0 or negative.
+
+    Errors are in the unit of the values.
+    """
+    values = (np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64))
+    return _contrast("difference", *values, errors_a, errors_b, level)
+
+
+def _contrast(
+    kind: Literal["ratio", "difference"],
+    a: Floats,
+    b: Floats,
+    errors_a: Sequence[float] | None,
+    errors_b: Sequence[float] | None,
+    level: float,
+) -> Contrast:
+    values = np.concatenate([a, b])
+    errors = np.asarray([*(errors_a or [0.0] * len(a)), *(errors_b or [0.0] * len(b))], dtype=float)
+    if not len(a) or not len(b) or len(errors) != len(values):
+        raise ValuesError("a set without runs", expected="one error a run, one run a side at least")
+    if not np.isfinite(values).all() or not np.isfinite(errors).all():
+        raise ValuesError("values that are not finite", expected="finite values and errors")
+    model = _single(values, errors) if len(values) == 2 else _sets(values, errors**2, len(a))
+    return _as_contrast(kind, model, (len(a), len(b)), fraction(level))
+
+
+class _Model(NamedTuple):
+    shift: float
+    error: float
+    freedom: float
+    between: float | None
+    method: str
+
+
+def _positive(values: Sequence[float]) -> Floats:
+    array = np.asarray(values, dtype=np.float64)
+    if not (array > 0).all() or not np.isfinite(array).all():
+        raise ValuesError("a ratio of values that are not positive", expected="finite values > 0")
+    return array
+
+
+def _single(values: Floats, errors: Floats) -> _Model:
+    error = float(np.hypot(*errors))
+    shift = float(values[1] - values[0])
+    return _Model(shift, error, _MANY, None, "sampling error of one run a side")
+
+
+def _sets(values: Floats, variances: Floats, count_a: int) -> _Model:
+    in_b = np.arange(len(values)) >= count_a
+    between = _between(values, variances, in_b)
+    weights, residuals, centres = _fit(values, variances + between, in_b)
+    counts = (count_a, len(values) - count_a)
+    if min(counts) >= 3:
+        spreads = [
+            float((weights * residuals**2)[side].sum() / (count - 1) / weights[side].sum())
+            for side, count in zip((~in_b, in_b), counts, strict=True)
+        ]
+        total = sum(spreads)
+        degrees = sum(v**2 / (count - 1) for v, count in zip(spreads, counts, strict=True))
+        freedom = total**2 / degrees if degrees > 0 else float(sum(counts) - 2)
+        method = "random effects of runs, Knapp–Hartung with Welch's freedom"
+    else:
+        freedom = float(sum(counts) - 2)
+        total = float((weights * residuals**2).sum() / freedom)
+        total *= float(1 / weights[in_b].sum() + 1 / weights[~in_b].sum())
+        method = "random effects of runs, Knapp–Hartung with a common spread"
+    shift = centres[1] - centres[0]
+    return _Model(shift, math.sqrt(total), freedom, math.sqrt(between), method)
+
+
+def _fit(
+    values: Floats, variances: Floats, in_b: NDArray[np.bool_]
+) -> tuple[Floats, Floats, tuple[float, float]]:
+    """Weights, residuals and the weighted centres of both sets."""
+    weights = 1 / variances if (variances > 0).all() else np.ones_like(values)
+    centres = [float(np.average(values[side], weights=weights[side])) for side in (~in_b, in_b)]
+    return weights, values - np.where(in_b, centres[1], centres[0]), (centres[0], centres[1])
+
+
+def _between(values: Floats, variances: Floats, in_b: NDArray[np.bool_]) -> float:
+    """The variance between runs for which weighted residuals are as large as expected."""
+    freedom = len(values) - 2
+    tiny = 1e-18 * max(1.0, float(np.max(np.abs(values))) ** 2)
+
+    def excess(between: float) -> float:
+        weights, residuals, _ = _fit(values, variances + between + tiny, in_b)
+        return float((weights * residuals**2).sum()) - freedom
+
+    low, high = 0.0, float(10 * np.var(values)) + tiny
+    if excess(low) <= 0:
+        return 0.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if excess(middle) > 0 else (low, middle)
+    return high
+
+
+def _as_contrast(
+    kind: Literal["ratio", "difference"], model: _Model, runs: tuple[int, int], level: float
+) -> Contrast:
+    half = float(stdtrit(model.freedom, (1 + level) / 2)) * model.error
+    if model.error > 0:
+        p_value = float(2 * stdtr(model.freedom, -abs(model.shift) / model.error))
+    else:
+        p_value = 1.0 if model.shift == 0 else 0.0
+    ends = (model.shift, model.shift - half, model.shift + half)
+    value, low, high = (math.exp(end) for end in ends) if kind == "ratio" else ends
+    return Contrast(
+        kind=kind,
+        value=value,
+        low=low,
+        high=high,
+        level=level,
+        p_value=p_value,
+        error=model.error,
+        freedom=model.freedom,
+        between=model.between,
+        runs=runs,
+        method=model.method,
+    )
