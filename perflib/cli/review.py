@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from perflib import config
-from perflib.errors import PerflibError
-from perflib.review import Finding, Setting, findings, ranked, read_settings
+from perflib.errors import ExitCode, PerflibError
+from perflib.review import UNREADABLE, Finding, Setting, findings, ranked, read_settings
 from perflib.store import Store
 
 
@@ -19,10 +19,11 @@ from perflib.store import Store
 @click.option("--report", is_flag=True, help="The optimisation report, with the latest runs.")
 @click.option("--markdown", is_flag=True, help="Print Markdown.")
 @click.option("--config", "file", type=Path, default=config.DEFAULT, show_default=True)
-def review(folder: Path, report: bool, markdown: bool, file: Path) -> None:
+def review(folder: Path, report: bool, markdown: bool, file: Path) -> int:
     """Tabulate the settings below FOLDER and hold them against each other.
 
-    With --report the latest run of each target is asked as well.
+    With --report the latest run of each target is asked as well. Exit code 2: a file could
+    not be read.
     """
     settings = config.load(file) if file.exists() or file != config.DEFAULT else None
     found = findings(configs=folder, queries=_queries(settings))
@@ -35,6 +36,8 @@ def review(folder: Path, report: bool, markdown: bool, file: Path) -> None:
         click.echo(as_markdown(found))
     else:
         _print(found, console)
+    unread = any(one.code == UNREADABLE for one in found)
+    return ExitCode.USAGE if unread else ExitCode.MET
 
 
 def _queries(settings: config.Config | None) -> dict[str, str]:
@@ -67,10 +70,14 @@ def _settings_table(settings: list[Setting], markdown: bool, console: Console) -
             click.echo(f"| {one.key} | {one.shown} | {one.topic} | {one.file}:{one.line} |")
         click.echo()
         return
-    table = Table("topic", "setting", "value", "place", title="settings", title_justify="left")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("place", no_wrap=True, overflow="fold")
+    for name in ("topic", "setting", "value"):
+        table.add_column(name, overflow="fold")
     for one in sorted(settings, key=lambda one: (one.topic, str(one.file), one.line)):
-        table.add_row(one.topic, one.key, one.shown, f"{one.file}:{one.line}")
+        table.add_row(f"{one.file}:{one.line}", one.topic, one.key, one.shown)
     console.print(table)
+    console.print()
 
 
 def _print(found: list[Finding], console: Console) -> None:

@@ -16,7 +16,20 @@ from perflib.review.rules import review
 from perflib.review.runs import review_run
 from perflib.review.settings import Setting, read_settings
 
-__all__ = ["Finding", "Hit", "Setting", "findings", "isolate", "ranked", "read_settings", "review"]
+UNREADABLE = "unreadable settings"
+"""The code of the finding about a file that could not be read."""
+
+__all__ = [
+    "UNREADABLE",
+    "Finding",
+    "Hit",
+    "Setting",
+    "findings",
+    "isolate",
+    "ranked",
+    "read_settings",
+    "review",
+]
 
 
 def findings(
@@ -36,7 +49,7 @@ def findings(
         settings, problems = read_settings(Path(configs))
         result += [
             Finding(
-                code="unreadable settings",
+                code=UNREADABLE,
                 message=problem.found,
                 evidence=str(problem).splitlines()[0],
                 next_step=problem.next_step or "mend the file",

@@ -82,7 +82,7 @@ def _lines(file: Path) -> list[str]:
 
 
 def pattern_of(word: str) -> re.Pattern[str]:
-    """`payment-systems` also as `payment_systems`, `payment systems` and `paymentsystems`."""
+    """`two-words` also as `two_words`, `two words`, `two.words` and `twoWords`."""
     parts = [re.escape(part) for part in re.split(r"[-_. ]+", word) if part]
     return re.compile(r"[-_. ]?".join(parts), re.IGNORECASE)
 

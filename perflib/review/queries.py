@@ -8,10 +8,14 @@ from collections import defaultdict
 _TABLE = re.compile(
     r"\b(?:from|join|update)\s+(?:only\s+)?[\"`]?(\w+)[\"`]?(?:\s+(?:as\s+)?(\w+))?", re.IGNORECASE
 )
-_FILTER = re.compile(
-    r"(?:\b(\w+)\.)?[\"`]?(\b\w+)[\"`]?\s*(?:=|<=|>=|<|>|\bin\b|\bbetween\b|\blike\b)\s*[(:'\w$?%]",
-    re.IGNORECASE,
+_NAME = r"(?:\b(\w+)\.)?[\"`]?\b([a-z_]\w*)[\"`]?"
+_COMPARED = re.compile(
+    _NAME + r"\s*(?:=|<=|>=|<|>|\bin\b|\bbetween\b|\blike\b)\s*[(:'\w$?%]", re.IGNORECASE
 )
+_RIGHT = re.compile(r"=\s*(\w+)\.([a-z_]\w*)", re.IGNORECASE)
+_ORDERED = re.compile(r"\border\s+by\s+" + _NAME + r"[^)]*\blimit\b", re.IGNORECASE)
+_WHERE = re.compile(r"\bwhere\b", re.IGNORECASE)
+_END = re.compile(r"\b(?:order|group)\s+by\b|\blimit\b", re.IGNORECASE)
 _INDEX = re.compile(r"(?:\bon\s+)?\b(\w+)\s*(?:using\s+\w+\s*)?\(([^)]*)\)", re.IGNORECASE)
 _NO_ALIAS = {
     "where", "on", "join", "left", "right", "inner", "outer", "full", "cross", "order", "group",
@@ -20,22 +24,33 @@ _NO_ALIAS = {
 
 
 def filters_of(sql: str) -> dict[str, set[str]]:
-    """Table → columns that `sql` compares; an unqualified one counts where there is one table."""
+    """Table → columns that `sql` looks by: those of WHERE, else of the join, else of ORDER … LIMIT.
+
+    A column without its table counts where there is only one table.
+    """
     tables: dict[str, str] = {}
     for name, alias in _TABLE.findall(sql):
         tables[name.lower()] = name.lower()
         if alias and alias.lower() not in _NO_ALIAS:
             tables[alias.lower()] = name.lower()
-    names = set(tables.values())
-    where = re.split(r"\bwhere\b", sql, maxsplit=1, flags=re.IGNORECASE)
+    joined, *where = _WHERE.split(sql, maxsplit=1)
+    conditions = _END.split(where[0])[0] if where else ""
+    found: dict[str, set[str]] = {}
+    for named in (
+        _COMPARED.findall(conditions),
+        _COMPARED.findall(joined) + _RIGHT.findall(joined),
+        _ORDERED.findall(sql),
+    ):
+        for table, columns in _by_table(named, tables).items():
+            found.setdefault(table, columns)
+    return found
+
+
+def _by_table(named: list[tuple[str, str]], tables: dict[str, str]) -> dict[str, set[str]]:
     columns: dict[str, set[str]] = defaultdict(set)
-    if len(where) < 2:
-        return columns
-    conditions = re.split(r"\b(?:order|group)\s+by\b|\blimit\b", where[1], flags=re.IGNORECASE)[0]
-    for qualifier, column in _FILTER.findall(conditions):
-        table = tables.get(qualifier.lower()) if qualifier else None
-        if table is None and not qualifier and len(names) == 1:
-            table = next(iter(names))
+    only = next(iter(tables.values())) if len(set(tables.values())) == 1 else None
+    for qualifier, column in named:
+        table = tables.get(qualifier.lower()) if qualifier else only
         if table:
             columns[table].add(column.lower())
     return columns

@@ -77,7 +77,7 @@ class BlocksTarget(Target):
         run.arrival = "watch"
         run.measured_from_s = scenario.warmup
         run.measured_until_s = scenario.warmup + scenario.run_time
-        run.workload = self.model_dump(mode="json", exclude={"objectives", "headers"}) | {
+        run.workload = self.model_dump(mode="json", exclude={"objectives", "headers", "load"}) | {
             "url": without_secrets(self.url),
             "headers": sorted(self.headers),
             "scenario": scenario.model_dump(mode="json"),

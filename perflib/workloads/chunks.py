@@ -63,9 +63,6 @@ class ChunksTarget(Target):
     compressibility: Annotated[float, Field(ge=0, le=1)] = Field(
         default=0.8, description="share of the payload that is JSON-like text; the rest is noise"
     )
-    concurrency: int | None = Field(
-        default=None, ge=1, description="uploads at once; without it the scenario's users"
-    )
     think_time: Seconds = Field(default=0.0, description="mean pause of a closed user")
     timeout: Seconds = Field(default=10.0, gt=0, description="a slower upload is an error")
     answer: ChunkAnswer = ChunkAnswer()
@@ -82,7 +79,6 @@ class ChunksTarget(Target):
 
     def measure(self, scenario: Scenario, session: Session) -> None:
         """Upload chunks; sample rows are labelled by size, such as `64 KiB`."""
-        threads = self.concurrency or scenario.users
         url = self.url and self.url.rstrip("/") + self.path
         settings = {
             "url": url,
@@ -99,7 +95,6 @@ class ChunksTarget(Target):
         session.run.workload = settings | {
             "url": without_secrets(url),
             "headers": sorted(self.headers),
-            "concurrency": threads,
             "think_time_s": self.think_time,
             "scenario": scenario.model_dump(mode="json"),
         }
@@ -109,7 +104,7 @@ class ChunksTarget(Target):
             scenario,
             "perflib.workloads.chunk_task:ChunkTask",
             settings,
-            threads,
+            scenario.users,
             self.timeout,
             METRICS,
             think_s=self.think_time,

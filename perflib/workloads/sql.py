@@ -65,11 +65,8 @@ class SqlTarget(Target):
     kind: Literal["sql"]
     url: str = Field(repr=False, description="SQLAlchemy URL; its password as `${NAME}`")
     queries: dict[str, Query] = Field(min_length=1, description="what is asked, by name")
-    concurrency: int | None = Field(
-        default=None, ge=1, description="queries at once; without it the scenario's users"
-    )
     pool_size: int | None = Field(
-        default=None, ge=1, description="pooled connections; without it one for each query at once"
+        default=None, ge=1, description="pooled connections; without it one for each user"
     )
     think_time: Seconds = Field(default=0.0, description="mean pause of a closed user")
     timeout: Seconds = Field(default=10.0, gt=0, description="a slower query is an error")
@@ -89,7 +86,7 @@ class SqlTarget(Target):
         A URL or driver that cannot be used raises `TargetError`.
         """
         dialect = self._dialect()
-        threads = self.concurrency or scenario.users
+        threads = scenario.users
         weights = {
             name: scenario.weights.get(name, query.weight) for name, query in self.queries.items()
         }
