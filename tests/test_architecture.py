@@ -17,7 +17,7 @@ LAYERS = [
     ["errors"],
     ["units"],
     ["model"],
-    ["objectives"],
+    ["objectives", "headline", "wording"],
     ["samples", "target", "yamlfile"],
     ["session", "stats"],
     ["environment", "monitor"],
@@ -35,6 +35,7 @@ LAYERS = [
     ["report"],
     ["backup"],
     ["cli"],
+    ["__main__"],
 ]
 RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
 
@@ -49,7 +50,7 @@ def room_of(path: Path) -> str:
 def imports(path: Path) -> set[str]:
     """The rooms of ours that the module at `path` names in any import statement."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(_without_type_checking(ast.parse(path.read_text()))):
         names: list[str] = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -57,6 +58,18 @@ def imports(path: Path) -> set[str]:
             names = [f"{node.module}.{alias.name}" for alias in node.names]
         found |= {name.split(".")[1] for name in names if name.startswith("perflib.")}
     return found - {"__version__"}
+
+
+class _Runtime(ast.NodeTransformer):
+    """Drops what only a type checker sees."""
+
+    def visit_If(self, node: ast.If) -> ast.AST:
+        hidden = isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        return ast.Pass() if hidden else self.generic_visit(node)
+
+
+def _without_type_checking(tree: ast.Module) -> ast.AST:
+    return _Runtime().visit(tree)
 
 
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

@@ -16,6 +16,7 @@ targets:
   db:
     kind: sql
     url: sqlite:///x.db
+    queries: {one: {sql: SELECT 1}}
     objectives: [p95(query_time) < 10 ms]
 """
 
@@ -61,12 +62,12 @@ def test_environment_variables_are_filled_in(
             "unknown kind `sqll`; expected the nearest, `sql`",
         ),
         ("targets:\n  db: {url: x}\n", 2, "`kind` is missing"),
-        (GOOD + "    ur: x\n", 6, "unknown key `targets.db.ur`; expected the nearest, `url`"),
-        (GOOD.replace("10 ms", "10 MB"), 5, "is in B"),
-        (GOOD.replace("query_time", "query_tim"), 5, "unknown metric `query_tim`"),
-        (GOOD + "dat: x\n", 6, "unknown key `dat`; expected the nearest, `data`"),
+        (GOOD + "    ur: x\n", 7, "unknown key `targets.db.ur`; expected the nearest, `url`"),
+        (GOOD.replace("10 ms", "10 MB"), 6, "is in B"),
+        (GOOD.replace("query_time", "query_tim"), 6, "unknown metric `query_tim`"),
+        (GOOD + "dat: x\n", 7, "unknown key `dat`; expected the nearest, `data`"),
         ("targets: [\n", 2, "broken YAML"),
-        (GOOD + GOOD, 6, "`targets` is given twice"),
+        (GOOD + GOOD, 7, "`targets` is given twice"),
         (GOOD.replace("x.db", "${NOT_SET_ANYWHERE}"), 4, "NOT_SET_ANYWHERE is not set"),
         ("targets: !!python/object:os.system x\n", 1, "broken YAML"),
     ],

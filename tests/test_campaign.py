@@ -1,0 +1,108 @@
+"""One command answers for a whole system: real targets, real processes, every exit code."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from perflib.model import Run
+
+CONFIG = """\
+data: {folder}/data
+targets:
+  db:
+    kind: sql
+    url: sqlite:///{folder}/small.db
+    load: {{arrival: closed, users: 2}}
+    queries: {{one: {{sql: SELECT count(*) FROM t}}}}
+    objectives: [{objective}]
+"""
+SCENARIOS = (
+    "scenarios: {light: {warmup: 0.2 s, run_time: 1 s}, long: {warmup: 1 s, run_time: 60 s}}\n"
+)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    with sqlite3.connect(tmp_path / "small.db") as connection:
+        connection.execute("CREATE TABLE t AS SELECT 1 AS x")
+    return write(tmp_path, "p50(query_time) < 10 s")
+
+
+def write(folder: Path, objective: str, **changes: str) -> Path:
+    text = CONFIG.format(folder=folder, objective=objective)
+    for old, new in changes.items():
+        text = text.replace(old, new)
+    (folder / "load_test_scenarios.yml").write_text(SCENARIOS)
+    file = folder / "performance_config.yml"
+    file.write_text(text)
+    return file
+
+
+def perflib(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "perflib", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def recorded(folder: Path) -> list[Run]:
+    files = sorted((folder / "data" / "runs").glob("*/run.json"))
+    return [msgspec.json.decode(file.read_bytes(), type=Run) for file in files]
+
+
+@pytest.mark.parametrize(
+    ("objective", "code", "word"),
+    [
+        ("p50(query_time) < 10 s", 0, "met"),
+        ("p50(query_time) < 1 ns", 1, "missed"),
+        ("p99(connection_time) < 10 s", 3, "unknown"),
+    ],
+)
+def test_the_exit_code_is_the_verdict(
+    config: Path, tmp_path: Path, objective: str, code: int, word: str
+) -> None:
+    write(tmp_path, objective)
+    answer = perflib("run", "--config", config)
+    assert (answer.returncode, answer.stderr) == (code, "")
+    assert word in answer.stdout
+    (run,) = recorded(tmp_path)
+    assert (run.target, run.status, run.verdicts[0].outcome) == ("db", "complete", word)
+    assert run.counts.recorded > 0
+    assert run.environment.cores > 0
+
+
+def test_runs_add_up(config: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        perflib("run", "db", "--config", config)
+    assert len(recorded(tmp_path)) == 2
+
+
+def test_ctrl_c_keeps_what_was_measured(config: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "perflib", "run", "--scenario", "long", "--config", config]
+    with subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 30
+        while not (tmp_path / "data").exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        time.sleep(3)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    (run,) = recorded(tmp_path)
+    assert run.status == "interrupted"
+    assert run.verdicts[0].outcome != "met"
+    assert process.returncode == 3
+
+
+def test_a_target_that_is_not_there_is_unknown(config: Path, tmp_path: Path) -> None:
+    missing = write(tmp_path, "p50(query_time) < 10 s", **{"small.db": "no/such/folder/x.db"})
+    answer = perflib("run", "--config", missing)
+    assert answer.returncode == 3
+    assert "Traceback" not in answer.stderr + answer.stdout
+    (run,) = recorded(tmp_path)
+    assert run.verdicts[0].outcome == "unknown"
+    assert sum(run.errors.values()) > 0
