@@ -35,8 +35,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from perflib.reference import ledger, schema
+from perflib.reference.nursery import Context
 from perflib.reference.schema import blocks
-from perflib.reference.service import BUCKETS_S, Context, Json, read_json, refuse
+from perflib.reference.service import BUCKETS_S, Json, read_json, refuse
 from perflib.reference.settings import Chain as Settings
 from perflib.reference.settings import Configs
 from perflib.reference.wire import Wire, open_wire

@@ -21,8 +21,9 @@ import sqlalchemy as sa
 from starlette.routing import BaseRoute
 
 from perflib.reference import schema
+from perflib.reference.nursery import Context
 from perflib.reference.postgres import Postgres
-from perflib.reference.service import BUCKETS_S, Context
+from perflib.reference.service import BUCKETS_S
 from perflib.reference.settings import Configs, Login
 
 PROBES = {

@@ -1,7 +1,7 @@
 """The door of the system: log in, keep sessions, look at the chain.
 
-Queries and password hashes run in threads, so that a slow one delays nobody else. Whoever
-asks for a session of somebody else hears that there is none.
+Queries wait beside each other on the event loop, password hashes run in threads, so that a
+slow one delays nobody else. Who asks for somebody else's session hears that there is none.
 
 Metrics: `gateway_requests_total{route, method, status}` counts what was answered, to be
 compared with what a load generator counted; `gateway_throughput_requests_per_second`,
@@ -31,11 +31,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from perflib.reference import schema
 from perflib.reference.exporter import hasher
 from perflib.reference.ledger import keep_secret
+from perflib.reference.nursery import Context
+from perflib.reference.pool import DatabaseError, PoolBusyError, open_pool
 from perflib.reference.schema import sessions, users
-from perflib.reference.service import BUCKETS_S, Context, Json, read_json, refuse
+from perflib.reference.service import BUCKETS_S, Json, read_json, refuse
 from perflib.reference.settings import Configs, Gateway
 
 _COLUMNS = (sessions.c.id, sessions.c.name, sessions.c.state, sessions.c.created_at)
@@ -79,10 +80,8 @@ class Door:
         self.secret = keep_secret(context.folder / "keys" / "token.key", secrets.token_bytes(32))
         self.hasher = hasher(settings.login)
         self.threads = ThreadPoolExecutor(settings.server.threads, thread_name_prefix="gateway")
-        pool = settings.pool
-        self.engine = schema.connect(
-            context.database_url, pool.pool_size, pool.pool_overflow, pool.pool_timeout
-        )
+        size, timeout_s = settings.pool.pool_size, settings.pool.pool_timeout
+        self.pool = open_pool(context.database_url, size, timeout_s)
         self.chain_url = context.url("chain")
         self.cache: dict[str, tuple[float, Response]] = {}
         self.asking: dict[str, asyncio.Lock] = {}
@@ -119,18 +118,15 @@ class Door:
 
     async def query(self, name: str, statement: sa.Executable, /, **values: Any) -> Any:
         """Rows of a select, or the number of rows another statement touched."""
+        start = time.perf_counter()
         try:
-            with self.query_times.labels(name).time():
-                return await self.in_thread(self._query, statement, values)
-        except sa.exc.TimeoutError:
+            return await self.pool.run(statement, values)
+        except PoolBusyError:
             raise refuse(503, "every database connection of the pool is busy") from None
-        except sa.exc.OperationalError as error:
-            raise refuse(503, f"the database did not answer: {error.orig}") from None
-
-    def _query(self, statement: sa.Executable, values: dict[str, Any]) -> Any:
-        with self.engine.connect() as connection:
-            result = connection.execute(statement, values)
-            return result.mappings().all() if result.returns_rows else result.rowcount
+        except DatabaseError as error:
+            raise refuse(503, f"the database did not answer: {error}") from None
+        finally:
+            self.query_times.labels(name).observe(time.perf_counter() - start)
 
     def user(self, request: Request) -> int:
         """The id of the user whose token the request carries, or 401."""
@@ -170,7 +166,7 @@ class Door:
         if not asked.isdecimal() or not 1 <= int(asked) <= limit:
             raise refuse(422, f"limit is `{asked}`; expected 1 to {limit}")
         rows = await self.query("list", _LIST, user=self.user(request), count=int(asked))
-        return Json({"sessions": [dict(row) for row in rows], "count": len(rows)})
+        return Json({"sessions": rows, "count": len(rows)})
 
     async def create_session(self, request: Request) -> Response:
         """A new session of the user."""
@@ -191,7 +187,7 @@ class Door:
         rows = await self.query("get", _GET, **values)
         if not rows:
             raise refuse(404, "no such session")
-        return Json(dict(rows[0]))
+        return Json(rows[0])
 
     async def delete_session(self, request: Request) -> Response:
         """Remove one session of the user."""
@@ -210,7 +206,7 @@ class Door:
             kept = self.cache.get(path)
             if kept and time.monotonic() - kept[0] < self.settings.server.chain_cache:
                 return kept[1]
-            answer = await self.in_thread(self._ask_chain, path)
+            answer: Response = await self.in_thread(self._ask_chain, path)
         if len(self.cache) > 1000:
             self.cache.clear()
             self.asking.clear()
@@ -237,4 +233,4 @@ async def serving(context: Context, configs: Configs) -> AsyncIterator[list[Base
     door = Door(context, configs.gateway)
     yield door.routes()
     door.threads.shutdown(cancel_futures=True)
-    door.engine.dispose()
+    await door.pool.close()

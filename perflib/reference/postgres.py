@@ -19,8 +19,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import psycopg
-
 from perflib.errors import TargetError
 from perflib.reference.settings import Database
 
@@ -111,17 +109,13 @@ class Postgres:
         return self._process is not None and self._process.poll() is None
 
     def _await_ready(self, deadline: float) -> None:
-        address = f"host=127.0.0.1 port={self.port} user=perflib dbname=perflib connect_timeout=2"
-        while True:
-            try:
-                psycopg.connect(address).close()
-            except psycopg.OperationalError as error:
-                if not self.running or time.monotonic() > deadline:
-                    self.stop()
-                    raise TargetError(f"PostgreSQL did not start: {error}") from None
-                time.sleep(0.05)
-            else:
-                return
+        port = str(self.port)
+        asking = (self._binaries / "pg_isready", "-q", "-h", "127.0.0.1", "-p", port)
+        while subprocess.run(asking, check=False).returncode:
+            if not self.running or time.monotonic() > deadline:
+                self.stop()
+                raise TargetError("PostgreSQL did not start", next_step="its reason stands above")
+            time.sleep(0.02)
 
     def _initialise(self) -> None:
         half = self.folder.with_suffix(".new")

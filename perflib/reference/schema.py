@@ -66,14 +66,14 @@ _SHARES = {"users": 0.05, "sessions": 0.6, "chunks": 0.33}
 _DAY_S = 86400.0
 
 
-def connect(url: str, pool_size: int, overflow: int = 0, timeout_s: float = 5.0) -> sa.Engine:
+def connect(url: str, pool_size: int, timeout_s: float = 5.0) -> sa.Engine:
     """A pool of autocommit connections: one round trip a query, no transaction around it."""
     sqlite = url.startswith("sqlite")
     engine = sa.create_engine(
         url,
         poolclass=sa.QueuePool,
         pool_size=pool_size,
-        max_overflow=overflow,
+        max_overflow=0,
         pool_timeout=timeout_s,
         pool_use_lifo=True,
         pool_reset_on_return=None,

@@ -1,9 +1,6 @@
 """One process, one service: an ASGI application on granian that counts what it answers.
 
-Run as `python -m perflib.reference.service CONTEXT` by `system`. A line on standard input
-says that the database is there; the end of that input says that the starter is gone, so a
-killed starter leaves no service behind. Every service has `/health` and `/metrics`, and
-every error is JSON: `{"error": "..."}`.
+Every service has `/health` and `/metrics`, and every error is JSON: `{"error": "..."}`.
 
 Metrics of service `S`: `S_requests_total{route, method, status}`, the histogram
 `S_request_time_seconds{route}`, `S_throughput_requests_per_second`, `S_build_info{version}`.
@@ -15,12 +12,11 @@ import asyncio
 import importlib
 import os
 import signal
-import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, MutableMapping
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,7 +31,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from perflib import __version__
+from perflib.reference.nursery import Context
 from perflib.reference.settings import Configs, read_configs
+from perflib.reference.workers import registry, share_metrics
 
 BUCKETS_S = (
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
@@ -50,26 +48,6 @@ MODULES = {
     "exporter": "exporter",
 }
 """Service → the module of this package that is it."""
-
-
-class Context(msgspec.Struct, frozen=True):
-    """What a service is told at its start."""
-
-    service: str
-    ports: dict[str, int]
-    configs: str
-    data: str
-    database_url: str
-    workers: int = 1
-
-    @property
-    def folder(self) -> Path:
-        """Where the service keeps its files."""
-        return Path(self.data)
-
-    def url(self, service: str) -> str:
-        """Where another service answers."""
-        return f"http://127.0.0.1:{self.ports[service]}"
 
 
 Serving = Callable[[Context, Configs], AbstractAsyncContextManager[list[BaseRoute]]]
@@ -183,7 +161,7 @@ def application(service: str, routes: list[BaseRoute]) -> Starlette:
         return Json({"status": "ok", "service": service, "version": __version__})
 
     async def metrics(_: Request) -> Response:
-        page = await asyncio.to_thread(prometheus.generate_latest, _registry())
+        page = await asyncio.to_thread(prometheus.generate_latest, registry())
         return Response(page, media_type=prometheus.CONTENT_TYPE_LATEST)
 
     async def on_refusal(_: Request, error: Exception) -> Response:
@@ -198,19 +176,10 @@ def application(service: str, routes: list[BaseRoute]) -> Starlette:
     return Starlette(routes=[*common, *routes], exception_handlers=handlers)
 
 
-def _registry() -> prometheus.CollectorRegistry:
-    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-        return prometheus.REGISTRY
-    from perflib.reference.workers import collected
-
-    return collected()
-
-
 async def run(context: Context) -> None:
     """Serve until SIGTERM or until the starter is gone."""
+    share_metrics(context.shared_metrics)
     module = importlib.import_module(f"perflib.reference.{MODULES[context.service]}")
-    if await asyncio.to_thread(sys.stdin.readline) == "":
-        return
     configs = read_configs(Path(context.configs))
     serving: Serving = module.serving
     info = prometheus.Gauge(
@@ -238,12 +207,7 @@ async def run(context: Context) -> None:
 
 
 def _stop_with_starter() -> None:
-    with suppress(ValueError, OSError):
-        sys.stdin.read()
+    os.read(0, 1)  # standard input is the nursery's pipe: it ends, it never brings anything
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(5)
     os._exit(1)
-
-
-if __name__ == "__main__":
-    asyncio.run(run(msgspec.json.decode(sys.argv[1], type=Context)))

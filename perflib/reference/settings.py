@@ -66,7 +66,6 @@ class GatewayPool(Settings):
     """`api-gateway/pool.yml`."""
 
     pool_size: Count
-    pool_overflow: Annotated[int, Field(ge=0, strict=True)]
     pool_timeout: Seconds
 
 

@@ -24,7 +24,7 @@ import msgspec
 
 from perflib.errors import PerflibError, TargetError
 from perflib.reference import postgres
-from perflib.reference.service import Context
+from perflib.reference.nursery import Context
 from perflib.reference.settings import Configs, read_configs
 
 PORTS = {"gateway": 8080, "chain": 8082, "sessions": 8083, "exporter": 8084, "database": 8085}
@@ -34,61 +34,82 @@ _HOST = "127.0.0.1"
 _STOP_S = 8.0
 
 
+class Nursery:
+    """The process that forks the services, and the pipe whose end tells them to stop."""
+
+    def __init__(self) -> None:
+        life, self._life = os.pipe()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "perflib.reference.nursery", str(life)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            pass_fds=[life],
+            start_new_session=True,
+        )
+        os.close(life)
+
+    def fork(self, context: Context) -> Service:
+        """A new process of a service."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(msgspec.json.encode(context) + b"\n")
+        self._process.stdin.flush()
+        pid = self._process.stdout.readline()
+        if not pid:
+            raise TargetError("the services could not be loaded; the reason stands above")
+        return Service(context, int(pid))
+
+    def close(self) -> None:
+        """End; services that still run end too."""
+        os.close(self._life)
+        self._process.communicate()
+
+
 class Service:
-    """One process of the system, its log, and the pipe whose end tells it to stop."""
+    """One process of the system."""
 
-    def __init__(self, context: Context, log: Path, environment: Mapping[str, str]) -> None:
-        self.context, self.log = context, log
-        with log.open("ab") as output:
-            self.process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "perflib.reference.service",
-                    msgspec.json.encode(context).decode(),
-                ],
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-                env={**os.environ, **environment},
-            )
+    def __init__(self, context: Context, pid: int) -> None:
+        self.context, self.pid = context, pid
 
-    def go(self) -> None:
-        """The database is there."""
-        assert self.process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write(b"go\n")
-            self.process.stdin.flush()
+    @property
+    def alive(self) -> bool:
+        """Whether the process is there."""
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
 
     def await_ready(self, deadline: float) -> None:
         """Return when `/health` answers; raise with the end of the log when it never will."""
-        name, url = self.context.service, self.context.url(self.context.service)
+        url = f"{self.context.url(self.context.service)}/health"
         while True:
-            if self.process.poll() is not None:
-                raise self._failure(f"{name} ended with status {self.process.returncode}")
             try:
-                urllib.request.urlopen(f"{url}/health", timeout=2).close()
+                urllib.request.urlopen(url, timeout=2).close()
             except OSError:
                 pass
             else:
                 return
+            if not self.alive:
+                raise self.failure("ended")
             if time.monotonic() > deadline:
-                raise self._failure(f"{name} was not ready in time")
-            time.sleep(0.03)
+                raise self.failure("was not ready in time")
+            time.sleep(0.02)
 
-    def _failure(self, found: str) -> TargetError:
-        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-8:]
-        end = "\n".join(f"    {line}" for line in lines)
-        return TargetError(f"{found}; its log ends with\n{end}", next_step=f"read {self.log}")
+    def failure(self, found: str) -> TargetError:
+        """An error with the end of the service's log."""
+        log = self.context.log
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-8:]
+        end = "".join(f"\n    {line}" for line in lines) or " nothing"
+        found = f"{self.context.service} {found}; its log ends with{end}"
+        return TargetError(found, next_step=f"read {log}")
 
     def stop(self, deadline: float) -> None:
-        """Ask it to end; kill it when it does not."""
-        try:
-            self.process.wait(max(deadline - time.monotonic(), 0.1))
-        except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+        """Wait for the end that was asked for; kill the process when it is late."""
+        while self.alive and time.monotonic() < deadline:
+            time.sleep(0.02)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
 
 
 class System:
@@ -100,6 +121,7 @@ class System:
         self.database_url = self._database_url()
         self.services: list[Service] = []
         self._lock: IO[str] | None = None
+        self._nursery: Nursery | None = None
 
     @property
     def urls(self) -> dict[str, str]:
@@ -110,7 +132,7 @@ class System:
     @property
     def pids(self) -> dict[str, int]:
         """Process ids; of a service with several workers, the first one's."""
-        return {s.context.service: s.process.pid for s in reversed(self.services)}
+        return {s.context.service: s.pid for s in reversed(self.services)}
 
     def start(self, timeout_s: float = 60.0) -> None:
         """Start every service, and return when all are ready."""
@@ -118,40 +140,29 @@ class System:
         try:
             check_ports(self.ports)
             deadline = time.monotonic() + timeout_s
-            self.services = [service for name in _ORDER for service in self._open(name)]
-            for group in self._groups():
-                for service in group:
-                    service.go()
-                for service in group:
+            self._nursery = Nursery()
+            for group in (_ORDER[:1], _ORDER[1:]):
+                opened = [service for name in group for service in self._open(self._nursery, name)]
+                self.services += opened
+                for service in opened:
                     service.await_ready(deadline)
             self._announce()
         except BaseException:
             self.stop()
             raise
 
-    def _groups(self) -> tuple[list[Service], list[Service]]:
-        return self.services[:1], self.services[1:]  # the database is first and goes last
-
-    def _open(self, name: str) -> list[Service]:
+    def _open(self, nursery: Nursery, name: str) -> list[Service]:
         count = self.settings.gateway.server.workers if name == "gateway" else 1
-        environment = {}
-        if count > 1:
-            folder = self.data / "metrics"
-            folder.mkdir(exist_ok=True)
-            for old in folder.glob("*.db"):
-                old.unlink()
-            environment["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
         context = Context(
             service=name,
             ports=self.ports,
             configs=str(self.configs),
             data=str(self.data),
             database_url=self.database_url,
+            shared_metrics=str(_empty(self.data / "metrics")) if count > 1 else "",
         )
-        log = self.data / "logs" / f"{name}.log"
-        log.parent.mkdir(exist_ok=True)
-        log.write_bytes(b"")
-        return [Service(context, log, environment) for _ in range(count)]
+        _empty(context.log.parent, context.log.name)
+        return [nursery.fork(context) for _ in range(count)]
 
     def _database_url(self) -> str:
         engine = self.settings.database.server.engine
@@ -183,18 +194,21 @@ class System:
 
     def dead(self) -> list[str]:
         """Services that ended by themselves."""
-        return [s.context.service for s in self.services if s.process.poll() is not None]
+        return [s.context.service for s in self.services if not s.alive]
 
     def stop(self) -> None:
         """Stop every service, the database last."""
         (self.data / "system.json").unlink(missing_ok=True)
-        for group in reversed(self._groups()):
+        for group in (self.services[1:], self.services[:1]):
             for service in group:
-                service.process.terminate()
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(service.pid, signal.SIGTERM)
             deadline = time.monotonic() + _STOP_S
             for service in group:
                 service.stop(deadline)
         self.services = []
+        if self._nursery is not None:
+            self._nursery.close()
         if self._lock is not None:
             self._lock.close()
 
@@ -208,6 +222,13 @@ class System:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+
+
+def _empty(folder: Path, pattern: str = "*") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in folder.glob(pattern):
+        file.unlink()
+    return folder
 
 
 def check_ports(ports: Mapping[str, int]) -> None:

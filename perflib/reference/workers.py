@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
-from prometheus_client import CollectorRegistry
+from prometheus_client import REGISTRY, CollectorRegistry, values
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
+
+_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 
 class Processes(Collector):
@@ -35,13 +37,23 @@ class Processes(Collector):
 
 def worker_pids() -> set[int]:
     """The processes that left files of metrics."""
-    files = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).glob("*.db")
+    files = Path(os.environ[_FOLDER]).glob("*.db")
     return {int(file.stem.rpartition("_")[2]) for file in files}
 
 
-def collected() -> CollectorRegistry:
-    """A registry over all workers."""
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # it has no types
-    registry.register(Processes())
-    return registry
+def share_metrics(folder: str) -> None:
+    """Keep the counts of this process in `folder`, from where `registry` adds them up."""
+    if folder:
+        os.environ[_FOLDER] = folder
+        # the library looks only at its import
+        values.ValueClass = values.get_value_class()  # type: ignore[no-untyped-call]
+
+
+def registry() -> CollectorRegistry:
+    """This process's metrics, or those of all workers when they are shared."""
+    if _FOLDER not in os.environ:
+        return REGISTRY
+    shared = CollectorRegistry()
+    MultiProcessCollector(shared)  # type: ignore[no-untyped-call]  # it has no types
+    shared.register(Processes())
+    return shared
