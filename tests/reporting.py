@@ -9,7 +9,12 @@ from typing import Any
 from perflib.model import Estimate, Objective, Outcome, Run, Verdict, to_json
 
 KINDS = {"api": "http", "chain": "blocks", "sessions": "chunks", "db": "sql"}
-STATES = {"api": Outcome.MET, "chain": Outcome.UNKNOWN, "sessions": Outcome.MISSED, "db": Outcome.MET}
+STATES = {
+    "api": Outcome.MET,
+    "chain": Outcome.UNKNOWN,
+    "sessions": Outcome.MISSED,
+    "db": Outcome.MET,
+}
 
 
 def verdict(outcome: Outcome, value: float, text: str = "p95(query_time) < 10 ms") -> Verdict:
@@ -24,7 +29,11 @@ def verdict(outcome: Outcome, value: float, text: str = "p95(query_time) < 10 ms
         high=value * 1.1,
     )
     return Verdict(
-        objective=objective, outcome=outcome, reason="measured", next_step="go on", estimate=estimate
+        objective=objective,
+        outcome=outcome,
+        reason="measured",
+        next_step="go on",
+        estimate=estimate,
     )
 
 
@@ -38,7 +47,9 @@ def add_run(
         kind=KINDS.get(target, "sql"),
         started_at=f"2026-11-{1 + number // 24:02d}T{number % 24:02d}:00:00Z",
         duration_s=10.0,
-        verdicts=[verdict(outcome or STATES.get(target, Outcome.MET), 0.004 + 0.0005 * (number % 7))],
+        verdicts=[
+            verdict(outcome or STATES.get(target, Outcome.MET), 0.004 + 0.0005 * (number % 7))
+        ],
     )
     run.environment.git_commit = f"{number:x}".rjust(40, "a")
     for name, value in changes.items():
@@ -106,16 +117,18 @@ def drawn(file: Path, figures: int = 1) -> Path:
         ),
         text("## Evidence\n\n### Latency over time"),
     ]
-    for number in range(figures):
-        cells.append(
-            cell(
-                f"rng = np.random.default_rng({number})\n"
-                "figure, axes = plt.subplots(figsize=(8, 3.5))\n"
-                "axes.plot(rng.normal(size=200).cumsum())\n"
-                f"axes.set_title('Figure {number}');"
-            )
+    cells += [
+        cell(
+            f"rng = np.random.default_rng({number})\n"
+            "figure, axes = plt.subplots(figsize=(8, 3.5))\n"
+            "axes.plot(rng.normal(size=200).cumsum())\n"
+            f"axes.set_title('Figure {number}');"
         )
-    cells.append(text("## What to do next\n\n- nothing\n\n## How it was measured\n\nBy `perflib run`."))
+        for number in range(figures)
+    ]
+    cells.append(
+        text("## What to do next\n\n- nothing\n\n## How it was measured\n\nBy `perflib run`.")
+    )
     return write_notebook(file, cells)
 
 

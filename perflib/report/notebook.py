@@ -86,9 +86,13 @@ def canonical(notebook: Notebook, told: dict[str, Any]) -> bytes:
     Times, process ids and memory addresses are left out, and so are passwords in URLs.
     """
     notebook = copy.deepcopy(notebook)
-    kept = ("kernelspec", "language_info")
-    metadata = {key: notebook["metadata"][key] for key in kept if key in notebook["metadata"]}
-    notebook["metadata"] = metadata | {"perflib": told}
+    kernel = notebook["metadata"].get("kernelspec", {"name": "python3", "display_name": "Python 3"})
+    language = notebook["metadata"].get("language_info", {}).get("name", "python")
+    notebook["metadata"] = {
+        "kernelspec": kernel,
+        "language_info": {"name": language},
+        "perflib": told,
+    }
     notebook["nbformat"], notebook["nbformat_minor"] = 4, 5
     for cell in notebook["cells"]:
         for transient in ("execution", "papermill"):

@@ -7,6 +7,8 @@ from typing import Any
 
 Cell = dict[str, Any]
 _ADDRESS = re.compile(r"\bat 0x[0-9a-f]{6,16}\b")
+_CELL_FILE = re.compile(r"\((?:<ipython-input-[\w-]+>|\d+\.py), line")
+_COLOURS = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
 _OVERWRITTEN = re.compile(r"^[^\r\n]*\r(?!\n|$)", re.MULTILINE)
 
 
@@ -101,11 +103,19 @@ class Record:
 
 
 def steady(output: dict[str, Any]) -> None:
-    """Remove from `output` what differs between equal runs: addresses of objects in memory."""
+    """Remove from `output` what differs between equal runs: addresses, colours of tracebacks."""
     if output["output_type"] == "stream":
         output["text"] = _ADDRESS.sub("at 0x…", _OVERWRITTEN.sub("", output["text"]))
     elif output["output_type"] == "error":
-        output["traceback"] = [_ADDRESS.sub("at 0x…", line) for line in output["traceback"]]
-        output["evalue"] = _ADDRESS.sub("at 0x…", output["evalue"])
+        output["traceback"] = [
+            _ADDRESS.sub("at 0x…", without_colours(line)) for line in output["traceback"]
+        ]
+        told = _CELL_FILE.sub("(cell, line", output["evalue"])
+        output["evalue"] = _ADDRESS.sub("at 0x…", told)
     elif isinstance(plain := output["data"].get("text/plain"), str):
         output["data"]["text/plain"] = _ADDRESS.sub("at 0x…", plain)
+
+
+def without_colours(text: str) -> str:
+    """`text` without the control sequences of terminals."""
+    return _COLOURS.sub("", text)

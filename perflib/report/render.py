@@ -19,7 +19,8 @@ from pygments.lexers.python import PythonLexer
 
 from perflib.report.assets import environment
 from perflib.report.notebook import Notebook
-from perflib.report.safe import markup, readable, shortened, visible
+from perflib.report.outputs import without_colours
+from perflib.report.safe import markup, shortened, visible
 
 _PREFERRED = ("text/html", "image/svg+xml", "image/png", "image/jpeg", "text/markdown")
 _TABLE = re.compile(r"<table\b")
@@ -151,10 +152,13 @@ class _Page:
 
     def _error(self, output: dict[str, Any], *, stopped: bool) -> None:
         anchor = self._anchor("stopped-here")
-        name, text = readable(output["ename"]), shortened(readable(output["evalue"]))[:2000]
+        name, text = (
+            without_colours(output["ename"]),
+            shortened(without_colours(output["evalue"]))[:2000],
+        )
         if stopped and self.failure is None:
             self.failure = Failure(name, text, anchor)
-        trace = readable("\n".join(output["traceback"]))
+        trace = without_colours("\n".join(output["traceback"]))
         self.add(
             f'<div class="failed" id="{anchor}">'
             f"<p><strong>{escape(name)}</strong>: {escape(text)}</p>"
@@ -178,10 +182,10 @@ class _Page:
             pretty = msgspec.json.format(msgspec.json.encode(data["application/json"])).decode()
             self.add(f'<pre class="output">{escape(pretty)}</pre>')
         elif "text/plain" in data:
-            self.add(f'<pre class="output">{escape(readable(data["text/plain"]))}</pre>')
+            self.add(f'<pre class="output">{escape(without_colours(data["text/plain"]))}</pre>')
 
     def _stream(self, output: dict[str, Any]) -> None:
-        text = f"<pre>{escape(readable(output['text']))}</pre>"
+        text = f"<pre>{escape(without_colours(output['text']))}</pre>"
         if output["name"] == "stderr":
             text = f"<details><summary>What it wrote to stderr</summary>{text}</details>"
             self.add(f'<div class="output told">{text}</div>')

@@ -30,7 +30,6 @@ _DANGEROUS_SIGNS |= {
 }
 _DANGEROUS_SIGNS |= dict.fromkeys((*range(127, 160), 65279), "�")
 _DANGEROUS_SIGNS |= dict.fromkeys(range(55296, 57344), "�")
-ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
 
 
 @cache
@@ -71,11 +70,6 @@ def shortened(html: str) -> str:
 def _cut(match: re.Match[str]) -> str:
     word = match[0]
     return word if word.startswith("data:image/") else f"{word[:110]}…{word[-40:]}"
-
-
-def readable(text: str) -> str:
-    """`text` without terminal colours."""
-    return ANSI.sub("", text)
 
 
 def visible(page: str) -> str:

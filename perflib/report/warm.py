@@ -161,7 +161,7 @@ class WarmParent:
         if not running.get_map():
             return ended
         soonest = min(key.data.deadline_s for key in running.get_map().values())
-        for key, _ in running.select(max(0.0, soonest - time.monotonic())):
+        for key, _ in running.select(min(max(0.0, soonest - time.monotonic()), 3600.0)):
             if _drain(key.fd, key.data):
                 running.unregister(key.fd)
                 os.close(key.fd)
