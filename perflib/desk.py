@@ -7,13 +7,12 @@ A notebook opens a desk and shows it; everything here comes from `store`, `analy
 from __future__ import annotations
 
 from functools import cached_property
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from perflib import analysis
+from perflib import analysis, review
 from perflib.analysis.suspects import Suspect, suspects
 from perflib.errors import StoreError
 from perflib.model import Estimate, Objective, Run, Verdict
@@ -80,7 +79,7 @@ class Desk:
         return rows[(rows["run_id"] <= self.run.id) & ~rows["bad"]]
 
     def since(self, verdict: Verdict) -> str:
-        """For how long this outcome has held: `23 Nov 2026 14:00 (3 runs; met before)`."""
+        """For how long this outcome has held: `since 23 Nov 14:00 (3 runs, met before)`."""
         rows = self._judged[self._judged["objective"] == verdict.objective.text]
         if not len(rows):
             return ""
@@ -90,9 +89,28 @@ class Desk:
         if first >= len(rows):
             return ""
         runs = len(rows) - first
-        before = f"; {outcomes[first - 1]} before" if first else ", all of its history"
         many = "this run" if runs == 1 else f"{runs} runs"
-        return f"{rows['started_at'].iloc[first]:%d %b %Y %H:%M} ({many}{before})"
+        before = f", {outcomes[first - 1]} before" if first else ", all there are"
+        return f"since {rows['started_at'].iloc[first]:%d %b %H:%M} ({many}{before})"
+
+    def past(self, objective: Objective, most: int = 30) -> list[float]:
+        """The promised indicator over the last runs that nobody called bad, oldest first."""
+        points = self.points
+        if not len(points):
+            return []
+        same = (
+            (points["metric"] == objective.metric)
+            & (points["statistic"] == objective.statistic)
+            & (points["label"] == objective.label)
+            & ~points["bad"]
+        )
+        return [float(value) for value in points.loc[same, "value"].tail(most)]
+
+    def before(self, verdict: Verdict) -> str | None:
+        """The outcome of the same promise in the run before, or None."""
+        rows = self._judged[self._judged["objective"] == verdict.objective.text]
+        earlier = rows[rows["run_id"] < self.run.id]["outcome"]
+        return None if not len(earlier) else str(earlier.iloc[-1])
 
     @cached_property
     def suspects(self) -> list[Suspect]:
@@ -100,13 +118,9 @@ class Desk:
         return suspects(self.run, self.measured, self.metrics, self.findings)
 
     @cached_property
-    def findings(self) -> list[Any]:
-        """Findings of the configuration review and of the run, by what they would gain."""
-        if self.store is None or find_spec("perflib.review") is None:
-            return []
-        from perflib import review  # type: ignore[attr-defined]
-
-        return list(review.findings(self.run, self.store, self.configs))
+    def findings(self) -> list[review.Finding]:
+        """Findings of the review of the settings and of the run, by what they would gain."""
+        return review.findings(self.run, self.samples, self.configs)
 
     @cached_property
     def headline(self) -> str:
@@ -193,7 +207,7 @@ def open_desk(
 
 def no_samples() -> pd.DataFrame:
     """The frame of a run that came without samples, such as an imported summary."""
-    frame = schema().empty_table().to_pandas()
+    frame: pd.DataFrame = schema().empty_table().to_pandas()
     return frame.astype(dict.fromkeys(TIMES, "float64")).assign(service_time=[])
 
 
@@ -204,6 +218,33 @@ def open_all(targets: Sequence[str] = (), data: str | Path = "data") -> list[Des
     names = list(targets) or sorted(set(runs["target"]))
     latest = {name: store.latest(name) for name in names}
     return [open_desk(name, run, data) for name, run in latest.items() if run is not None]
+
+
+def open_comparison(
+    target: str, before: str = "previous", after: str = "latest", data: str | Path = "data"
+) -> tuple[analysis.Comparison, str]:
+    """One set of runs against another, and the metric that the target is first asked about.
+
+    Each side is run ids separated by commas; `latest` is the newest run, `previous` the one
+    before it.
+    """
+    store = open_store(data)
+    newest = store.runs(target, limit=2)["run_id"].tolist()
+    if len(newest) < 2 and {before, after} & {"latest", "previous"}:
+        raise StoreError(
+            f"{len(newest)} runs of `{target}`",
+            expected="at least two to compare",
+            next_step=f"record another with `perflib run {target}`, or set data to `data/sample`",
+        )
+    names = {"latest": newest[-1:], "previous": newest[:1]}
+    sides = [
+        names.get(side) or [name.strip() for name in side.split(",")] for side in (before, after)
+    ]
+    comparison = analysis.compare(*sides, store=store)
+    run = store.load(sides[1][0])
+    there = {change.metric for change in comparison.changes}
+    wanted = (*HEADLINES.get(run.kind, ()), *sorted(there))
+    return comparison, next((name for name in wanted if name in there), "")
 
 
 def open_store(data: str | Path = "data") -> Store:

@@ -162,7 +162,8 @@ def sql(rng: np.random.Generator, slow: float, n: int = 5000) -> tuple[pd.DataFr
     connect = pd.DataFrame({"label": "connect", "start": opened})
     connect["connection_time"] = rng.gamma(8, 4e-4, 20)
     connect["end"] = connect["start"] + connect["connection_time"]
-    plans = {name: PLAN for name in names}
+    asked = "SELECT * FROM sessions WHERE user_id = :user ORDER BY created_at DESC LIMIT 20"
+    plans = [{"query": "chunk_totals", "sql": asked, "p95_query_time": 8.1e-3, "text": PLAN}]
     return _filled(pd.concat([frame, connect])), {"details": {"plans": plans}}
 
 

@@ -5,6 +5,7 @@ Pure arrays in, arrays out; times and values in base units, times sorted where i
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,7 +49,7 @@ def quantiles_over(times: Array, values: Array, edges: Array, levels: tuple[floa
     order = np.argsort(bins, kind="stable")
     cuts = np.searchsorted(bins[order], np.arange(len(edges)))
     out = np.full((len(levels), len(edges) - 1), np.nan)
-    for index, (first, last) in enumerate(zip(cuts[:-1], cuts[1:], strict=True)):
+    for index, (first, last) in enumerate(pairwise(cuts)):
         if last - first >= 5:
             out[:, index] = np.quantile(values[order[first:last]], levels)
     return out
@@ -78,7 +79,9 @@ def log_bins(values: Array, edges: Array) -> NDArray[np.int64]:
     low, high = np.log(edges[0]), np.log(edges[-1])
     with np.errstate(divide="ignore", invalid="ignore"):
         place = (np.log(values) - low) * (count / (high - low))
-    return np.clip(np.nan_to_num(place, nan=0.0, neginf=0.0), 0, count - 1).astype(np.int64)
+    place = np.clip(np.nan_to_num(place, nan=0.0, neginf=0.0), 0, count - 1)
+    bins: NDArray[np.int64] = place.astype(np.int64)
+    return bins
 
 
 def envelope(times: Array, values: Array, columns: int) -> tuple[Array, Array]:
@@ -155,6 +158,6 @@ class TimeIndex:
         """Positions (in time order) of the `count` largest values of the slice, largest first."""
         part = self.values[rows]
         count = min(count, len(part))
-        top = np.argpartition(part, len(part) - count)[len(part) - count :] if count else []
-        found = np.asarray(top, dtype=np.int64)
-        return found[np.argsort(-part[found], kind="stable")] + (rows.start or 0)
+        top = np.argpartition(part, len(part) - count)[len(part) - count :] if count else part[:0]
+        top = top.astype(np.int64)
+        return top[np.argsort(-part[top], kind="stable")] + int(rows.start or 0)

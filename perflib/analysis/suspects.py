@@ -1,12 +1,12 @@
-"""Where the time most likely goes: each suspect says what share it could explain and what shows it.
+"""Where the time most likely goes: a suspect says what share it could explain and what shows it.
 
-A suspect is a lead, not a verdict. Its weight is the share of the measured time (or of the
-failures) that would go if it were innocent's work: between 0 and 1, comparable across suspects.
+A suspect is a lead, not a verdict. Its weight is the share of the measured time, or of the
+answers, that is at stake: between 0 and 1, so that suspects of all kinds rank in one list.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ class Suspect(Struct, frozen=True, kw_only=True):
     weight: float
     evidence: str
     next_step: str
+    setting: str = ""
 
 
 def suspects(
@@ -39,10 +40,10 @@ def suspects(
     """Ranked suspects of a run, strongest first.
 
     `samples` are the measured ones; `metrics` the scraped series (time_s, name, labels,
-    value); `findings` what the configuration review says of this run.
+    value); `findings` those of `perflib.review`, a layer above.
     """
     found = [s for check in CHECKS for s in check(run, samples)] if len(samples) else []
-    found += list(_service(metrics)) + list(_settings(findings))
+    found += list(_service(metrics)) + list(_reviewed(findings))
     strong = [s for s in found if s.weight >= LEAST]
     return sorted(strong, key=lambda s: (-s.weight, s.code, s.title))
 
@@ -102,81 +103,6 @@ def _growth(good: pd.DataFrame) -> float:
     return float(np.median(time[inside >= busy]) / max(np.median(time[inside <= calm]), 1e-12))
 
 
-def _pool(_run: Run, samples: pd.DataFrame) -> Iterator[Suspect]:
-    """Waiting for a pooled connection is time that no query optimisation brings back."""
-    if "pool_wait" not in samples or "query_time" not in samples:
-        return
-    wait, query = samples["pool_wait"].sum(), samples["query_time"].sum()
-    p95 = samples["pool_wait"].quantile(0.95)
-    yield Suspect(
-        code="pool",
-        title="queries wait for a pooled connection",
-        weight=_share(wait, wait + query),
-        evidence=f"{_percent(_share(wait, wait + query))} of the time is waiting for the pool, "
-        f"p95 {format_quantity(float(p95), 's')}",
-        next_step="raise the pool size towards the concurrency, within the server's connection limit",
-    )
-
-
-def _plan(run: Run, samples: pd.DataFrame) -> Iterator[Suspect]:
-    """A slow query whose plan reads a whole table."""
-    if "query_time" not in samples:
-        return
-    plans = run.details.get("plans") or {}
-    total = samples["query_time"].sum()
-    for label, times in samples.groupby("label", observed=True)["query_time"]:
-        plan = str(plans.get(label, ""))
-        scan = next((line.strip(" ->") for line in plan.splitlines() if _scans(line)), "")
-        if scan:
-            share = _share(times.sum(), total)
-            yield Suspect(
-                code="plan",
-                title=f"`{label}` reads a whole table",
-                weight=share,
-                evidence=f"its plan has `{scan[:90]}`; it takes {_percent(share)} of the query time",
-                next_step="add an index on the filtered columns, then compare two runs",
-            )
-
-
-def _scans(line: str) -> bool:
-    text = line.strip(" ->")
-    return text.startswith(("Seq Scan", "Parallel Seq Scan")) or (
-        text.startswith("SCAN ") and "USING" not in text
-    )
-
-
-def _dominance(_run: Run, samples: pd.DataFrame) -> Iterator[Suspect]:
-    """One label takes far more of the time than of the requests."""
-    good = samples[samples["ok"] & (samples["label"] != "connect")]
-    if good["label"].nunique() < 2 or "block_time" in good:
-        return
-    by = good.groupby("label", observed=True)["service_time"].agg(["sum", "size", "median"])
-    top = by["sum"].idxmax()
-    share, part = _share(by["sum"][top], by["sum"].sum()), _share(by["size"][top], len(good))
-    if share > 1.5 * part:
-        yield Suspect(
-            code="label",
-            title=f"`{top}` dominates the time",
-            weight=share - part,
-            evidence=f"{_percent(share)} of the time with {_percent(part)} of the requests, "
-            f"median {format_quantity(float(by['median'][top]), 's')}",
-            next_step=f"look at `{top}` alone: choose its label above",
-        )
-
-
-def _errors(_run: Run, samples: pd.DataFrame) -> Iterator[Suspect]:
-    """Failures of one kind."""
-    kinds = samples.loc[~samples["ok"], "error"].astype(str).value_counts()
-    for kind, count in kinds.head(3).items():
-        yield Suspect(
-            code="errors",
-            title=f"requests fail with `{kind}`",
-            weight=min(1.0, 5 * count / len(samples)),
-            evidence=f"{count} of {len(samples)} requests ({_percent(count / len(samples))})",
-            next_step="read the target's log at the moments marked in the time line",
-        )
-
-
 def _service(metrics: pd.DataFrame | None) -> Iterator[Suspect]:
     """CPU and garbage collection as the monitored service itself reports them."""
     if metrics is None or not len(metrics):
@@ -193,21 +119,22 @@ def _service(metrics: pd.DataFrame | None) -> Iterator[Suspect]:
                 code=code,
                 title=what,
                 weight=float(min(max(busy - 0.5, 0) * 2, 1) if code == "cpu" else min(busy, 1)),
-                evidence=f"`{series['name'].iloc[0]}` grows by {format_number(float(busy))} s a second",
+                evidence=f"`{series['name'].iloc[0]}` grows {float(busy):.2g} s a second",
                 next_step="profile the service, or give it more workers where cores are free",
             )
 
 
-def _settings(findings: Sequence[Any]) -> Iterator[Suspect]:
-    """What the configuration review found, weighted by the gain it expects."""
+def _reviewed(findings: Sequence[Any]) -> Iterator[Suspect]:
+    """What the review found in the settings and in the run: its rank is the share at stake."""
     for finding in findings:
-        gain = getattr(finding, "gain", None)
+        place = ", ".join(part for part in (finding.setting, finding.place) if part)
         yield Suspect(
-            code="setting",
-            title=str(getattr(finding, "title", "") or getattr(finding, "reason", finding)),
-            weight=float(gain) if isinstance(gain, int | float) else 0.1,
-            evidence=str(getattr(finding, "evidence", "")),
-            next_step=str(getattr(finding, "next_step", "") or getattr(finding, "setting", "")),
+            code=finding.code,
+            title=finding.message,
+            weight=float(finding.rank),
+            evidence=finding.evidence,
+            next_step=finding.next_step,
+            setting=place,
         )
 
 
@@ -219,11 +146,4 @@ def _percent(share: float) -> str:
     return f"{format_number(100 * share, 2)} %"
 
 
-CHECKS: tuple[Callable[[Run, pd.DataFrame], Iterator[Suspect]], ...] = (
-    _generator,
-    _queueing,
-    _pool,
-    _plan,
-    _dominance,
-    _errors,
-)
+CHECKS = (_generator, _queueing)

@@ -1,5 +1,6 @@
 """What a notebook says in words and tables: escaped, sortable, the finding first."""
 
+from perflib.cards import across, comparing, past
 from perflib.cards.card import Card, Code, Number, Spark, State, Table
 from perflib.cards.run import facts, findings, generator, method, next_steps, plan, verdict
 
@@ -10,11 +11,14 @@ __all__ = [
     "Spark",
     "State",
     "Table",
+    "across",
+    "comparing",
     "facts",
     "findings",
     "generator",
     "method",
     "next_steps",
+    "past",
     "plan",
     "verdict",
 ]

@@ -7,6 +7,7 @@ the page; the few inline styles serve JupyterLab, which has no style of ours.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -107,7 +108,8 @@ class Card:
         )
         sign = f"{_state(State(self.state))} " if self.state else ""
         body = "".join(_html(block) for block in self.blocks)
-        finding = f'<p class="finding" style="font-size:1.15em">{sign}<strong>{_text(self.finding)}</strong></p>'
+        strong = f"{sign}<strong>{_rich(self.finding)}</strong>"
+        finding = f'<p class="finding" style="font-size:1.15em">{strong}</p>'
         names = f"card {self.state.replace(' ', '-')}".strip()
         return f'<div class="{names}"{edge}>{finding}{body}</div>'
 
@@ -127,6 +129,11 @@ def _text(value: object) -> str:
     return escape(clean(value, LONGEST))
 
 
+def _rich(value: object) -> str:
+    """Escaped text in which `code` between backticks is code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", _text(value))
+
+
 def _state(state: State) -> str:
     color = _COLORS.get(state.name, "#616e7c")
     return (
@@ -139,7 +146,7 @@ def _state(state: State) -> str:
 def _html(block: Block) -> str:
     match block:
         case str():
-            return f"<p>{_text(block)}</p>"
+            return f"<p>{_rich(block)}</p>"
         case Pre(text):
             return f"<pre>{escape(text[:20_000])}</pre>"
         case Steps(items):
@@ -168,12 +175,12 @@ def _cell(cell: Cell) -> str:
             return f"<code>{_text(text)}</code>"
         case Spark():
             return sparkline(cell)
-    return _text(cell)
+    return _rich(cell)
 
 
 def sparkline(spark: Spark, width: int = 132, height: int = 26) -> str:
     """An inline SVG: the values from oldest to newest, the newest marked, the bound dashed."""
-    values = [v for v in spark.values if v == v]
+    values = [v for v in spark.values if not math.isnan(v)]
     if len(values) < 2:
         return f'<span title="{_text(spark.alt)}">–</span>'
     ends = [*values, *([spark.bound] if spark.bound is not None else [])]

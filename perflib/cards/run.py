@@ -24,12 +24,17 @@ def verdict(desk: Desk) -> Card:
         return Card("Nothing is promised of this target.", "unknown", [step])
     state = str(overall(verdicts))
     first = verdicts[0]
-    blocks: list[Block] = [first.reason]
-    since = desk.since(first)
-    blocks.append(f"Since when: {since}." if since else "Since when: this is the first run judged.")
-    blocks.append(f"What to do: {first.next_step}")
+    since = desk.since(first) or "this is the first run judged"
+    blocks: list[Block] = [
+        f"By how much: {first.reason}.",
+        f"Since when: {since.removeprefix('since ')}.",
+    ]
     rows = [_verdict_row(v, desk) for v in verdicts]
-    blocks.append(Table(["", "promise", "measured [95 %]", "margin", "since", "what to do"], rows))
+    blocks.append(Table(["", "promise", "measured [95 %]", "margin", "since"], rows))
+    open_ones = [v for v in verdicts if v.outcome is not Outcome.MET]
+    if open_ones:
+        steps = {v.next_step: v.objective.text for v in reversed(open_ones)}
+        blocks += ["What to do:", Steps([[text] for text in reversed(steps)])]
     blocks += [f"Caution: {c.message}. {c.next_step}".strip() for c in desk.run.caveats[:8]]
     return Card(_verdict_finding(desk, verdicts), state, blocks)
 
@@ -69,7 +74,6 @@ def _verdict_row(verdict: Verdict, desk: Desk) -> list[Cell]:
         Number(measured, value),
         Number(margin, verdict.margin),
         desk.since(verdict) or "first run",
-        verdict.next_step,
     ]
 
 
@@ -168,6 +172,7 @@ def next_steps(desk: Desk, most: int = 8) -> Card:
             Number(_percent(suspect.weight), suspect.weight),
             suspect.evidence,
             suspect.next_step,
+            Code(suspect.setting) if suspect.setting else "",
         ]
         for place, suspect in enumerate(desk.suspects[:most], 1)
     ]
@@ -176,20 +181,21 @@ def next_steps(desk: Desk, most: int = 8) -> Card:
     if not rows and not open_ones:
         return Card("Nothing to do: every promise is kept and nothing stands out.", "met")
     finding = f"Look first at: {desk.suspects[0].title}" if rows else "Follow the open promises"
-    table = Table(["", "suspect", "could explain", "evidence", "what to change"], rows)
+    table = Table(["", "suspect", "could explain", "evidence", "what to do", "setting"], rows)
     blocks: list[Block] = [*([first] if open_ones else []), *([table] if rows else [])]
     return Card(finding, blocks=blocks)
 
 
 def plan(desk: Desk) -> Card:
-    """The plan of the query that is slowest at p95."""
-    plans: dict[str, Any] = desk.run.details.get("plans") or {}
-    slowest = [e for e in desk.by_label("query_time", "p95") if e.label in plans]
-    if not slowest:
+    """The plan of the slowest query, as the database tells it."""
+    plans: list[dict[str, Any]] = desk.run.details.get("plans") or []
+    if not plans:
         return Card("No query plan was recorded.", "unknown")
-    first = slowest[0]
-    text = f"The plan of the slowest query, `{first.label}` (p95 {shown(first.value, first.unit)})"
-    return Card(text, blocks=[Pre(str(plans[first.label]))])
+    first = max(plans, key=lambda told: told.get("p95_query_time", 0.0))
+    p95 = shown(float(first.get("p95_query_time", 0.0)), "s")
+    text = f"The plan of the slowest query, `{first.get('query', '?')}` (p95 {p95})"
+    parts = (str(first[name]) for name in ("sql", "text") if first.get(name))
+    return Card(text, blocks=[Pre("\n\n".join(parts))])
 
 
 def method(desk: Desk) -> Card:
@@ -248,15 +254,14 @@ def _software(run: Run) -> str:
 
 
 def findings(desk: Desk, about: str = "") -> Card:
-    """What the review of the settings found, of those that mention `about`."""
-    found = [f for f in desk.findings if about in str(f).lower()]
+    """What the review found in the settings and the run, of what mentions `about`."""
+    found = [f for f in desk.findings if about in f"{f.code} {f.message} {f.setting}".lower()]
     what = f" about {about}" if about else ""
     if not found:
-        return Card(f"The review of the settings found nothing{what}.", "met")
+        return Card(f"The review of the settings and the run found nothing{what}.", "met")
     rows: list[list[Cell]] = [
-        [str(getattr(f, name, "")) for name in ("title", "evidence", "setting")] for f in found
+        [f.message, f.evidence, f.gain, Code(f.setting or "–"), Code(f.place or "–")] for f in found
     ]
-    return Card(
-        f"The review of the settings found {len(found)} things{what}",
-        blocks=[Table(["finding", "evidence", "setting to change"], rows)],
-    )
+    many = "thing" if len(found) == 1 else "things"
+    table = Table(["finding", "evidence", "gain", "setting", "where"], rows)
+    return Card(f"The review found {len(found)} {many}{what}", blocks=[table])

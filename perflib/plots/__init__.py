@@ -1,6 +1,6 @@
 """Figures draw what analysis found, and nothing else; each title is the finding."""
 
-from perflib.plots import chain, pipeline, queries, traffic
+from perflib.plots import chain, comparing, history, pipeline, queries, traffic
 from perflib.plots.house import Drawing, show
 from perflib.plots.latency import by_label, distribution, heatmap, percentiles
 
@@ -8,8 +8,10 @@ __all__ = [
     "Drawing",
     "by_label",
     "chain",
+    "comparing",
     "distribution",
     "heatmap",
+    "history",
     "percentiles",
     "pipeline",
     "queries",

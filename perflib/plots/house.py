@@ -9,9 +9,11 @@ from __future__ import annotations
 import base64
 import functools
 import io
+import re
 import textwrap
 import warnings
 from collections.abc import Callable
+from html import escape
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -77,7 +79,7 @@ class Drawing(Figure):
         canvas, out = FigureCanvasAgg(self), io.BytesIO()
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Glyph .* missing")
-            canvas.print_png(
+            canvas.print_png(  # type: ignore[no-untyped-call]
                 out,
                 metadata={"Software": None},
                 pil_kwargs={"compress_level": 6},
@@ -99,12 +101,27 @@ class Drawing(Figure):
         return data, {"image/png": shown, "alt": self.alt}
 
 
+class Missing(Drawing):
+    """The place of a figure for which nothing was measured: one line that says so."""
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        html = f'<p class="missing">○ {escape(self.alt)}</p>'
+        return {"text/html": html, "text/plain": self.alt}, {}
+
+
+def missing(why: str) -> Missing:
+    """A figure that says why it is not there."""
+    drawing = Missing(figsize=(WIDTH_IN, 0.5))
+    drawing.alt = clean(why, 200)
+    return drawing
+
+
 def show(*drawings: Drawing) -> None:
     """Display figures with their alt text (output metadata `alt`)."""
     from IPython.display import display
 
     for drawing in drawings:
-        display(drawing)
+        display(drawing)  # type: ignore[no-untyped-call]
 
 
 def sheet(
@@ -125,11 +142,12 @@ def sheet(
     `height_in` is the height of the axes' area; title and foot come on top. Options in
     `grid` go to `Figure.subplots`.
     """
-    lines = textwrap.wrap(clean(title, 200), 76) or [""]
+    title = re.sub(r"`([^`]*)`", r"“\1”", clean(title, 200))
+    lines = textwrap.wrap(title, 76) or [""]
     head_in = 0.62 + 0.24 * len(lines)
     total_in = head_in + height_in + FOOT_IN
     figure = Drawing(figsize=(WIDTH_IN, total_in), dpi=96 * PIXEL_RATIO)
-    figure.alt = f"{clean(title, 200)}. {clean(subtitle, 200)}."
+    figure.alt = f"{title}. {clean(subtitle, 200)}."
     margins = {
         "left": left_in / WIDTH_IN,
         "right": 1 - right_in / WIDTH_IN,

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.ticker import FixedLocator, NullLocator
 
 from perflib.analysis.series import began, bin_edges, heat, log_edges, quantiles_over
 from perflib.model import Estimate, Objective, Outcome, find_metric
@@ -21,6 +20,7 @@ from perflib.plots.house import (
     RED,
     Drawing,
     in_house_style,
+    missing,
     sheet,
     source_line,
 )  # fmt: skip
@@ -49,10 +49,10 @@ HEAT = LinearSegmentedColormap.from_list("heat", ["#eaf3fa", "#7fb8dd", "#0072b2
 def distribution(desk: Desk, metric: str = "") -> Drawing:
     """Where the values lie, on a log scale, with the middle, the tail and the promise."""
     name = metric or desk.headline
-    values = desk.values(name).to_numpy()
+    values = np.asarray(desk.values(name), dtype=np.float64)
     unit = find_metric(name, "s").unit
     if not (values > 0).any():
-        return empty(f"No {words(name)} was measured", name, desk)
+        return missing(f"No {words(name)} was measured")
     marks = {level: float(np.quantile(values, float(level[1:]) / 100)) for level in LEVELS}
     title = f"Half take under {format_quantity(marks['p50'], unit)}, "
     title += f"one in a hundred over {format_quantity(marks['p99'], unit)}"
@@ -92,7 +92,7 @@ def percentiles(desk: Desk, metric: str = "") -> Drawing:
     name = metric or desk.headline
     found = [e for level in LEVELS if (e := desk.estimate(name, level)) is not None]
     if not found:
-        return empty(f"No percentile of {words(name)} can be told", name, desk)
+        return missing(f"No percentile of {words(name)} can be told")
     objectives = {o.statistic: o for o in desk.objectives if o.metric == name and not o.label}
     figure, (axes,) = sheet(
         _percentile_title(found, objectives, desk),
@@ -148,7 +148,7 @@ def heatmap(desk: Desk, metric: str = "") -> Drawing:
     rows = rows[rows[name].notna()] if name in rows else rows[:0]
     times, values = began(rows), rows[name].to_numpy() if len(rows) else np.empty(0)
     if len(values) < 2:
-        return empty(f"Too few values of {words(name)} for a heat map", name, desk)
+        return missing(f"Too few values of {words(name)} for a heat map")
     edges_t, edges_v = bin_edges(times.max(), 110), log_edges(values, 48)
     coarse = bin_edges(times.max(), 40)
     p50, p99 = quantiles_over(times, values, coarse, (0.5, 0.99))
@@ -202,7 +202,7 @@ def by_label(desk: Desk, metric: str = "", statistic: str = "p95") -> Drawing:
     found = desk.by_label(name, statistic)
     shown = found[:MOST_LABELS]
     if not shown:
-        return empty(f"No label has a {statistic} of {words(name)}", name, desk)
+        return missing(f"No label has a {statistic} of {words(name)}")
     objective = desk.promise(name, statistic)
     figure, (axes,) = sheet(
         _label_title(shown, objective, statistic),
@@ -251,13 +251,3 @@ def _label_row(
     axes.plot([tail.value], [row], marker=marker, color=color, markersize=7, zorder=5)
     row_text(axes, row, f"{interval_text(tail)}  n {count(tail.n)}", color if over else MUTED)
     return [x for x in (start, tail.low, tail.high, tail.value) if x]
-
-
-def empty(title: str, metric: str, desk: Desk) -> Drawing:
-    """A sheet that says that there is nothing to draw, and why that is no error."""
-    figure, (axes,) = sheet(title, words(metric), source_line(desk.run), height_in=0.6)
-    axes.set_axis_off()
-    axes.xaxis.set_major_locator(FixedLocator([]))
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.text(0, 0.5, "nothing to draw", color=GREY, va="center", transform=axes.transAxes)
-    return figure

@@ -47,7 +47,8 @@ class _Steps(MaxNLocator):
 
     def tick_values(self, vmin: float, vmax: float) -> Any:
         """Ticks between `vmin` and `vmax` (base units)."""
-        return super().tick_values(vmin / self.factor, vmax / self.factor) * self.factor
+        ticks: Any = super().tick_values(vmin / self.factor, vmax / self.factor)
+        return ticks * self.factor
 
 
 def time_axis(axes: Axes, *, last: bool = True) -> None:
@@ -90,7 +91,7 @@ def note(
 
 def bound_line(axes: Axes, value: float, text: str, *, vertical: bool = False) -> None:
     """The objective as a labelled line."""
-    style = {"color": INK, "linewidth": 1.1, "linestyle": (0, (5, 3)), "zorder": 3}
+    style: dict[str, Any] = {"color": INK, "linewidth": 1.1, "linestyle": (0, (5, 3)), "zorder": 3}
     if vertical:
         axes.axvline(value, **style)
         over = ("data", "axes fraction")
@@ -103,11 +104,11 @@ def bound_line(axes: Axes, value: float, text: str, *, vertical: bool = False) -
 
 def warmup(axes: Axes, run: Run, *, label: bool = True) -> None:
     """Shade what is not judged: before and after the measured window."""
-    shade = {"color": "#e9edf1", "linewidth": 0, "zorder": 0}
+    shade: dict[str, Any] = {"color": "#e9edf1", "linewidth": 0, "zorder": 0}
     if run.measured_from_s > 0:
         axes.axvspan(0, run.measured_from_s, **shade)
         if label:
-            corner = {"coords": "axes fraction", "shift": (3, -3)}
+            corner: dict[str, Any] = {"coords": "axes fraction", "shift": (3, -3)}
             note(axes, "warm-up", (0, 1), va="top", size=8, color=GREY, **corner)
     if run.measured_until_s is not None and run.measured_until_s < run.duration_s:
         axes.axvspan(run.measured_until_s, run.duration_s, **shade)

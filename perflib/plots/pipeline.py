@@ -16,13 +16,13 @@ from perflib.plots.house import (
     TEAL,
     Drawing,
     in_house_style,
+    missing,
     sheet,
     source_line,
 )  # fmt: skip
-from perflib.plots.latency import empty
-from perflib.plots.marks import note, row_text, unit_axis
+from perflib.plots.marks import bound_line, note, row_text, unit_axis
 from perflib.units import format_number, format_quantity
-from perflib.wording import clean, count
+from perflib.wording import clean, count, promised
 
 if TYPE_CHECKING:
     from perflib.desk import Desk
@@ -56,7 +56,7 @@ def stages(desk: Desk) -> Drawing:
     """Where a chunk's time goes, by size, as shares of its whole time."""
     means = by_size(desk)
     if not len(means):
-        return empty("No chunk was processed", "time by stage", desk)
+        return missing("No chunk was processed")
     shown = [(name, text, color) for name, text, color in STAGES if name in means]
     largest = means.iloc[-1]
     top = max(shown, key=lambda stage: largest[stage[0]])
@@ -101,12 +101,12 @@ def rates(desk: Desk) -> Drawing:
     """Payload a second and compression ratio by chunk size."""
     means = by_size(desk)
     if not len(means) or "chunk_size" not in means:
-        return empty("No chunk size was recorded", "data rate", desk)
+        return missing("No chunk size was recorded")
     rate = means["chunk_size"] / means["processing_time"]
     ratio = means["chunk_size"] / means["stored_size"] if "stored_size" in means else None
     best = rate.idxmax()
     figure, (left, right) = sheet(
-        f"{clean(best)} chunks go fastest: {format_quantity(float(rate.max()), 'B/s')} one at a time",
+        f"{clean(best)} chunks go fastest: {format_quantity(float(rate.max()), 'B/s')} each",
         "left: payload a second of one chunk; right: compression ratio (bytes before over after)",
         source_line(desk.run, int(means["n"].sum())),
         height_in=0.34 * len(means) + 0.2,
@@ -138,7 +138,7 @@ def growth(desk: Desk) -> Drawing:
     """Does the time grow with the size, or faster? Each chunk a dot, both axes log."""
     rows = desk.measured[desk.measured["ok"]]
     if not {"chunk_size", "processing_time"} <= set(rows) or rows["chunk_size"].nunique() < 2:
-        return empty("Only one chunk size was processed", "processing time by size", desk)
+        return missing("Only one chunk size was processed")
     rows = rows[(rows["chunk_size"] > 0) & (rows["processing_time"] > 0)]
     size, time = rows["chunk_size"].to_numpy(), rows["processing_time"].to_numpy()
     middle = rows.groupby("chunk_size")["processing_time"].median()
@@ -157,9 +157,6 @@ def growth(desk: Desk) -> Drawing:
     labels = rows.groupby("chunk_size")["label"].first().astype(str)
     objective = desk.promise("processing_time")
     if objective is not None and objective.high is not None:
-        from perflib.plots.marks import bound_line
-        from perflib.wording import promised
-
         bound_line(axes, objective.high, f"{objective.statistic} {promised(objective)}")
     unit_axis(axes.yaxis, "s", float(time.max()), log=True)
     axes.set_xticks(labels.index, [clean(text, 12) for text in labels])

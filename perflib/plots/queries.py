@@ -13,10 +13,10 @@ from perflib.plots.house import (
     PURPLE,
     Drawing,
     in_house_style,
+    missing,
     sheet,
     source_line,
 )  # fmt: skip
-from perflib.plots.latency import empty
 from perflib.plots.marks import end_label, note, row_text, time_axis, unit_axis, warmup
 from perflib.units import format_number, format_quantity
 from perflib.wording import clean, count
@@ -30,7 +30,7 @@ def time_by_query(desk: Desk) -> Drawing:
     """Which query the time goes to: its share of all query time, waiting shown apart."""
     rows = desk.measured[desk.measured["ok"]]
     if "query_time" not in rows or not rows["query_time"].notna().any():
-        return empty("No query was measured", "query time", desk)
+        return missing("No query was measured")
     rows = rows[rows["query_time"].notna()]
     wait = rows["pool_wait"].fillna(0) if "pool_wait" in rows else rows["query_time"] * 0
     label = rows["label"].astype(str)
@@ -41,7 +41,7 @@ def time_by_query(desk: Desk) -> Drawing:
     sizes = label.value_counts()
     part = 100 * sizes[query.index[0]] / len(rows)
     figure, (axes,) = sheet(
-        f"`{clean(query.index[0])}` takes {share:.0f} % of the time with {part:.0f} % of the queries",
+        f"`{clean(query.index[0], 26)}` takes {share:.0f} % of the time, {part:.0f} % of queries",
         "share of all time by query: the query itself, and waiting for a pooled connection",
         source_line(desk.run, len(rows)),
         height_in=0.36 * len(query) + 0.3,
@@ -86,7 +86,7 @@ def waiting(desk: Desk) -> Drawing:
                 tail = np.full(len(edges) - 1, float(np.quantile(values, 0.95)))
             lines.append((text, color, tail, float(np.quantile(values, 0.95))))
     if not lines:
-        return empty("Neither pool nor connection times were measured", "waiting", desk)
+        return missing("Neither pool nor connection times were measured")
     figure, (axes,) = sheet(
         _waiting_title({text: p95 for text, _, _, p95 in lines}),
         f"95th percentile in steps of {edges[1]:g} s, log scale; connecting: over the whole run",

@@ -19,10 +19,10 @@ from perflib.plots.house import (
     SERIES,
     Drawing,
     in_house_style,
+    missing,
     sheet,
     source_line,
 )  # fmt: skip
-from perflib.plots.latency import empty
 from perflib.plots.marks import bound_line, end_label, note, time_axis, unit_axis, warmup
 from perflib.units import format_number, format_quantity
 from perflib.wording import against, clean, count, promised, words
@@ -38,7 +38,7 @@ def throughput(desk: Desk) -> Drawing:
     """Completed and failed requests a second over time, with what was not judged shaded."""
     rows = desk.samples[desk.samples["label"].astype(str) != "connect"]
     if not len(rows):
-        return empty("No request was made", "throughput", desk)
+        return missing("No request was made")
     edges = bin_edges(float(rows["end"].max()))
     done = rate(rows.loc[rows["ok"], "end"].to_numpy(), edges)
     failed = rate(rows.loc[~rows["ok"], "end"].to_numpy(), edges)
@@ -80,7 +80,7 @@ def arrivals(desk: Desk) -> Drawing:
     """Do answers keep up with arrivals, and how many requests are inside meanwhile?"""
     rows = desk.samples[desk.samples["label"].astype(str) != "connect"]
     if not len(rows):
-        return empty("No request was made", "arrivals", desk)
+        return missing("No request was made")
     came, left = began(rows), rows["end"].to_numpy()
     edges = bin_edges(float(left.max()), 120)
     inside = in_flight(came, left, edges)
@@ -130,11 +130,11 @@ def monitored(desk: Desk, names: tuple[str, ...] = ()) -> Drawing:
     """The service's own metrics under the load, on one time axis."""
     series = _series(desk.metrics, names)
     if not series:
-        return empty("The service's own metrics were not collected", "scraped series", desk)
+        return missing("The service's own metrics were not collected")
     rows = desk.samples
     edges = bin_edges(float(rows["end"].max()) if len(rows) else desk.run.duration_s, 90)
     figure, axes = sheet(
-        _loudest(series, desk),
+        _loudest(series),
         "the load, then what the service says of itself; counters as growth a second",
         source_line(desk.run),
         height_in=0.85 * (len(series) + 1),
@@ -186,7 +186,7 @@ def _labels(labels: str) -> str:
     return "" if labels in ("{}", "", "None") else labels
 
 
-def _loudest(series: list[tuple[str, Any, Any]], desk: Desk) -> str:
+def _loudest(series: list[tuple[str, Any, Any]]) -> str:
     name, times, values = series[0]
     moment = times[int(np.nanargmax(values))]
     return f"`{clean(name, 40)}` moves most, with its peak at {moment:.0f} s"
@@ -198,7 +198,7 @@ def capacity(desk: Desk) -> Drawing:
     found = desk.run.details.get("capacity") or {}
     steps = pd.DataFrame(found.get("steps", []))
     if not len(steps):
-        return empty("No capacity run: the knee is not known", "latency against throughput", desk)
+        return missing("No capacity run: the knee is not known")
     figure, (axes,) = sheet(
         _capacity_title(found, steps),
         "p95 response time against completed requests a second; one dot a step of load",
@@ -229,7 +229,7 @@ def errors(desk: Desk) -> Drawing:
     rows = desk.samples[~desk.samples["ok"]]
     kinds = rows["error"].astype(str).value_counts()
     if not len(kinds):
-        return empty(f"None of {count(len(desk.samples))} requests failed", "errors by kind", desk)
+        return missing(f"None of {count(len(desk.samples))} requests failed")
     shown = kinds.head(8)
     share = len(rows) / len(desk.samples)
     figure, (axes,) = sheet(

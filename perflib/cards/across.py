@@ -1,0 +1,121 @@
+"""What is said of all targets together: one page that tells which to open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from perflib.analysis import overall
+from perflib.cards.card import Card, Cell, Code, Number, Spark, State, Table
+from perflib.model import Objective, Outcome, Verdict
+from perflib.units import format_number, format_quantity
+from perflib.wording import interval_text
+
+if TYPE_CHECKING:
+    from perflib.desk import Desk
+
+_WORST = ("missed", "unknown", "met")
+
+
+def overview(desks: Sequence[Desk]) -> Card:
+    """Every promise of every target: its state, its value, its past, and since when."""
+    if not desks:
+        return Card("No run is recorded yet.", "unknown", ["Record one with `perflib run`."])
+    states = [str(overall(desk.verdicts)) for desk in desks]
+    worst = next(state for state in _WORST if state in states)
+    rows = [_promise_row(desk, verdict) for desk in desks for verdict in desk.verdicts]
+    headings = ["", "target", "promise", "measured [95 %]", "last runs", "since"]
+    return Card(_overview_finding(desks, states), worst, [Table(headings, rows)])
+
+
+def _overview_finding(desks: Sequence[Desk], states: list[str]) -> str:
+    parts = []
+    for state, verb in zip(_WORST, ("misses", "cannot be judged", "keeps"), strict=True):
+        names = [desk.run.target for desk, s in zip(desks, states, strict=True) if s == state]
+        if not names:
+            continue
+        objects = {"misses": " a promise", "keeps": " every promise"}.get(verb, "")
+        plural = {"misses": "miss", "keeps": "keep"}.get(verb, verb)
+        parts.append(f"{' and '.join(names)} {verb if len(names) == 1 else plural}{objects}")
+    return "; ".join(parts)
+
+
+def _promise_row(desk: Desk, verdict: Verdict) -> list[Cell]:
+    estimate, objective = verdict.estimate, verdict.objective
+    values = desk.past(objective)
+    text = (
+        f"{len(values)} runs, from {_said(values, 0, objective)} to {_said(values, -1, objective)}"
+    )
+    bound = objective.high if objective.high is not None else objective.low
+    return [
+        State(str(verdict.outcome)),
+        desk.run.target,
+        Code(objective.text),
+        Number(interval_text(estimate) if estimate else "–", estimate.value if estimate else None),
+        Spark(values, text, bound, str(verdict.outcome)),
+        desk.since(verdict) or "first run",
+    ]
+
+
+def _said(values: Sequence[float], at: int, objective: Objective) -> str:
+    return format_quantity(values[at], objective.unit) if len(values) else "–"
+
+
+def changed(desks: Sequence[Desk]) -> Card:
+    """What is otherwise than in the run before: outcomes first, then values."""
+    rows: list[list[Cell]] = []
+    for desk in desks:
+        for verdict in desk.verdicts:
+            before = desk.before(verdict)
+            if before is not None and before != verdict.outcome:
+                values = desk.past(verdict.objective)
+                text = " → ".join(format_quantity(v, verdict.objective.unit) for v in values[-2:])
+                rows.append(
+                    [
+                        desk.run.target,
+                        Code(verdict.objective.text),
+                        State(str(before)),
+                        State(str(verdict.outcome)),
+                        text,
+                    ]
+                )
+    if not rows:
+        return Card("No promise changed its state since the run before.")
+    headings = ["target", "promise", "before", "now", "value before → now"]
+    many = "promise" if len(rows) == 1 else "promises"
+    return Card(f"{len(rows)} {many} changed state", blocks=[Table(headings, rows)])
+
+
+def latest(desks: Sequence[Desk]) -> Card:
+    """The run that each target is judged by."""
+    rows: list[list[Cell]] = [
+        [
+            desk.run.target,
+            Code(desk.run.id),
+            desk.run.started_at[:16].replace("T", " "),
+            Number(format_quantity(desk.run.duration_s, "s"), desk.run.duration_s),
+            desk.run.environment.git_commit[:12] or "–",
+            desk.run.status,
+        ]
+        for desk in desks
+    ]
+    headings = ["target", "run", "started (UTC)", "took", "commit", "status"]
+    return Card("Each target by its newest run", blocks=[Table(headings, rows)])
+
+
+def next_steps(desks: Sequence[Desk]) -> Card:
+    """For each target that does not keep every promise: the promise, and its first suspect."""
+    rows: list[list[Cell]] = []
+    for desk in desks:
+        open_ones = [v for v in desk.verdicts if v.outcome is not Outcome.MET]
+        first = desk.suspects[0] if desk.suspects else None
+        lead = f"{first.title} ({format_number(100 * first.weight, 2)} %)" if first else "–"
+        rows += [
+            [State(str(v.outcome)), desk.run.target, Code(v.objective.text), v.next_step, lead]
+            for v in open_ones
+        ]
+    if not rows:
+        return Card("Nothing: every target keeps every promise.", "met")
+    rows.sort(key=lambda row: row[0] != State("missed"))
+    headings = ["", "target", "promise", "next step", "first suspect of the run"]
+    return Card("Missed promises first", blocks=[Table(headings, rows)])

@@ -1,0 +1,105 @@
+"""What is said of one set of runs against another: environments first, then what moved."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from perflib.analysis import Change, Comparison
+from perflib.cards.card import Block, Card, Cell, Code, Number, State, Table
+from perflib.units import format_number, format_quantity
+from perflib.wording import words
+
+
+def differences(comparison: Comparison) -> Card:
+    """What differs in machine, load and software: read this before any ratio."""
+    runs = f"{len(comparison.runs_a)} against {len(comparison.runs_b)} runs"
+    told = [f"Caution: {c.message}. {c.next_step}".strip() for c in comparison.caveats[:8]]
+    if not comparison.differences:
+        return Card(f"Same machine, same load: {runs}", "met", told)
+    rows: list[list[Cell]] = [[text] for text in comparison.differences]
+    table: list[Block] = [Table(["what differs"], rows), *told]
+    if comparison.comparable:
+        return Card(f"Comparable, with differences to bear in mind: {runs}", "unknown", table)
+    step = "Nothing is compared: measure both on the same machine under the same load."
+    return Card("Not comparable: the machine or the load differs", "missed", [step, *table])
+
+
+_PLACE = {"regressed": 0, "improved": 1, "inconclusive": 2, "unchanged": 3, "no data": 4}
+
+
+def verdict(comparison: Comparison) -> Card:
+    """What got slower, what got faster, what cannot be told, in that order."""
+    found = sorted(comparison.changes, key=lambda c: (_PLACE[str(c.state)], c.metric, c.label))
+    whole = [c for c in found if not c.label]
+    if not whole:
+        return Card("Nothing can be compared", "no data", list(comparison.differences)[:3])
+    counts = Counter(str(c.state) for c in whole)
+    parts = [f"{counts[state]} {state}" for state in _PLACE if state in counts]
+    state = str(whole[0].state)
+    table = Table(
+        ["", "metric", "statistic", "a", "b", "b ÷ a [95 %]", "why"],
+        [_change_row(change) for change in whole],
+    )
+    return Card(f"Of {len(whole)} figures of the whole run: {', '.join(parts)}", state, [table])
+
+
+def by_label(comparison: Comparison) -> Card:
+    """The labels that moved."""
+    moved = [c for c in comparison.changes if c.label and c.state in ("regressed", "improved")]
+    if not moved:
+        return Card("No single label moved for sure.")
+    rows = [[Code(c.label), *_change_row(c)] for c in moved[:40]]
+    headings = ["label", "", "metric", "statistic", "a", "b", "b ÷ a [95 %]", "why"]
+    return Card(f"{len(moved)} figures of single labels moved", blocks=[Table(headings, rows)])
+
+
+def _change_row(change: Change) -> list[Cell]:
+    contrast = change.contrast
+    ratio = "–"
+    if contrast is not None:
+        ends = f"[{format_number(contrast.low)}, {format_number(contrast.high)}]"
+        ratio = f"{format_number(contrast.value)} {ends}"
+    return [
+        State(str(change.state)),
+        words(change.metric),
+        "" if change.statistic == "value" else change.statistic,
+        Number(format_quantity(change.a, change.unit), change.a),
+        Number(format_quantity(change.b, change.unit), change.b),
+        Number(ratio, contrast.value if contrast else None),
+        change.reason,
+    ]
+
+
+def next_steps(comparison: Comparison) -> Card:
+    """What to do about it."""
+    if not comparison.comparable:
+        return Card("Measure both sides on one machine under one load, then compare again.")
+    worse = [c for c in comparison.changes if str(c.state) == "regressed"]
+    unsure = [c for c in comparison.changes if str(c.state) == "inconclusive" and not c.label]
+    if worse:
+        by_label = [c for c in worse if c.label]
+        where = f", above all in `{by_label[0].label}`" if by_label else ""
+        text = f"Find what made {words(worse[0].metric)} slower{where}"
+        return Card(
+            text,
+            "regressed",
+            ["Open `investigate` on both runs, or let `perflib bisect` find the commit."],
+        )
+    if unsure:
+        return Card(
+            "Measure more runs of each side: some figures cannot be told yet.", "inconclusive"
+        )
+    return Card("Nothing: no figure got worse.", "unchanged")
+
+
+def method(comparison: Comparison) -> Card:
+    """Which runs stood against which, and by what rules."""
+    methods = sorted({c.contrast.method for c in comparison.changes if c.contrast is not None})
+    rows: list[list[Cell]] = [
+        ["a", Code(", ".join(comparison.runs_a))],
+        ["b", Code(", ".join(comparison.runs_b))],
+        ["interval", f"{comparison.level:.0%}; {'; '.join(methods[:3])}"],
+        ["what matters", f"changes beyond ±{100 * comparison.tolerance:g} %"],
+        ["many figures", "p-values adjusted over all figures looked at (Benjamini–Hochberg)"],
+    ]
+    return Card("The run is the unit, not the request", blocks=[Table(["what", "how"], rows)])

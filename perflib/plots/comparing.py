@@ -1,0 +1,168 @@
+"""Two sets of runs as ratios: 1 is no change, and every ratio stands with its interval."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, NullLocator
+
+from perflib.analysis import Change, Comparison
+from perflib.plots.house import FAINT, GREY, Drawing, in_house_style, missing, sheet
+from perflib.plots.marks import end_label, note, row_text, state_of
+from perflib.units import format_number, format_quantity
+from perflib.wording import clean, words
+
+TAIL = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0, "p99.9": 99.9}
+MOST_ROWS = 14
+
+
+def _source(comparison: Comparison) -> str:
+    sides = (comparison.runs_a, comparison.runs_b)
+    a, b = (runs[0] if len(runs) == 1 else f"{len(runs)} runs to {runs[-1]}" for runs in sides)
+    return f"a: {a} · b: {b}"
+
+
+def _percent(ratio: float) -> str:
+    return f"{100 * (ratio - 1):+.3g} %".replace("-", "−")
+
+
+def _told(change: Change) -> str:
+    contrast = change.contrast
+    if contrast is None:
+        return f"{change.state} (no interval)"
+    if contrast.kind == "difference":
+        return f"{format_number(contrast.value)} {change.unit}  {change.state}"
+    ends = f"[{_percent(contrast.low)}, {_percent(contrast.high)}]".replace(" %", "")
+    return f"{state_of(change.state)[0]} {_percent(contrast.value)} {ends}"
+
+
+def _ratios(changes: list[Change]) -> list[Change]:
+    return [c for c in changes if c.contrast is not None and c.contrast.kind == "ratio"]
+
+
+@in_house_style
+def ratios(comparison: Comparison, statistics: tuple[str, ...] = ("p95", "value")) -> Drawing:
+    """Every metric of the whole run: b over a with its interval, and what it amounts to."""
+    found = [c for c in comparison.changes if not c.label and c.statistic in statistics]
+    return _forest(found, comparison, "every metric", _metric_name)
+
+
+@in_house_style
+def labels(comparison: Comparison, metric: str, statistic: str = "p95") -> Drawing:
+    """One statistic of one metric by label: b over a with its interval."""
+    found = [
+        c for c in comparison.changes if c.label and (c.metric, c.statistic) == (metric, statistic)
+    ]
+    return _forest(found, comparison, f"{statistic} of {words(metric)} by label", _label_name)
+
+
+def _metric_name(change: Change) -> str:
+    return words(change.metric) + ("" if change.statistic == "value" else f", {change.statistic}")
+
+
+def _label_name(change: Change) -> str:
+    return clean(change.label, 30)
+
+
+def _forest(changes: list[Change], comparison: Comparison, what: str, name: object) -> Drawing:
+    shown = sorted(_ratios(changes), key=lambda c: -abs(np.log(max(c.contrast.value, 1e-9))))  # type: ignore[union-attr]
+    shown = shown[:MOST_ROWS]
+    if not shown:
+        return missing(f"Nothing to compare: {what} has no ratio with an interval")
+    names = [name(change) for change in shown]  # type: ignore[operator]
+    moved = [c for c in shown if c.state in ("regressed", "improved")]
+    first = moved[0] if moved else shown[0]
+    title = (
+        f"{names[shown.index(first)]}: {_told(first)[2:]}" if moved else "Nothing moved for sure"
+    )
+    figure, (axes,) = sheet(
+        title,
+        f"{what}: b ÷ a with {comparison.level:.0%} interval; grey: no difference that matters",
+        _source(comparison),
+        height_in=0.36 * len(shown) + 0.3,
+        left_in=2.3,
+        right_in=2.1,
+    )
+    ends = [1 - comparison.tolerance, 1 + comparison.tolerance]
+    axes.axvspan(ends[0], ends[1], color="#e9edf1", linewidth=0, zorder=0)
+    axes.axvline(1, color=GREY, linewidth=1, zorder=1)
+    for row, change in enumerate(shown):
+        ends += _row(axes, row, change)
+    axes.set_yticks(range(len(shown)), names)
+    axes.set_ylim(len(shown) - 0.4, -0.6)
+    axes.set_xscale("log")
+    axes.set_xlim(min(ends) / 1.05, max(ends) * 1.05)
+    _ratio_axis(axes)
+    return figure
+
+
+def _row(axes: Axes, row: int, change: Change) -> list[float]:
+    contrast = change.contrast
+    assert contrast is not None
+    _, color, marker = state_of(change.state)
+    low, high = max(contrast.low, 0.05), min(contrast.high, 20.0)
+    axes.plot([low, high], [row, row], color=color, linewidth=4.5, alpha=0.35)
+    axes.plot([contrast.value], [row], marker=marker, color=color, markersize=7, zorder=5)
+    row_text(axes, row, _told(change), color)
+    return [low, high]
+
+
+def _ratio_axis(axes: Axes) -> None:
+    low, high = axes.get_xlim()
+    steps = np.array([0.1, 0.2, 0.33, 0.5, 0.67, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 3, 5, 10])
+    inside = [s for s in steps if low <= s <= high]
+    axes.set_xticks(inside)
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} ×"))
+    axes.grid(axis="x")
+    axes.grid(visible=False, axis="y")
+
+
+@in_house_style
+def shift(comparison: Comparison, metric: str) -> Drawing:
+    """Did everything get slower, or only the tail? The ratio at each percentile."""
+    found = _ratios([c for c in comparison.changes if c.metric == metric and not c.label])
+    by = {c.statistic: c for c in found if c.statistic in TAIL}
+    levels = [s for s in TAIL if s in by]
+    if len(levels) < 2:
+        return missing(f"Too few percentiles of {words(metric)} to tell where it shifted")
+    value, low, high = (
+        np.array([getattr(by[s].contrast, end) for s in levels]) for end in ("value", "low", "high")
+    )
+    figure, (axes,) = sheet(
+        _shift_title(levels, value),
+        f"{words(metric)}: b ÷ a at each percentile with {comparison.level:.0%} intervals",
+        _source(comparison),
+        height_in=2.3,
+        right_in=0.9,
+    )
+    place = np.arange(len(levels))
+    tolerance = comparison.tolerance
+    axes.axhspan(1 - tolerance, 1 + tolerance, color="#e9edf1", linewidth=0, zorder=0)
+    axes.axhline(1, color=GREY, linewidth=1)
+    end_label(axes, 1.0, "no change", GREY)
+    axes.plot(place, value, color=FAINT, linewidth=1.4)
+    for at, statistic in enumerate(levels):
+        change = by[statistic]
+        _, color, marker = state_of(change.state)
+        axes.plot([at, at], [low[at], min(high[at], 20)], color=color, linewidth=4.5, alpha=0.35)
+        axes.plot([at], [value[at]], marker=marker, color=color, markersize=7, zorder=5)
+        b = format_quantity(change.b, change.unit)
+        text = f"{_percent(value[at])}\nnow {b}"
+        note(axes, text, (at, value[at]), shift=(9, 0), color=color, halo=True)
+    axes.set_xticks(place, levels)
+    axes.set_xlim(-0.3, len(levels) - 0.4)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda ratio, _: f"{ratio:.3g} ×"))
+    axes.locator_params(axis="y", nbins=5)
+    return figure
+
+
+def _shift_title(levels: list[str], value: np.ndarray) -> str:
+    first, last = value[0], value[-1]
+    if max(abs(value - 1)) < 0.03:
+        return "No percentile moved by 3 % or more"
+    if abs(np.log(last / first)) < 0.05:
+        return f"All percentiles moved together, by about {_percent(float(np.median(value)))}"
+    where = "tail" if abs(last - 1) > abs(first - 1) else "middle"
+    pairs = f"{levels[0]} {_percent(first)}, {levels[-1]} {_percent(last)}"
+    return f"The {where} moved more: {pairs}"

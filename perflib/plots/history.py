@@ -1,0 +1,197 @@
+"""A history run by run: levels, the shifts between them, and what was promised."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from perflib.model import Outcome, Verdict
+from perflib.plots.house import (
+    BLUE,
+    FAINT,
+    GREY,
+    INK,
+    ORANGE,
+    RED,
+    Drawing,
+    in_house_style,
+    missing,
+    sheet,
+)
+from perflib.plots.marks import band, bound_line, note, state_of, unit_axis
+from perflib.wording import clean, promised, words
+
+if TYPE_CHECKING:
+    from perflib.course import Course
+    from perflib.desk import Desk
+
+
+@in_house_style
+def trend(course: Course) -> Drawing:
+    """Every run with its interval, the levels between shifts, and the promise."""
+    points = course.points
+    if len(points) < 2:
+        return missing(course.finding)
+    first, last = points["run_id"].iloc[0], points["run_id"].iloc[-1]
+    figure, (axes,) = sheet(
+        course.finding,
+        f"{course.name} by run, oldest left, with 95% intervals; dates at day changes",
+        f"{len(points)} runs of {course.target}: {first} to {last}",
+        height_in=3.0,
+    )
+    _runs(axes, course, size=5)
+    _levels(axes, course, words_too=True)
+    _promise(axes, course)
+    _run_axis(axes, points)
+    unit_axis(axes.yaxis, course.metric.unit, axes.get_ylim()[1])
+    return figure
+
+
+def _runs(axes: Axes, course: Course, size: float) -> None:
+    points = course.points
+    place = np.arange(len(points))
+    judged = points["run_id"].isin(course.judged["run_id"]).to_numpy()
+    value, low, high = (points[c].to_numpy(dtype=float) for c in ("value", "low", "high"))
+    known = np.isfinite(low) & np.isfinite(high)
+    axes.vlines(place[known], low[known], high[known], color=FAINT, linewidth=1.2, zorder=2)
+    axes.plot(place[judged], value[judged], "o", color=BLUE, markersize=size, zorder=4)
+    bad = points["bad"].to_numpy(dtype=bool)
+    other = ~judged & ~bad
+    axes.plot(place[other], value[other], "s", color=GREY, markerfacecolor="white", markersize=size)
+    axes.plot(place[bad], value[bad], "x", color=RED, markersize=size + 1)
+    top = float(np.nanmax(np.where(known, high, value)))
+    objective = course.objective
+    if objective is not None and objective.high is not None and objective.high < 4 * top:
+        top = max(top, objective.high)
+    least = float(np.nanmin(np.where(known, low, value)))
+    floor = 0.0 if least < 0.5 * top else least - 0.4 * (top - least)
+    axes.set_ylim(floor, top + 0.14 * (top - floor))
+
+
+def _levels(axes: Axes, course: Course, *, words_too: bool) -> None:
+    place = course.points.reset_index().set_index("run_id")["index"]
+    rows = [int(place[run]) for run in course.judged["run_id"]]
+    values = course.judged["value"].to_numpy(dtype=float)
+    cuts = [0, *(shift.change.index for shift in course.shifts), len(rows)]
+    for start, stop in pairwise(cuts):
+        if stop > start:
+            level = float(np.median(values[start:stop]))
+            ends = [rows[start] - 0.4, rows[stop - 1] + 0.4]
+            axes.plot(ends, [level, level], color=ORANGE, linewidth=2.2, alpha=0.9, zorder=3)
+    for shift in course.shifts:
+        at = rows[shift.change.index] - 0.5
+        axes.axvline(at, color=INK, linewidth=1, linestyle=(0, (1, 2)), zorder=1)
+        if words_too:
+            corner = ("data", "axes fraction")
+            note(axes, shift.text, (at, 1), coords=corner, shift=(3, -6), halo=True)
+
+
+def _promise(axes: Axes, course: Course) -> None:
+    objective = course.objective
+    if objective is None:
+        return
+    if objective.low is not None and objective.high is not None:
+        band(axes, objective.low, objective.high, promised(objective))
+        return
+    limit = objective.high if objective.high is not None else objective.low
+    low, high = axes.get_ylim()
+    if limit is not None and low <= limit <= high:
+        bound_line(axes, limit, promised(objective))
+    else:
+        corner = {"coords": "axes fraction", "ha": "right", "va": "top", "halo": True}
+        note(axes, f"{promised(objective)} (beyond)", (1, 1), shift=(-2, -2), **corner)  # type: ignore[arg-type]
+
+
+def _run_axis(axes: Axes, points: pd.DataFrame) -> None:
+    """Days where they begin; the first and last run always named."""
+    days = points["started_at"].dt.strftime("%d %b").to_numpy()
+    new = np.flatnonzero(np.append(True, days[1:] != days[:-1]))
+    if len(new) > 9:
+        new = new[np.linspace(0, len(new) - 1, 9).round().astype(int)]
+    axes.set_xticks(new, days[new])
+    axes.set_xlim(-0.8, len(points) - 0.2)
+
+
+@in_house_style
+def multiples(courses: Sequence[Course]) -> Drawing:
+    """The same indicator of each label, each on its own scale."""
+    shown = [course for course in courses if len(course.points) > 1][:12]
+    if not shown:
+        return missing("No label has a history yet")
+    columns = 3
+    rows = -(-len(shown) // columns)
+    moved = [course for course in shown if course.shifts]
+    what = "label" if len(moved) == 1 else "labels"
+    figure, axes = sheet(
+        f"{len(moved)} {what} of {len(shown)} shifted" if moved else "No label shifted",
+        f"{shown[0].statistic} of {words(shown[0].metric.name)} by run, each on its own scale",
+        f"{shown[0].target}, {len(shown[0].points)} runs to {shown[0].points['run_id'].iloc[-1]}",
+        height_in=1.25 * rows,
+        rows=rows,
+        columns=columns,
+        gap_in=0.62,
+    )
+    for part, course in zip(axes, shown, strict=False):
+        _runs(part, course, size=2.6)
+        _levels(part, course, words_too=False)
+        sign, color, _ = state_of(course.state)
+        told = f" {course.shifts[-1].text}" if course.shifts else ""
+        text = f"{sign} {clean(course.label, 20)}{told}"
+        note(part, text, (0, 1), coords="axes fraction", shift=(0, 7), color=color, size=8)
+        unit_axis(part.yaxis, course.metric.unit, part.get_ylim()[1], count=3)
+        part.set_xticks([])
+        part.tick_params(labelsize=7.5)
+    for part in axes[len(shown) :]:
+        part.set_axis_off()
+    return figure
+
+
+@in_house_style
+def overview(desks: Sequence[Desk]) -> Drawing:
+    """Every promise of every target over its last runs, each on its own scale."""
+    shown = [(desk, v) for desk in desks for v in desk.verdicts if len(desk.past(v.objective)) > 1]
+    if not shown:
+        return missing("No promise has a history yet: one run is no line")
+    shown, columns = shown[:15], 3
+    rows = -(-len(shown) // columns)
+    missed = sum(verdict.outcome is Outcome.MISSED for _, verdict in shown)
+    figure, axes = sheet(
+        f"{missed} of {len(shown)} promises are missed now",
+        "each promise over the last runs, oldest left; dashed: the bound; the mark: its state now",
+        "newest runs: " + ", ".join(desk.run.id for desk in desks),
+        height_in=1.2 * rows,
+        rows=rows,
+        columns=columns,
+        gap_in=0.62,
+    )
+    for part, (desk, verdict) in zip(axes, shown, strict=False):
+        _small(part, desk, verdict)
+    for part in axes[len(shown) :]:
+        part.set_axis_off()
+    return figure
+
+
+def _small(axes: Axes, desk: Desk, verdict: Verdict) -> None:
+    objective, values = verdict.objective, desk.past(verdict.objective)
+    sign, color, marker = state_of(verdict.outcome)
+    place = np.arange(len(values))
+    axes.plot(place, values, color=FAINT, linewidth=1.2)
+    axes.plot(place[-1:], values[-1:], marker=marker, color=color, markersize=7, zorder=5)
+    limits = [limit for limit in (objective.low, objective.high) if limit is not None]
+    for limit in limits:
+        axes.axhline(limit, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
+    top, least = max(*values, *limits), min(*values, *limits)
+    room = 0.12 * ((top - least) or abs(top) or 1.0)
+    axes.set_ylim(max(least - room, 0) if least >= 0 else least - room, top + room)
+    unit_axis(axes.yaxis, objective.unit, top, count=3)
+    axes.set_xticks([])
+    axes.tick_params(labelsize=7.5)
+    corner = {"coords": "axes fraction", "size": 8}
+    note(axes, clean(desk.run.target, 26), (0, 1), shift=(0, 18), color=GREY, **corner)  # type: ignore[arg-type]
+    text = f"{sign} {clean(objective.text, 32)}"
+    note(axes, text, (0, 1), shift=(0, 7), color=color, **corner)  # type: ignore[arg-type]
