@@ -45,7 +45,7 @@ def measure(
     """
     targets = [config.target(name) for name in names or config.targets]
     store = Store(config.data, config.history)
-    with _system(config, targets, say) as found, _stop_on_signal() as stop:
+    with system(config, targets, say) as found, _stop_on_signal() as stop:
 
         def run(target: Target, run_time_s: float = 0.0) -> Run:
             load = target.loaded(scenario)
@@ -85,7 +85,7 @@ def _stop_on_signal() -> Iterator[threading.Event]:
 
 
 @contextmanager
-def _system(config: Config, targets: list[Target], say: Say) -> Iterator[list[Target]]:
+def system(config: Config, targets: list[Target], say: Say) -> Iterator[list[Target]]:
     """The targets with real addresses; the reference system is started where it is needed."""
     running = reference.running(config.reference.data) if config.reference else None
     missing = [target for target in targets if not _listens(target, running is not None)]

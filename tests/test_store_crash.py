@@ -138,7 +138,7 @@ def test_a_disk_that_fills_up_keeps_what_was_recorded(tmp_path):
     root = tmp_path / "disk"
     with mounted(root, "2m"):
         store, promised = Store(root), set()
-        with pytest.raises((StoreError, OSError), match="No space left|full"):
+        with pytest.raises((StoreError, OSError), match=r"No space left|full"):
             promised.update(plain_run(store) for _ in range(100))
         assert 3 < len(promised) < 100
         for _ in range(2):

@@ -16,8 +16,11 @@ from perflib import __version__
 from perflib.errors import ExitCode, PerflibError
 
 VERBS: dict[str, str] = {
-    "run": "perflib.cli.run:run",
     "serve": "perflib.cli.serve:serve",
+    "run": "perflib.cli.run:run",
+    "collect": "perflib.cli.collect:collect",
+    "watch": "perflib.cli.watch:watch",
+    "history": "perflib.cli.history:history",
     "trend": "perflib.cli.trend:trend",
     "compare": "perflib.cli.compare:compare",
     "gate": "perflib.cli.gate:gate",

@@ -1,0 +1,190 @@
+"""`perflib history`: what is recorded, and a broom that shows what it would sweep."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.markup import escape
+from rich.table import Table
+
+from perflib import config
+from perflib.cli import show
+from perflib.cli.choose import RUNS_HELP, open_store, pick_runs
+from perflib.errors import ExitCode, PerflibError
+from perflib.units import format_quantity, parse_quantity
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from perflib.model import Run
+    from perflib.store import Store
+
+TICKS = {"met": "[green]✓[/]", "missed": "[red]✗[/]", "unknown": "[yellow]?[/]"}
+
+
+class _ListFirst(click.Group):
+    """Without a command, and with a target or an option instead of one, `list` is meant."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put `list` before arguments that name no command."""
+        named = args and (args[0] in self.commands or args[0] in ctx.help_option_names)
+        return super().parse_args(ctx, args if named else ["list", *args])
+
+
+@click.group(cls=_ListFirst)
+def history() -> None:
+    """List, show and prune what is recorded; without a command, list."""
+
+
+def _store(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give `command` the options that say where the store is, and the store."""
+
+    @click.option("--config", "file", type=Path, default=config.DEFAULT, show_default=True)
+    @click.option("--data", type=Path, help="Folder of runs, instead of the configuration's.")
+    @wraps(command)
+    def opened(file: Path, data: Path | None, **rest: Any) -> Any:
+        return command(open_store(file, data), **rest)
+
+    return opened
+
+
+@history.command("list")
+@click.argument("target", required=False)
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
+@click.option("--since", type=click.DateTime(), help="Not before this time (UTC).")
+@click.option("--until", type=click.DateTime(), help="Before this time (UTC).")
+@click.option("--status", type=click.Choice(["complete", "interrupted", "failed"]))
+@click.option("--commit", default="", help="Runs at this git commit, or the beginning of one.")
+@click.option("--json", "as_json", is_flag=True, help="Every column as JSON.")
+@_store
+def list_runs(
+    store: Store,
+    target: str | None,
+    limit: int,
+    since: datetime | None,
+    until: datetime | None,
+    status: str | None,
+    commit: str,
+    as_json: bool,
+) -> None:
+    """The newest runs (of TARGET), newest last, with a sign for each promise."""
+    found = store.runs(target, status=status, since=_utc(since), until=_utc(until))
+    found = found[found["git_commit"].str.startswith(commit)].tail(limit)
+    if as_json:
+        click.echo(found.to_json(orient="records", date_format="iso", indent=1))
+        return
+    show.console.print(_runs_table(found, store.verdicts(target)))
+    for error in store.damaged:
+        show.console.print(f"[yellow]![/] {escape(str(error))}", soft_wrap=True)
+    if found.empty:
+        show.console.print("nothing is recorded here; measure with `perflib run`")
+
+
+@history.command("show", epilog=RUNS_HELP)
+@click.argument("run")
+@click.option("--json", "as_json", is_flag=True, help="The whole record as JSON.")
+@_store
+def show_run(store: Store, run: str, as_json: bool) -> None:
+    """One run: where it took place, what was measured, what was judged."""
+    from perflib.model import to_json
+
+    for run_id in pick_runs(store, run):
+        found = store.load(run_id)
+        if as_json:
+            click.echo(to_json(found))
+        else:
+            _print_run(found, store)
+
+
+@history.command()
+@click.argument("target", required=False)
+@click.option("--older-than", default="90 d", show_default=True, help="Age of what may go.")
+@click.option(
+    "--keep",
+    type=click.IntRange(0),
+    default=10,
+    show_default=True,
+    help="Newest runs of each target that stay.",
+)
+@click.option("--dry-run", is_flag=True, help="Only tell what would go.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@_store
+def prune(
+    store: Store, target: str | None, older_than: str, keep: int, dry_run: bool, yes: bool
+) -> int:
+    """Remove old runs (of TARGET) with their samples; baselines always stay."""
+    age = timedelta(seconds=parse_quantity(older_than, "s"))
+    doomed = store.prune(age, keep=keep, target=target)
+    if not doomed.empty:
+        show.console.print(_runs_table(doomed, store.verdicts(target)))
+    if dry_run or doomed.empty:
+        show.console.print(f"{len(doomed)} runs would go")
+        return ExitCode.MET
+    if not yes and not click.confirm(f"Remove these {len(doomed)} runs for good?"):
+        raise PerflibError("nothing was removed", next_step="repeat with `--yes`")
+    store.prune(age, keep=keep, target=target, dry_run=False)
+    show.console.print(f"{len(doomed)} runs are gone")
+    return ExitCode.MET
+
+
+@history.command()
+@_store
+def reindex(store: Store) -> None:
+    """Make the history database again from the folders of runs; decisions are kept."""
+    show.console.print(f"{store.reindex()} runs are in the history")
+    for error in store.damaged:
+        show.console.print(f"[yellow]![/] {escape(str(error))}", soft_wrap=True)
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return moment and moment.replace(tzinfo=UTC)
+
+
+def _runs_table(runs: pd.DataFrame, verdicts: pd.DataFrame) -> Table:
+    signs = verdicts["outcome"].map(TICKS).groupby(verdicts["run_id"]).agg("".join)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("run", no_wrap=True, overflow="ignore")
+    for name in ("started (UTC)", "lasted", "promises", "status", "commit"):
+        table.add_column(name)
+    for row in runs.to_dict("records"):
+        table.add_row(
+            escape(row["run_id"]),
+            f"{row['started_at']:%Y-%m-%d %H:%M}",
+            format_quantity(row["duration_s"], "s"),
+            signs.get(row["run_id"], "–"),
+            "[red]bad[/]" if row["bad"] else row["status"],
+            escape(row["git_commit"][:8]) + ("+" if row["git_dirty"] else ""),
+        )
+    return table
+
+
+def _print_run(run: Run, store: Store) -> None:
+    place = run.environment
+    facts = {
+        "target": f"{run.target} ({run.kind})",
+        "started": f"{run.started_at}, {run.status}, lasted {format_quantity(run.duration_s, 's')}",
+        "machine": f"{place.cpu}, {place.cores} cores, {place.kernel}",
+        "commit": place.git_commit + (" and changes" if place.git_dirty else ""),
+        "errors": ", ".join(f"{kind} × {count}" for kind, count in run.errors.items()),
+        "folder": str(store.folder(run.id)) if store.folder(run.id).exists() else "",
+        "workload": json.dumps(run.workload, default=str, ensure_ascii=False),
+    }
+    show.console.print(f"[bold]{escape(run.id)}[/]")
+    for name, value in facts.items():
+        if value:
+            show.console.print(f"  [dim]{name:9}[/] {escape(value)}", soft_wrap=True)
+    table = Table("statistic", "value [95 % interval]", "n", box=None)
+    for estimate in run.estimates:
+        label = f" [{estimate.label}]" if estimate.label else ""
+        name = f"{estimate.statistic}({estimate.metric}){label}"
+        table.add_row(escape(name), escape(show.with_interval(estimate)), f"{estimate.n:,}")
+    if run.estimates:
+        show.console.print(table)
+    if run.verdicts or run.caveats:
+        show.print_runs([run])
