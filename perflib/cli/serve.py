@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from perflib.errors import PerflibError, TargetError, nearest
+from perflib.errors import PerflibError, nearest
 from perflib.reference import PORTS, ports_from, start
 
 
@@ -42,11 +42,7 @@ def serve(configs: Path, data: Path, port_base: int, chosen: tuple[str, ...]) ->
             click.echo(f"{name:<9} {url}")
         click.echo(f"settings in {configs}, data and logs in {data}; stop with Ctrl-C", err=True)
         while not stop.wait(0.5):
-            if dead := system.dead():
-                raise TargetError(
-                    f"{', '.join(dead)} ended by itself, so the system was stopped",
-                    next_step=f"read {data / 'logs' / dead[0]}.log",
-                )
+            system.check()
 
 
 def _port(text: str) -> tuple[str, int]:

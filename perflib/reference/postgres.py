@@ -78,6 +78,7 @@ class Postgres:
             "work_mem": f"{settings.query.query_memory // 1024}kB",
             "log_min_duration_statement": f"{settings.query.slow_query * 1e3:.0f}ms",
             "wal_level": "minimal",
+            "max_wal_size": "256MB",
             "max_wal_senders": 0,
             "jit": "off",
         }

@@ -10,6 +10,7 @@ import random
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 import msgspec
@@ -90,12 +91,17 @@ def _tune_sqlite(connection: Any, _record: Any) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
+def transaction(engine: sa.Engine) -> AbstractContextManager[sa.Connection]:
+    """A connection whose statements happen together or not at all."""
+    level = "READ COMMITTED" if engine.dialect.name == "postgresql" else "SERIALIZABLE"
+    return engine.execution_options(isolation_level=level).begin()
+
+
 def create(engine: sa.Engine, rows: int, password_hash: str) -> bool:
     """Make the tables and `rows` seeded rows in one transaction, unless they are there already."""
     if sa.inspect(engine).has_table("users"):
         return False
-    transactional = engine.execution_options(isolation_level="SERIALIZABLE")
-    with transactional.begin() as connection:
+    with transaction(engine) as connection:
         if engine.dialect.name == "postgresql":
             connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
         metadata.create_all(connection)

@@ -14,6 +14,7 @@ import os
 import signal
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, MutableMapping
 from contextlib import AbstractAsyncContextManager
@@ -169,6 +170,7 @@ def application(service: str, routes: list[BaseRoute]) -> Starlette:
         return Json({"error": error.detail}, error.status_code, error.headers)
 
     async def on_failure(_: Request, error: Exception) -> Response:
+        traceback.print_exception(error)
         return Json({"error": f"{type(error).__name__}: {error}"[:300]}, 500)
 
     common = [Route("/health", health), Route("/metrics", metrics)]

@@ -192,9 +192,11 @@ class System:
         half.write_bytes(msgspec.json.format(msgspec.json.encode(told)))
         half.rename(self.data / "system.json")
 
-    def dead(self) -> list[str]:
-        """Services that ended by themselves."""
-        return [s.context.service for s in self.services if not s.alive]
+    def check(self) -> None:
+        """Raise when a service ended by itself."""
+        for service in self.services:
+            if not service.alive:
+                raise service.failure("ended by itself")
 
     def stop(self) -> None:
         """Stop every service, the database last."""
