@@ -10,15 +10,17 @@ import shutil
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from perflib.errors import StoreError
+
+if TYPE_CHECKING:  # only `read_samples` needs pandas; a load generator must start quickly
+    import pandas as pd
 
 TIMES = ("intended_start", "start", "end")
 _CORE = pa.schema(

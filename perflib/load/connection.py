@@ -1,0 +1,264 @@
+"""One kept-alive HTTP/1.1 connection: bytes out, one parsed answer in, as few steps as possible.
+
+llhttp (through httptools) parses. Its callbacks are lists' own methods where they can be, since
+those need no Python frame: `append` takes the pieces of the body, `pop` takes a marker off when
+the answer ends, and a second answer in the same bytes finds no marker: that is garbage.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import gevent.socket
+import gevent.ssl
+import httptools
+from gevent import get_hub, getcurrent
+
+from perflib.load.faults import BrokenAnswer, ClosedEarly, Refused, TimedOut
+
+READ = 16 * 1024
+LONG_READ = 256 * 1024
+LARGEST_HEAD = 256 * 1024
+_FRAMED = re.compile(rb"\r\n(?:content-length:|transfer-encoding:[^\r]*chunked)", re.IGNORECASE)
+
+
+class Reply:
+    """An answer as it came: status, head bytes up to its blank line, body bytes."""
+
+    __slots__ = ("body", "head", "keep", "status")
+
+    def __init__(self, status: int, head: bytes, body: bytes, keep: bool) -> None:
+        self.status = status
+        self.head = head
+        self.body = body
+        self.keep = keep
+
+
+class Connection:
+    """A connected socket with its parser, used by one greenlet at a time.
+
+    `timeout_s` bounds a whole answer, not one read, so a server that dribbles cannot hold a
+    request for ever. After any error the connection is closed.
+    """
+
+    def __init__(
+        self,
+        address: tuple[str, int],
+        *,
+        connect_timeout_s: float,
+        timeout_s: float,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._socket = _connect(address, connect_timeout_s, tls)
+        self.tls = tls is not None
+        raw = self._socket if self.tls else self._socket._sock
+        self._send: Callable[[bytes], int] = raw.send
+        self._recv: Callable[..., bytes] = raw.recv
+        self._hub = get_hub()
+        self._readable = self._hub.loop.io(self._socket.fileno(), 1)
+        self._timer = self._hub.loop.timer(timeout_s)
+        self.timeout_s = timeout_s
+        self.used = 0
+        self.closed = False
+        self._keep = False
+        self._pieces: list[bytes] = []
+        self._begun: list[None] = []
+        self._unfinished: list[None] = []
+        self.on_body = self._pieces.append
+        self.on_message_begin = self._begun.pop
+        self.on_message_complete = self._unfinished.pop
+        self._parser: Any = httptools.HttpResponseParser(self)
+
+    def on_headers_complete(self) -> None:
+        """llhttp forgets whether the line stays open as soon as the answer ends: ask now."""
+        self._keep = self._parser.should_keep_alive()
+
+    def set_timeout(self, timeout_s: float) -> None:
+        """Bound the following answers to `timeout_s`."""
+        if timeout_s != self.timeout_s:
+            self._timer.close()
+            self._timer = self._hub.loop.timer(timeout_s)
+            self.timeout_s = timeout_s
+
+    def close(self) -> None:
+        """Close the socket and free its watchers; harmless when closed already."""
+        if not self.closed:
+            self.closed = True
+            for watcher in (self._readable, self._timer):
+                watcher.stop()
+                watcher.close()
+            self._parser = None  # the parser and this object hold each other
+            self._socket.close()
+
+    def stale(self) -> bool:
+        """Whether an idle line has something to read: the server closed it, or sent garbage."""
+        if self.tls:
+            return False
+        try:
+            self._recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            pass
+        return True
+
+    def exchange(self, payload: bytes, without_body: bool = False) -> Reply:
+        """Send `payload` and return its answer; raises a Fault or OSError."""
+        try:
+            data = self._first(payload)
+            parser = self._parser
+            parser.feed_data(data)
+            if self._unfinished:
+                return self._long(data, without_body)
+            pieces = self._pieces
+            body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            pieces.clear()
+            self._timer.stop()
+        except BaseException as error:
+            self.close()
+            raise _named(error) from None
+        self.used += 1
+        head = data[: data.find(b"\r\n\r\n") + 2]
+        return Reply(parser.get_status_code(), head, body, self._keep)
+
+    def open(self, payload: bytes) -> Reply:
+        """Send `payload` and return the answer's head; its body follows from `pieces`."""
+        try:
+            data = self._first(payload)
+            self._parser.feed_data(data)
+            head = self._head(data)
+            self._timer.stop()
+            return Reply(self._parser.get_status_code(), head, b"", True)
+        except BaseException as error:
+            self.close()
+            raise _named(error) from None
+
+    def pieces(self, head: bytes) -> Iterator[bytes]:
+        """The body of the answer that `open` began, as it comes; each wait is bounded alone."""
+        try:
+            while True:
+                yield from self._pieces
+                self._pieces.clear()
+                if not self._unfinished:
+                    break
+                self._timer.start(getcurrent().throw, TimedOut, "timeout", update=True)
+                self._feed_more(head)
+                self._timer.stop()
+            self.used += 1
+        except BaseException as error:
+            self.close()
+            raise _named(error) from None
+
+    def keeps(self) -> bool:
+        """Whether the server keeps the line open after the finished answer."""
+        return not self.closed and self._keep
+
+    def _first(self, payload: bytes) -> bytes:
+        """Send `payload`, start the timer and return the first bytes of the final answer."""
+        self._begun[:] = self._unfinished[:] = (None,)
+        self._timer.start(getcurrent().throw, TimedOut, "timeout", update=False)
+        try:
+            if len(payload) > READ:
+                self._socket.sendall(payload)
+            else:  # fits into the empty buffer of an idle line
+                self._send(payload)
+            data = self._receive(READ)
+        except (ConnectionResetError, BrokenPipeError) as error:
+            raise ClosedEarly("connection reset", str(error)) from None
+        if not data:
+            raise ClosedEarly("connection closed", "before any answer")
+        while data[9:10] == b"1":  # an interim answer (100, 103): the final one follows
+            data = self._after_interim(data)
+        return data
+
+    def _after_interim(self, data: bytes) -> bytes:
+        if data[9:12] == b"101":
+            raise Refused("protocol upgrade", "this client speaks HTTP/1.1 only")
+        while b"\r\n\r\n" not in data:
+            data += self._receive_some(len(data))
+        data = data.partition(b"\r\n\r\n")[2]
+        return data or self._receive_some(0)
+
+    def _long(self, data: bytes, without_body: bool) -> Reply:
+        """The rest of an answer whose first bytes did not finish it."""
+        head = self._head(data)
+        status = self._parser.get_status_code()
+        if without_body and self._unfinished:
+            if self._pieces:
+                raise BrokenAnswer("garbage after the answer", "a body answers HEAD")
+            self._keep = b"\r\nconnection: close" not in head.lower()
+            self._parser = httptools.HttpResponseParser(self)
+        else:
+            while self._unfinished:
+                self._feed_more(head)
+        body = b"".join(self._pieces)
+        self._pieces.clear()
+        self._timer.stop()
+        self.used += 1
+        return Reply(status, head, body, self._keep)
+
+    def _head(self, data: bytes) -> bytes:
+        """The whole head, of which `data` has been parsed already."""
+        while (end := data.find(b"\r\n\r\n")) < 0:
+            more = self._receive_some(len(data))
+            self._parser.feed_data(more)
+            data += more
+        return data[: end + 2]
+
+    def _feed_more(self, head: bytes) -> None:
+        data = self._receive(LONG_READ)
+        if data:
+            self._parser.feed_data(data)
+        elif _FRAMED.search(head):
+            raise BrokenAnswer("connection closed", "in the middle of the answer")
+        else:  # neither length nor chunks: the end of the connection is the end of the answer
+            self._unfinished.clear()
+
+    def _receive_some(self, so_far: int) -> bytes:
+        if so_far > LARGEST_HEAD:
+            raise BrokenAnswer("broken answer", f"a head longer than {LARGEST_HEAD} bytes")
+        data = self._receive(READ)
+        if not data:
+            raise BrokenAnswer("connection closed", "in the middle of the head")
+        return data
+
+    def _receive(self, size: int) -> bytes:
+        if self.tls:
+            return self._recv(size)  # gevent's TLS socket waits by itself
+        watcher = self._readable
+        watcher.start(getcurrent().switch)
+        try:
+            self._hub.switch()
+        finally:
+            watcher.stop()
+        try:
+            return self._recv(size)
+        except BlockingIOError:  # a spurious wake-up
+            return self._receive(size)
+
+
+def _connect(
+    address: tuple[str, int], timeout_s: float, tls: ssl.SSLContext | None
+) -> gevent.socket.socket:
+    with gevent.Timeout(timeout_s, TimedOut("connect timeout")):
+        line = gevent.socket.create_connection(address)
+        try:
+            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return line if tls is None else tls.wrap_socket(line, server_hostname=address[0])
+        except BaseException:
+            line.close()
+            raise
+
+
+def _named(error: BaseException) -> BaseException:
+    if isinstance(error, httptools.HttpParserUpgrade):
+        return Refused("protocol upgrade", "this client speaks HTTP/1.1 only")
+    if isinstance(error, httptools.HttpParserCallbackError):
+        return BrokenAnswer("garbage after the answer", "more than one answer came")
+    if isinstance(error, httptools.HttpParserError):
+        return BrokenAnswer("broken answer", str(error))
+    return error

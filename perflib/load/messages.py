@@ -1,0 +1,203 @@
+"""Requests as bytes: written once, sent often. No Locust and no sockets in here."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import json as json_module
+import re
+import time
+import zlib
+from collections.abc import Callable, Mapping
+from email.message import Message
+from http.cookiejar import Cookie, CookieJar
+from typing import Any, NamedTuple
+from urllib.parse import quote, unquote, urlencode, urlsplit
+from urllib.request import Request
+
+from perflib.load.faults import BrokenAnswer, Refused
+
+try:
+    import brotli  # type: ignore[import-untyped]
+except ImportError:  # pragma: no cover (an optional decoder)
+    brotli = None
+
+ENCODINGS = "gzip, deflate, br" if brotli else "gzip, deflate"
+_BREAKS = re.compile(r"[\r\n\0]")
+_KEPT = "/%:?#[]@!$&'()*+,;=~-._|"
+
+
+class Origin(NamedTuple):
+    """Where a connection goes; equal origins share connections."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @property
+    def authority(self) -> str:
+        """The `Host` field: brackets around IPv6, no default port."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        default = {"http": 80, "https": 443}[self.scheme]
+        return host if self.port == default else f"{host}:{self.port}"
+
+
+@functools.lru_cache(4096)
+def split_url(url: str) -> tuple[Origin, str, str]:
+    """The origin, the request target and the `user:password` of an absolute URL."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise Refused("not an http address", f"`{url}`; expected http://host[:port]/path")
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    target = quote(parts.path or "/", safe=_KEPT)
+    if parts.query:
+        target += "?" + quote(parts.query, safe=_KEPT)
+    credentials = ""
+    if parts.username is not None:
+        credentials = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return Origin(parts.scheme, parts.hostname, port), target, credentials
+
+
+def basic_auth(auth: tuple[str | bytes, str | bytes] | str) -> str:
+    """The value of an `Authorization: Basic` field."""
+    if isinstance(auth, str):
+        raw = auth.encode("latin-1")
+    else:
+        raw = b":".join(p.encode("latin-1") if isinstance(p, str) else p for p in auth)
+    return "Basic " + base64.b64encode(raw).decode("ascii")
+
+
+def with_params(url: str, params: Any) -> str:
+    """`url` with `params` (a mapping, pairs or a string) added to its query."""
+    if not params:
+        return url
+    if isinstance(params, Mapping):
+        params = {key: value for key, value in params.items() if value is not None}
+    query = params if isinstance(params, str) else urlencode(params, doseq=True)
+    url, hash_, fragment = url.partition("#")
+    return f"{url}{'&' if '?' in url else '?'}{query}{hash_}{fragment}"
+
+
+def body_of(data: Any, json: Any) -> tuple[bytes, dict[str, str]]:
+    """The bytes of a body and the fields that describe it."""
+    if data is not None and data not in ("", b"", {}):
+        if isinstance(data, str):
+            return data.encode(), {}
+        if isinstance(data, bytes | bytearray | memoryview):
+            return bytes(data), {}
+        if isinstance(data, Mapping):
+            form = urlencode(data, doseq=True).encode()
+            return form, {"Content-Type": "application/x-www-form-urlencoded"}
+        raise TypeError(
+            f"data of type {type(data).__name__} is not supported; pass str, bytes or a mapping"
+        )
+    if json is not None:
+        fields = {"Content-Type": "application/json", "Accept": "application/json"}
+        return json_module.dumps(json).encode(), fields
+    return b"", {}
+
+
+def write_request(
+    method: str, origin: Origin, target: str, fields: Mapping[str, Any], body: bytes
+) -> bytes:
+    """The request as bytes; fields that could smuggle a second request are refused."""
+    merged = {"host": ("Host", origin.authority)}
+    merged |= {name.lower(): (name, str(value)) for name, value in fields.items()}
+    if body or method in ("POST", "PUT", "PATCH"):
+        merged["content-length"] = ("Content-Length", str(len(body)))
+    if _BREAKS.search(method + target) or " " in method:
+        raise ValueError("a line break or space in the method or target of a request")
+    lines = [f"{method} {target} HTTP/1.1"]
+    for name, value in merged.values():
+        if _BREAKS.search(name) or _BREAKS.search(value):
+            raise ValueError(f"a line break in the header field `{name.strip()}`")
+        lines.append(f"{name}: {value}")
+    return "\r\n".join((*lines, "", "")).encode("latin-1") + body
+
+
+def decode(body: bytes, encoding: str) -> bytes:
+    """`body` without its content encoding(s)."""
+    for name in reversed(encoding.lower().split(",")):
+        match name.strip():
+            case "" | "identity":
+                continue
+            case "gzip" | "x-gzip":
+                body = _inflate(body, 31)
+            case "deflate":
+                body = _inflate(body, 15 if body[:1] and body[0] & 0x0F == 8 else -15)
+            case "br" if brotli:
+                try:
+                    body = brotli.decompress(body)
+                except brotli.error as error:
+                    raise BrokenAnswer("broken content encoding", str(error)) from None
+            case other:
+                raise BrokenAnswer("unknown content encoding", other)
+    return body
+
+
+def _inflate(body: bytes, window: int) -> bytes:
+    if not body:
+        return body
+    stream = zlib.decompressobj(window)
+    plain = stream.decompress(body) + stream.flush()
+    if not stream.eof:
+        raise BrokenAnswer("broken content encoding", "the compressed content is cut short")
+    return plain
+
+
+class Cookies(CookieJar):
+    """The standard cookie jar with the `Cookie` field kept ready.
+
+    Working out the field is slow, so it is kept for up to a second, or until a cookie changes.
+    """
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        super().__init__()
+        self._changed = changed
+        self._fields: dict[str, str | None] = {}
+        self._until = 0.0
+
+    def set_cookie(self, cookie: Cookie) -> None:
+        """Add or replace a cookie."""
+        self._fields.clear()
+        self._changed()
+        super().set_cookie(cookie)
+
+    def clear(self, *place: Any) -> None:
+        """Forget cookies."""
+        self._fields.clear()
+        self._changed()
+        super().clear(*place)
+
+    def learn(self, url: str, head: bytes) -> None:
+        """Take the `Set-Cookie` fields of an answer's head from `url`."""
+        message = Message()
+        for line in head.decode("latin-1").split("\r\n")[1:]:
+            name, _, value = line.partition(":")
+            if name.lower() == "set-cookie":
+                message["Set-Cookie"] = value.strip()
+        self.extract_cookies(_Answer(message), Request(url))  # type: ignore[arg-type]
+
+    def field(self, url: str) -> str | None:
+        """The `Cookie` field to send to `url`."""
+        if not getattr(self, "_cookies", None):  # the jar's own; most users have none
+            return None
+        now = time.monotonic()
+        if now > self._until:
+            self._fields.clear()
+            self._until = now + 1
+        if url not in self._fields:
+            request = Request(url)
+            self.add_cookie_header(request)
+            self._fields[url] = request.get_header("Cookie")
+        return self._fields[url]
+
+
+class _Answer:
+    """What `CookieJar.extract_cookies` asks of an answer."""
+
+    def __init__(self, message: Message) -> None:
+        self._message = message
+
+    def info(self) -> Message:
+        return self._message

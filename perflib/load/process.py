@@ -1,0 +1,136 @@
+"""The generator as a child process: started with a plan, watched, stopped, its samples taken over.
+
+Nothing here imports Locust. Whatever happens to the child, what it recorded is kept.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from perflib.errors import PerflibError
+from perflib.load import plan as plans
+from perflib.load.plan import Outcome, Plan
+from perflib.samples import join_parts, schema
+
+PARTS = "parts"
+LOG = "generator.log"
+PATIENCE_S = 30.0
+
+
+def generate(
+    plan: Plan,
+    stop: threading.Event,
+    show: Callable[[dict[str, object]], None] = lambda _: None,
+) -> Outcome:
+    """Run `plan` in a child process until it ends or `stop` is set; return how it went.
+
+    The samples are then in `plan.folder/samples.parquet`, those of a generator that died
+    included. Raises `PerflibError` when the generator could not begin.
+    """
+    folder = Path(plan.folder)
+    reading, writing = os.pipe()
+    plans.write(msgspec.structs.replace(plan, live_fd=writing), folder / plans.PLAN)
+    command = [sys.executable, "-m", "perflib.load.runner", str(folder / plans.PLAN)]
+    with (folder / LOG).open("wb") as log:
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=[writing],
+            start_new_session=True,  # Ctrl-C is passed on by us, once
+        )
+    os.close(writing)
+    try:
+        _watch(child, reading, plan, stop, show)
+    finally:
+        _end(child)
+        os.close(reading)
+    outcome = plans.read_outcome(folder / plans.OUTCOME)
+    _adopt(folder)
+    if outcome is None:
+        outcome = _died(child, plan)
+    (folder / LOG).unlink(missing_ok=True)
+    for name in (plans.PLAN, plans.OUTCOME):
+        (folder / name).unlink(missing_ok=True)
+    return outcome
+
+
+def _watch(
+    child: subprocess.Popen[bytes],
+    reading: int,
+    plan: Plan,
+    stop: threading.Event,
+    show: Callable[[dict[str, object]], None],
+) -> None:
+    """Pass on the live lines; ask the child to end on `stop` and when it takes far too long."""
+    expected_s = plan.users / plan.spawn_rate + plan.warmup_s + plan.run_s + plan.drain_s
+    deadline = time.monotonic() + expected_s + PATIENCE_S * 3
+    asked, rest = False, b""
+    while child.poll() is None:
+        if select.select([reading], [], [], 0.2)[0]:
+            *lines, rest = (rest + os.read(reading, 65536)).split(b"\n")
+            for line in lines:
+                show(msgspec.json.decode(line))
+        if not asked and (stop.is_set() or time.monotonic() > deadline):
+            asked = True
+            deadline = time.monotonic() + plan.drain_s + PATIENCE_S
+            child.send_signal(signal.SIGINT)
+        elif asked and time.monotonic() > deadline:
+            return
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Make sure that no process of the child's group stays."""
+    if child.poll() is None:
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+
+
+def _adopt(folder: Path) -> None:
+    """Join the parts that were delivered, or else those that a dead generator left."""
+    parts = folder / PARTS
+    parts.mkdir(exist_ok=True)
+    for left in sorted((folder / plans.SPOOL).glob("*/*.parquet")):
+        left.rename(parts / f"{left.parent.name}-{left.name}")
+    join_parts(parts, folder / "samples.parquet", schema())
+    for rest in (parts, folder / plans.SPOOL):
+        for path in sorted(rest.rglob("*"), reverse=True):
+            path.rmdir() if path.is_dir() else path.unlink()
+        if rest.is_dir():
+            rest.rmdir()
+
+
+def _died(child: subprocess.Popen[bytes], plan: Plan) -> Outcome:
+    """The outcome of a generator that left none; raises when it never began."""
+    text = (Path(plan.folder) / LOG).read_text(errors="replace").strip()
+    told = [line for line in text.splitlines() if line.strip() and not line.startswith(" ")]
+    last = told[-1] if told else "it said nothing"
+    if child.returncode > 0:
+        raise PerflibError(
+            f"the load generator did not start: {last}",
+            expected="a locustfile that Locust can load",
+            next_step=f"see what `locust -f {plan.locustfile or 'LOCUSTFILE'} --list` says",
+            file=plan.locustfile or None,
+        )
+    return Outcome(stopped=f"the generator died ({_reason(child.returncode)}): {last}", died=True)
+
+
+def _reason(code: int) -> str:
+    return signal.Signals(-code).name if code < 0 else f"exit {code}"
+
+
+def ceil_s(seconds: float) -> int:
+    """Whole seconds, as Locust's options want them."""
+    return max(math.ceil(seconds), 1)

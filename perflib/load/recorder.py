@@ -1,0 +1,150 @@
+"""Every request is a row of 44 bytes; rows become Parquet parts while the run goes on.
+
+A row is packed by one C call and appended to one byte array: cheap enough that recording
+does not change what is recorded. Compression happens in a thread, outside the event loop.
+"""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from perflib.samples import schema, write_table
+
+ROW = np.dtype(
+    [
+        ("intended", "<i8"),
+        ("start", "<i8"),
+        ("end", "<i8"),
+        ("size", "<i8"),
+        ("label", "<i4"),
+        ("error", "<i4"),
+        ("status", "<i4"),
+    ]
+)
+"""A request: times in monotonic nanoseconds (intended −1: no schedule), indexes, status, bytes."""
+pack = struct.Struct("<qqqqiii").pack
+FIRED = 1 << 30
+"""Set in a label when Locust's own `request` event counted the row already."""
+MOST_KINDS = 500
+Rows = npt.NDArray[np.void]
+
+
+class Recorder:
+    """The rows of this process since the last `take`, and the names behind their indexes."""
+
+    def __init__(self) -> None:
+        self.buffer = bytearray()
+        self.add = self.buffer.extend
+        self.labels: list[tuple[str, str]] = []
+        self.errors: list[str] = [""]
+        self._label_of: dict[tuple[str, str], int] = {}
+        self._error_of: dict[str, int] = {"": 0}
+        self.taken = 0
+
+    def label(self, method: str, name: str) -> int:
+        """The index of the label `method name`."""
+        key = (method, name)
+        index = self._label_of.get(key)
+        if index is None:
+            index = self._label_of[key] = len(self.labels)
+            self.labels.append(key)
+        return index
+
+    def error(self, kind: str) -> int:
+        """The index of an error kind; past `MOST_KINDS` distinct ones they are lumped together."""
+        index = self._error_of.get(kind)
+        if index is None:
+            if len(self.errors) >= MOST_KINDS:
+                return self.error("other failures") if kind != "other failures" else 0
+            index = self._error_of[kind] = len(self.errors)
+            self.errors.append(kind)
+        return index
+
+    def take(self) -> Rows:
+        """The rows since the last call; they are forgotten here."""
+        rows = np.frombuffer(bytes(self.buffer), ROW)
+        del self.buffer[:]
+        self.taken += len(rows)
+        return rows
+
+
+class PartWriter:
+    """Collects rows and writes complete Parquet parts into `folder`."""
+
+    def __init__(self, folder: Path, zero_ns: int, part_rows: int = 200_000) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.zero_ns = zero_ns
+        self.part_rows = part_rows
+        self.written = 0
+        self._waiting: list[Rows] = []
+        self._rows = 0
+        self._parts = 0
+
+    def add(self, rows: Rows) -> None:
+        """Keep `rows` for the next part."""
+        if len(rows):
+            self._waiting.append(rows)
+            self._rows += len(rows)
+
+    @property
+    def due(self) -> bool:
+        """Whether a part is worth writing."""
+        return self._rows >= self.part_rows
+
+    def write(self, labels: list[tuple[str, str]], errors: list[str]) -> None:
+        """Write the kept rows as one part; safe in a thread while others call `add`."""
+        waiting, self._waiting, self._rows = self._waiting, [], 0
+        if not waiting:
+            return
+        rows = np.concatenate(waiting)
+        path = self.folder / f"{self._parts:06d}.parquet"
+        self._parts += 1
+        partial = path.with_suffix(".partial")
+        write_table(to_table(rows, labels, errors, self.zero_ns), partial)
+        partial.rename(path)  # a part is whole or absent
+        self.written += len(rows)
+
+
+def to_table(
+    rows: Rows, labels: list[tuple[str, str]], errors: list[str], zero_ns: int
+) -> pa.Table:
+    """`rows` in the columns of `perflib.samples`, times from `zero_ns`."""
+    intended = rows["intended"]
+    columns = [
+        _words(rows["label"] & (FIRED - 1), [f"{method} {name}" for method, name in labels]),
+        _column(pa.int64(), intended - zero_ns, valid=intended >= 0),
+        _column(pa.int64(), rows["start"] - zero_ns),
+        _column(pa.int64(), rows["end"] - zero_ns),
+        _column(pa.bool_(), np.packbits(rows["error"] == 0, bitorder="little"), len(rows)),
+        _words(rows["error"], errors),
+        _column(pa.int16(), rows["status"].astype(np.int16)),
+        _column(pa.int64(), rows["size"]),
+    ]
+    return pa.Table.from_arrays(columns, schema=schema())
+
+
+def _column(
+    kind: pa.DataType,
+    values: npt.NDArray[Any],
+    length: int | None = None,
+    valid: npt.NDArray[np.bool_] | None = None,
+) -> pa.Array:
+    """`values` as they lie in memory; `pa.array` would import pandas in the middle of a run."""
+    known = None if valid is None else pa.py_buffer(np.packbits(valid, bitorder="little"))
+    data = pa.py_buffer(np.ascontiguousarray(values))
+    return pa.Array.from_buffers(kind, len(values) if length is None else length, [known, data])
+
+
+def _words(indexes: npt.NDArray[np.int32], words: list[str]) -> pa.DictionaryArray:
+    texts = [word.encode() for word in words]
+    offsets = np.cumsum([0, *(len(text) for text in texts)], dtype=np.int32)
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(texts))]
+    known = pa.Array.from_buffers(pa.string(), len(words), buffers)
+    return pa.DictionaryArray.from_arrays(_column(pa.int32(), indexes), known)

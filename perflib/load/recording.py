@@ -1,0 +1,280 @@
+"""What a plan adds to Locust: samples in files, a live line, an end in good order.
+
+Workers send their parts to the master by Locust's own messages when their users have stopped;
+the master counts who delivered. A worker that does not is named, and what it left on this
+machine's disk is taken up.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import gevent
+import msgspec
+from gevent.event import Event
+from locust.runners import MasterRunner, WorkerRunner
+
+from perflib.load import plan as plans
+from perflib.load.engine import Engine, engine_of
+from perflib.load.live import Live
+from perflib.load.plan import Outcome, Plan, Worker
+from perflib.load.recorder import PartWriter, Rows
+from perflib.load.shaping import apply_plan
+
+PARTS = "parts"
+GRACE_S = 30.0
+clock = time.monotonic_ns
+
+
+class Recording:
+    """A generator process under a plan: records, shows, and ends its share of the run."""
+
+    def __init__(self, plan: Plan, environment: Any) -> None:
+        self.plan = plan
+        self.environment = environment
+        self.runner = environment.runner
+        self.engine: Engine = engine_of(environment)
+        self.live = Live()
+        self.id = getattr(self.runner, "client_id", "master")
+        self.writer: PartWriter | None = None
+        self.stopped = ""
+        self._writing: Any = None
+
+    def start(self) -> None:
+        """Record this process's requests; called before any user exists."""
+        apply_plan(self.plan, self.environment, self.engine)
+        folder = Path(self.plan.folder)
+        home = folder if folder.is_dir() else Path(tempfile.mkdtemp(prefix="perflib-"))
+        self.writer = PartWriter(home / plans.SPOOL / self.id, self.plan.zero_ns)
+        self.engine.takers += [self._take, self.live.add]
+        self.engine.recording = True
+
+    def _take(self, rows: Rows) -> None:
+        assert self.writer is not None
+        self.writer.add(rows)
+        if self.writer.due and (self._writing is None or self._writing.ready()):
+            self._writing = gevent.get_hub().threadpool.spawn(self._write)
+
+    def _write(self) -> None:
+        assert self.writer is not None
+        recorder = self.engine.recorder
+        self.writer.write(list(recorder.labels), list(recorder.errors))
+
+    def drain(self) -> None:
+        """Let the users take what was due before the end, for at most `drain_s`."""
+        with gevent.Timeout(self.plan.drain_s, False):
+            while any(pacer.behind for pacer in self.engine.pacers.values()):
+                gevent.sleep(0.05)
+
+    def close(self) -> Worker:
+        """Write the last part; all users have stopped."""
+        assert self.writer is not None
+        self.engine.flush()
+        if self._writing is not None:
+            self._writing.get()
+        self._write()
+        return self._worker(self.writer.written)
+
+    def _worker(self, rows: int) -> Worker:
+        engine, pacers = self.engine, self.engine.pacers.values()
+        return Worker(
+            id=self.id,
+            rows=rows,
+            health=engine.health.report(),
+            begun_ns=engine.begun_ns,
+            retries=engine.retries,
+            extra_exchanges=engine.extra_exchanges,
+            arrivals_begun=sum(pacer.handed_out for pacer in pacers),
+            arrivals_late=sum(pacer.late for pacer in pacers),
+            arrivals_undone=sum(pacer.undone() for pacer in pacers),
+            wake_lateness_s=next(filter(None, (p.oversleep_s() for p in pacers)), None),
+            host=socket.gethostname(),
+            boot=boot_id(),
+            clock_offset_ns=time.time_ns() - clock(),
+        )
+
+
+class Local(Recording):
+    """The only process of a run."""
+
+    def start(self) -> None:
+        """Record, show, and end the run in time."""
+        super().start()
+        conduct(self)
+        self.environment.events.quitting.add_listener(self.finish)
+
+    def end(self) -> None:
+        """The measured time is over."""
+        self.drain()
+        self.runner.quit()
+
+    def finish(self, **_: Any) -> None:
+        """Stop what still runs, close the record and write the outcome."""
+        self.runner.stop()
+        worker = self.close()
+        parts = Path(self.plan.folder) / PARTS
+        assert self.writer is not None
+        self.writer.folder.rename(parts)
+        write_outcome(self, [worker])
+
+
+class OfWorker(Recording):
+    """One of several processes, on this host or another."""
+
+    def start(self) -> None:
+        """Record, and deliver when the master asks for it."""
+        super().start()
+        self.environment.events.report_to_master.add_listener(self._report)
+        self.runner.register_message("perflib_finish", self._finish, concurrent=True)
+
+    def _report(self, data: dict[str, Any], **_: Any) -> None:
+        data["perflib"] = self.live.pack()
+
+    def _finish(self, msg: Any, **_: Any) -> None:
+        if msg.data["drain"]:
+            self.drain()
+        self.runner.stop()
+        worker = self.close()
+        self.runner._send_stats()
+        assert self.writer is not None
+        for part in sorted(self.writer.folder.glob("*.parquet")):
+            self.runner.send_message("perflib_part", {"name": part.name, "data": part.read_bytes()})
+            part.unlink()
+        self.writer.folder.rmdir()
+        self.runner.send_message("perflib_done", msgspec.json.encode(worker))
+        self.runner.quit()
+
+
+class OfMaster(Recording):
+    """The process that others report to; it makes no load itself."""
+
+    def start(self) -> None:
+        """Show what the workers report, end the run in time, collect their samples."""
+        self.workers: dict[str, Worker] = {}
+        self._delivered = Event()
+        on = self.environment.events
+        on.worker_connect.add_listener(self._on_connect)
+        on.worker_report.add_listener(self._on_report)
+        self.runner.register_message("perflib_part", self._on_part)
+        self.runner.register_message("perflib_done", self._on_done)
+        conduct(self)
+        on.quitting.add_listener(self.finish)
+        self._collected = False
+
+    def _on_connect(self, client_id: str, **_: Any) -> None:
+        self.workers[client_id] = Worker(id=client_id, lost=True)  # until it delivers
+
+    def _on_report(self, data: dict[str, Any], **_: Any) -> None:
+        if "perflib" in data:
+            self.live.add_packed(data["perflib"])
+
+    def _on_part(self, msg: Any, **_: Any) -> None:
+        folder = Path(self.plan.folder) / PARTS
+        folder.mkdir(exist_ok=True)
+        (folder / f"{msg.node_id}-{msg.data['name']}").write_bytes(msg.data["data"])
+
+    def _on_done(self, msg: Any, **_: Any) -> None:
+        self.workers[msg.node_id] = msgspec.json.decode(msg.data, type=Worker)
+        if not any(worker.lost for worker in self.workers.values()):
+            self._delivered.set()
+
+    def end(self) -> None:
+        """The measured time is over."""
+        self.collect(drain=True)
+        self.runner.quit()
+
+    def collect(self, drain: bool) -> None:
+        """Ask all workers for their samples and wait for those that are alive."""
+        if self._collected:
+            return
+        self._collected = True
+        self.runner._users_dispatcher = None  # workers that leave now are not to be replaced
+        self.runner.send_message("perflib_finish", {"drain": drain})
+        with gevent.Timeout(self.plan.drain_s * 2 + GRACE_S, False):
+            while not self._delivered.wait(0.2):
+                waited_for = {w.id for w in self.workers.values() if w.lost}
+                if not waited_for & {c.id for c in self.runner.clients.all if c.state != "missing"}:
+                    break
+
+    def finish(self, **_: Any) -> None:
+        """Collect if that has not been done, and write the outcome."""
+        self.collect(drain=False)
+        self._take_up_leftovers()
+        write_outcome(self, list(self.workers.values()))
+
+    def _take_up_leftovers(self) -> None:
+        """Parts that a dead worker left on this machine are as good as delivered."""
+        parts = Path(self.plan.folder) / PARTS
+        parts.mkdir(exist_ok=True)
+        for part in sorted((Path(self.plan.folder) / plans.SPOOL).glob("*/*.parquet")):
+            part.rename(parts / f"{part.parent.name}-{part.name}")
+
+
+def conduct(recording: Any) -> None:
+    """End the run when its time is over, and show it meanwhile."""
+    plan = recording.plan
+
+    def run(**_: Any) -> None:
+        gevent.spawn_later(plan.warmup_s + plan.run_s, recording.end)
+
+    recording.environment.events.spawning_complete.add_listener(run)
+    gevent.spawn(_show, recording)
+
+
+def _show(recording: Any) -> None:
+    """A line a second to whoever started this run; when nobody listens any more, stop."""
+    plan, engine = recording.plan, recording.engine
+    while plan.live_fd >= 0:
+        gevent.sleep(1.0)
+        engine.flush()
+        line = recording.live.line(
+            1.0,
+            users=recording.runner.user_count,
+            cpu=round(engine.health.cpu_share(), 2),
+            begun=engine.begun_ns is not None,
+        )
+        try:
+            os.write(plan.live_fd, line)
+        except OSError:
+            recording.stopped = "nobody listened to the generator any more"
+            recording.runner.quit()
+            return
+        if recording.environment.stats.total.num_requests >= plan.most_requests:
+            recording.stopped = f"the limit of {plan.most_requests} requests was reached"
+            recording.end()
+            return
+
+
+def write_outcome(recording: Recording, workers: list[Worker]) -> None:
+    """Leave what the parent process needs to complete the run's record."""
+    plan = recording.plan
+    begun = [w.begun_ns for w in workers if w.begun_ns is not None]
+    since = None if not begun else (max(begun) - plan.zero_ns) * 1e-9 + plan.warmup_s
+    outcome = Outcome(
+        workers=workers,
+        engine=recording.environment.stats.total.num_requests,
+        measured_from_s=since,
+        measured_until_s=None if since is None else since + plan.run_s,
+        stopped=recording.stopped,
+    )
+    plans.write(outcome, Path(plan.folder) / plans.OUTCOME)
+
+
+def boot_id() -> str:
+    """Tells whether two processes share a monotonic clock."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return socket.gethostname()
+
+
+def record(plan: Plan, environment: Any) -> None:
+    """Put `environment` under `plan`, in the part that its runner plays."""
+    kinds = {MasterRunner: OfMaster, WorkerRunner: OfWorker}
+    kind = next((k for r, k in kinds.items() if isinstance(environment.runner, r)), Local)
+    kind(plan, environment).start()
