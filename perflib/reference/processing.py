@@ -134,10 +134,7 @@ class Chunks:
                 os.fsync(file.fileno())
         half.rename(self.folder / name)
         place = {"session": row["session_id"], "place": row["chunk_index"]}
-        with (
-            self.engine.connect() as connection,
-            connection.execution_options(isolation_level="READ COMMITTED").begin(),
-        ):
+        with schema.transaction(self.engine) as connection:
             connection.execute(_REMOVE, place)
             connection.execute(chunks.insert(), {**row, "file": name})
         with self.lock:

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from perflib.errors import PerflibError, nearest
 from perflib.reference.ledger import NO_HASH, block_hash
 
 SEED_PASSWORD = "perflib"
@@ -193,20 +194,30 @@ def block_row(block: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def apply_indexes(engine: sa.Engine, wanted: Mapping[str, str]) -> None:
-    """Create the `wanted` indexes (name → `table(column, …)`), drop every other one."""
-    inspector = sa.inspect(engine)
+    """Create the `wanted` indexes (name → `table(column, …)`), drop every other one.
+
+    Raises `PerflibError` for a column that is not there.
+    """
+    for name, place in wanted.items():
+        table, _, columns = place.removesuffix(")").partition("(")
+        for column in columns.split(", "):
+            if column not in metadata.tables[table].columns:
+                known = list(metadata.tables[table].columns.keys())
+                found = f"index {name}: table {table} has no column `{column}`"
+                raise PerflibError(found, expected=nearest(column, known))
+    there = {
+        f"{index['name']} ON {table}({', '.join(map(str, index['column_names']))})"
+        for table in metadata.tables
+        for index in sa.inspect(engine).get_indexes(table)
+    }
+    asked = {f"{name} ON {place}" for name, place in wanted.items()}
     with engine.connect() as connection:
         if engine.dialect.name == "postgresql":
             connection.exec_driver_sql("SET statement_timeout = 0")
-        for table in metadata.tables:
-            for index in inspector.get_indexes(table):
-                columns = ", ".join(str(name) for name in index["column_names"])
-                if wanted.get(str(index["name"]), "").replace(" ", "") != (
-                    f"{table}({columns})".replace(" ", "")
-                ):
-                    connection.exec_driver_sql(f"DROP INDEX {index['name']}")
-        for name, place in wanted.items():
-            connection.exec_driver_sql(f"CREATE INDEX IF NOT EXISTS {name} ON {place}")
+        for index in there - asked:
+            connection.exec_driver_sql(f"DROP INDEX {index.partition(' ')[0]}")
+        for index in asked - there:
+            connection.exec_driver_sql(f"CREATE INDEX {index}")
         for table in metadata.tables:
             connection.exec_driver_sql(f"ANALYZE {table}")
         connection.invalidate()  # its session settings are not for others

@@ -6,47 +6,43 @@ that silently does nothing, so every mistake of all files is reported, each with
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, Field, TypeAdapter
 
 from perflib.errors import ConfigError, PerflibError, nearest
-from perflib.units import parse_quantity
+from perflib.target import Bytes, Settings
+from perflib.target import Seconds as AnySeconds
+from perflib.yamlfile import read_yaml, validate
 
 
-def _reader(base: str, example: str) -> BeforeValidator:
-    def read(value: object) -> float:
-        if not isinstance(value, str):
-            raise ValueError(f"expected a number and a unit such as `{example}`")
-        try:
-            return parse_quantity(value, base)
-        except PerflibError as error:
-            raise ValueError(str(error)) from None
-
-    return BeforeValidator(read)
-
-
-def _fraction(value: object) -> Fraction:
+def _share(value: object) -> Fraction:
     try:
-        return Fraction(str(value))
+        share = Fraction(str(value))
     except (ValueError, ZeroDivisionError):
         raise ValueError("expected a fraction such as `2/3`") from None
+    if not Fraction(1, 2) <= share < 1:
+        raise ValueError(f"`{value}` is no majority; expected from 1/2 to below 1")
+    return share
 
 
-Seconds = Annotated[float, _reader("s", "10 s"), Field(gt=0)]
-Size = Annotated[int, _reader("B", "64 KiB"), Field(gt=0)]
+def _index(text: object) -> str:
+    match = re.fullmatch(r"(users|sessions|chunks|blocks)\((\w+(?:, ?\w+)*)\)", str(text))
+    if match is None:
+        raise ValueError(f"`{text}` is no index; expected such as `sessions(user_id, created_at)`")
+    return f"{match[1]}({', '.join(re.split(', ?', match[2]))})"
+
+
+_bytes: TypeAdapter[float] = TypeAdapter(Bytes)
+Seconds = Annotated[AnySeconds, Field(gt=0)]
+Size = Annotated[
+    int, BeforeValidator(lambda value: int(_bytes.validate_python(value))), Field(gt=0)
+]
 Count = Annotated[int, Field(ge=1, strict=True)]
-Share = Annotated[Fraction, BeforeValidator(_fraction), Field(ge=Fraction(1, 2), lt=Fraction(1))]
-
-
-class Settings(BaseModel):
-    """Strict and constant: an unknown key is a mistake."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+Share = Annotated[Fraction, BeforeValidator(_share)]
 
 
 class GatewayServer(Settings):
@@ -57,7 +53,7 @@ class GatewayServer(Settings):
     backlog: Annotated[Count, Field(ge=128)]
     body_limit: Size
     sessions_limit: Count
-    chain_cache: Annotated[float, _reader("s", "500 ms"), Field(ge=0)]
+    chain_cache: AnySeconds
     chain_timeout: Seconds
     throughput_window: Seconds
 
@@ -162,15 +158,13 @@ class Query(Settings):
     query_probe_interval: Seconds
 
 
-IndexText = Annotated[
-    str, Field(pattern=r"^(users|sessions|chunks|blocks)\(\w+(, ?\w+)*\)$", max_length=200)
-]
-
-
 class Indexes(Settings):
     """`database/indexes.yml`: name of an index → `table(column, column)`."""
 
-    indexes: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")], IndexText]
+    indexes: dict[
+        Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")],
+        Annotated[str, BeforeValidator(_index)],
+    ]
 
 
 class Database(Settings):
@@ -207,9 +201,10 @@ def read_configs(root: Path) -> Configs:
             next_step="name it with --configs, or copy configs/ from the project",
         )
     problems: list[PerflibError] = []
-    folders: dict[str, Any] = {}
-    for name, folder in FOLDERS.items():
-        folders[name] = _read_folder(root / folder, _parts(Configs)[name], problems)
+    folders: dict[str, Any] = {
+        name: _read_folder(root / folder, _parts(Configs)[name], problems)
+        for name, folder in FOLDERS.items()
+    }
     if problems:
         raise ConfigError(problems)
     return Configs.model_construct(**folders)
@@ -220,68 +215,21 @@ def _parts(model: type[Settings]) -> dict[str, type[Settings]]:
     return cast("dict[str, type[Settings]]", parts)
 
 
-def _read_folder(
-    folder: Path, model: type[Settings], problems: list[PerflibError]
-) -> Settings | None:
-    known = {f"{name}.yml": part for name, part in _parts(model).items()}
+def _read_folder(folder: Path, model: type[Settings], problems: list[PerflibError]) -> Settings:
+    known = [f"{name}.yml" for name in _parts(model)]
     problems.extend(
         PerflibError(
             "this file is read by nothing",
-            expected=nearest(extra, list(known)),
+            expected=nearest(extra, known),
             next_step="rename or remove it",
             file=folder / extra,
         )
         for extra in sorted({path.name for path in folder.glob("*.y*ml")} - set(known))
     )
-    files: dict[str, Any] = {
-        name.removesuffix(".yml"): _read_file(folder / name, part, problems)
-        for name, part in known.items()
-    }
-    return None if problems else model.model_construct(**files)
-
-
-def _read_file(path: Path, model: type[Settings], problems: list[PerflibError]) -> Settings | None:
-    try:
-        text = path.read_text(encoding="utf-8")
-        data, lines = yaml.safe_load(text) or {}, _lines(yaml.compose(text))
-    except OSError as error:
-        step = "restore it from the project's configs/"
-        problems.append(PerflibError(f"{error.strerror}", file=path, next_step=step))
-        return None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        found = f"no YAML: {getattr(error, 'problem', None) or error}"
-        problems.append(PerflibError(found, file=path, line=mark.line + 1 if mark else None))
-        return None
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        problems.extend(_problem(dict(mistake), model, path, lines) for mistake in error.errors())
-        return None
-
-
-def _problem(
-    mistake: dict[str, Any], model: type[Settings], path: Path, lines: Mapping[tuple[str, ...], int]
-) -> PerflibError:
-    where = tuple(str(part) for part in mistake["loc"] if part != "[key]")
-    line = next((lines[where[:n]] for n in range(len(where), 0, -1) if where[:n] in lines), None)
-    key = ".".join(where) or "the file"
-    if mistake["type"] == "extra_forbidden":
-        found, expected = f"unknown key `{key}`", nearest(where[-1], list(model.model_fields))
-    elif mistake["type"] == "missing":
-        found, expected = f"no key `{key}`", "each setting to be written out"
-    else:
-        found = f"`{key}`: {mistake['msg'].removeprefix('Value error, ')}"
-        expected = ""
-    return PerflibError(found, expected=expected, file=path, line=line)
-
-
-def _lines(node: Any, prefix: tuple[str, ...] = ()) -> dict[tuple[str, ...], int]:
-    if not isinstance(node, yaml.MappingNode):
-        return {}
-    found: dict[tuple[str, ...], int] = {}
-    for key, value in node.value:
-        place = (*prefix, str(key.value))
-        found[place] = key.start_mark.line + 1
-        found |= _lines(value, place)
-    return found
+    files: dict[str, Any] = {}
+    for name, part in _parts(model).items():
+        try:
+            files[name] = validate(part, read_yaml(folder / f"{name}.yml"))
+        except ConfigError as error:
+            problems.extend(error.problems)
+    return model.model_construct(**files)
