@@ -27,8 +27,11 @@ VERBS: dict[str, str] = {
     "bisect": "perflib.cli.bisect:bisect",
     "triage": "perflib.cli.triage:triage",
     "report": "perflib.cli.report:report",
+    "publish": "perflib.cli.publish:publish",
     "isolation": "perflib.cli.isolation:isolation",
     "review": "perflib.cli.review:review",
+    "backup": "perflib.cli.backup:backup",
+    "restore": "perflib.cli.backup:restore",
 }
 
 

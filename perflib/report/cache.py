@@ -10,7 +10,6 @@ import os
 import platform
 import sqlite3
 from collections.abc import Iterable, Sequence
-from functools import cache
 from hashlib import blake2b
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -52,6 +51,7 @@ class Cache:
 
     def __init__(self, out: Path) -> None:
         self.out = out
+        self.library = library()
         self.state = State()
         # a state that is missing or damaged costs an execution, never a wrong page
         with contextlib.suppress(OSError, msgspec.MsgspecError):
@@ -94,14 +94,14 @@ class Cache:
 
     def index_key(self, runs: Sequence[Summary]) -> str:
         """Digest of what the index tells: the runs, the pages, the library."""
-        return _digest(msgspec.json.encode([runs, self.state.pages, library()], order="sorted"))
+        return _digest(msgspec.json.encode([runs, self.state.pages, self.library], order="sorted"))
 
     def key(self, order: Order, history: str) -> str:
         """Digest of everything the page of `order` depends on; `history` tells of triage."""
         told = {
             "notebook": self.digest(order.notebook),
             "parameters": order.parameters,
-            "library": library(),
+            "library": self.library,
             "history": history,
             "inputs": [
                 [
@@ -137,7 +137,6 @@ def triage(database: Path, targets: Iterable[str]) -> str:
     return _digest(repr([row for row in rows if names.intersection(map(str, row))]).encode())
 
 
-@cache
 def library() -> str:
     """Versions of what makes a page: Python, the libraries, and this package's own sources."""
     parts = [platform.python_version(), *map(_version, _LIBRARIES)]

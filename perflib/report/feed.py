@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid5
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from perflib.report.notebook import without_secrets
+from perflib.report.redact import certain
 from perflib.report.safe import shortened, visible
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def feed(rows: Sequence[Row]) -> bytes:
 
 
 def _text(text: str) -> str:
-    return visible(shortened(without_secrets(text)))
+    return visible(shortened(certain(text)))
 
 
 def _urn(name: str) -> str:

@@ -175,7 +175,7 @@ def _fork(
     modules = [name for order in orders for name in imported(order.content)]
     with warm_parent(keep=settings.keep_warm) as parent:
         parent.prepare(modules)
-        importlib.import_module("perflib.report.render")  # while the parent imports, so do we
+        importlib.import_module("perflib.report.page")  # while the parent imports, so do we
         tasks = (_task(order, settings, follow) for order in orders)
         workers = settings.workers or len(os.sched_getaffinity(0))
         for task in parent.run(tasks, workers):
@@ -195,15 +195,12 @@ def _task(order: Order, settings: Settings, follow: Follow) -> Task:
 
 def write(out: Path, order: Order, content: books.Notebook, key: str) -> Made:
     """Write the executed notebook and its page into `out`; both depend on the inputs only."""
-    from perflib.report.render import About, render
+    from perflib.report.page import make_page
 
     told = {"notebook": order.notebook.name, "parameters": order.parameters, "version": __version__}
     data = books.canonical(content, told)
+    page = make_page(data, order.stem, order.run)
     names = f"{order.stem}.ipynb", f"{order.stem}.html"
-    facts = _facts(order.run) if order.run else ()
-    shown = [(name, repr(value)) for name, value in order.parameters.items()]
-    about = About(order.name.replace("_", " "), facts, shown, names[0])
-    page = render(books.parse(data, order.notebook), about)
     replace(out / names[0], data)
     replace(out / names[1], page.html.encode())
     failed = f"{page.failure.name}: {page.failure.text}" if page.failure else ""
@@ -211,16 +208,6 @@ def write(out: Path, order: Order, content: books.Notebook, key: str) -> Made:
     return Made(
         key, dict.fromkeys(names, ""), page.heading, list(order.targets), run_id, order.name, failed
     )
-
-
-def _facts(run: Summary) -> list[tuple[str, str]]:
-    told = [
-        ("Target", run.target),
-        ("Measured", f"{run.started_at[:16].replace('T', ' ')} UTC"),
-        ("Run", run.id),
-        ("Commit", run.environment.git_commit[:10]),
-    ]
-    return [(name, value) for name, value in told if value]
 
 
 def _index(out: Path, cache: Cache, runs: Sequence[Summary]) -> Path:

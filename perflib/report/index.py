@@ -10,8 +10,8 @@ from typing import Any
 from perflib.model import Verdict
 from perflib.report.assets import environment
 from perflib.report.cache import Made, replace
-from perflib.report.notebook import without_secrets
 from perflib.report.plan import Summary
+from perflib.report.redact import certain
 from perflib.report.safe import shortened, visible
 from perflib.units import format_quantity
 
@@ -68,12 +68,14 @@ class Row:
         return " ".join((*told, self.run.environment.git_commit)).lower()
 
 
-def write_index(out: Path, pages: Mapping[str, Made], runs: Sequence[Summary]) -> None:
-    """Write `index.html` and `feed.xml` into `out`."""
+def write_index(
+    out: Path, pages: Mapping[str, Made], runs: Sequence[Summary], records: str = "../runs"
+) -> None:
+    """Write `index.html` and `feed.xml` into `out`, from where `records` leads to the runs."""
     from perflib.report.feed import feed
 
     by_run = {made.run_id: stem for stem, made in sorted(pages.items()) if made.run_id}
-    rows = [_row(out, run, by_run.get(run.id, "")) for run in reversed(runs)]
+    rows = [_row(out / records, records, run, by_run.get(run.id, "")) for run in reversed(runs)]
     told: dict[str, Any] = {
         "title": "Performance reports",
         "cards": _cards(pages, runs, by_run),
@@ -90,7 +92,7 @@ def write_index(out: Path, pages: Mapping[str, Made], runs: Sequence[Summary]) -
         ],
     }
     page = environment().get_template("index.html.jinja").render(told)
-    replace(out / "index.html", visible(shortened(without_secrets(page))).encode())
+    replace(out / "index.html", visible(shortened(certain(page))).encode())
     replace(out / "feed.xml", feed(rows))
 
 
@@ -119,11 +121,11 @@ def _cards(
     return sorted(cards, key=lambda card: order.index(card.state))
 
 
-def _row(out: Path, run: Summary, stem: str) -> Row:
+def _row(folder: Path, records: str, run: Summary, stem: str) -> Row:
     links = [Link(f"{stem}.ipynb", "notebook")] if stem else []
     for name, text in (("samples.parquet", "samples"), ("run.json", "result")):
-        if (out.parent / "runs" / run.id / name).exists():
-            links.append(Link(f"../runs/{run.id}/{name}", text))
+        if (folder / run.id / name).exists():
+            links.append(Link(f"{records}/{run.id}/{name}", text))
     return Row(run, run.state, finding(run), f"{stem}.html" if stem else "", links)
 
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import copy
-import re
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,9 @@ import msgspec
 
 from perflib.errors import ReportError
 from perflib.report.outputs import steady
+from perflib.report.redact import certain
 
 Notebook = dict[str, Any]
-_SECRET = re.compile(r"(?<=://)[^\s/:@'\"]*:[^\s/@'\"]+(?=@)")
 
 
 def read(file: Path) -> Notebook:
@@ -83,7 +82,7 @@ def is_python(notebook: Notebook) -> bool:
 def canonical(notebook: Notebook, told: dict[str, Any]) -> bytes:
     """`notebook` as bytes that depend on its content only; `told` is kept in its metadata.
 
-    Times, process ids and memory addresses are left out, and so are passwords in URLs.
+    Times, process ids and memory addresses are left out, and so are credentials.
     """
     notebook = copy.deepcopy(notebook)
     kernel = notebook["metadata"].get("kernelspec", {"name": "python3", "display_name": "Python 3"})
@@ -97,7 +96,7 @@ def canonical(notebook: Notebook, told: dict[str, Any]) -> bytes:
     for cell in notebook["cells"]:
         for transient in ("execution", "papermill"):
             cell["metadata"].pop(transient, None)
-        cell["source"] = _lines(without_secrets(cell["source"]))
+        cell["source"] = _lines(certain(cell["source"]))
         for output in cell.get("outputs", ()):
             _write_output(output)
     data = msgspec.json.encode(notebook, order="sorted")
@@ -107,22 +106,17 @@ def canonical(notebook: Notebook, told: dict[str, Any]) -> bytes:
 def _write_output(output: dict[str, Any]) -> None:
     steady(output)
     if "text" in output:
-        output["text"] = _lines(without_secrets(output["text"]))
+        output["text"] = _lines(certain(output["text"]))
     if "evalue" in output:
-        output["evalue"] = without_secrets(output["evalue"])
-        output["traceback"] = [without_secrets(line) for line in output["traceback"]]
+        output["evalue"] = certain(output["evalue"])
+        output["traceback"] = [certain(line) for line in output["traceback"]]
     data = output.get("data", {})
     for mime, value in data.items():
         if isinstance(value, str) and (mime.startswith("text/") or mime == "image/svg+xml"):
-            data[mime] = _lines(without_secrets(value))
+            data[mime] = _lines(certain(value))
         elif isinstance(value, str):
             data[mime] = value.rstrip("\n")
 
 
 def _lines(text: str) -> list[str]:
     return text.splitlines(keepends=True)
-
-
-def without_secrets(text: str) -> str:
-    """`text` with the user and password of every URL replaced."""
-    return _SECRET.sub("***:***", text) if "://" in text else text

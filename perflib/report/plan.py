@@ -85,7 +85,7 @@ def summaries(root: Path) -> list[Summary]:
 def safe(name: str) -> str:
     """`name` as the stem of a file name; a changed name gets a digest, so that two stay two."""
     plain = _UNSAFE.sub("-", name).strip("-.")[:80]
-    if plain == name:
+    if plain and plain == name:
         return name
     return f"{plain}-{blake2b(name.encode(), digest_size=4).hexdigest()}".lstrip("-")
 

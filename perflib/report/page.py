@@ -1,0 +1,29 @@
+"""The page of an executed notebook and a run: what the notebook has no place to tell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from perflib.report.notebook import parse
+from perflib.report.plan import Summary
+from perflib.report.render import About, Rendered, render
+
+
+def make_page(data: bytes, stem: str, run: Summary | None) -> Rendered:
+    """Render the executed notebook `data`, kept as `<stem>.ipynb`, about `run` if it is of one."""
+    notebook = parse(data, Path(f"{stem}.ipynb"))
+    told = notebook["metadata"]["perflib"]
+    parameters = [(name, repr(value)) for name, value in told["parameters"].items()]
+    title = Path(told["notebook"]).stem.replace("_", " ")
+    facts = _facts(run) if run else ()
+    return render(notebook, About(title, facts, parameters, f"{stem}.ipynb"))
+
+
+def _facts(run: Summary) -> list[tuple[str, str]]:
+    told = [
+        ("Target", run.target),
+        ("Measured", f"{run.started_at[:16].replace('T', ' ')} UTC"),
+        ("Run", run.id),
+        ("Commit", run.environment.git_commit[:10]),
+    ]
+    return [(name, value) for name, value in told if value]

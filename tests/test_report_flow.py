@@ -1,0 +1,288 @@
+"""Runs become pages once; the same inputs give the same bytes; one failure stops nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from perflib.errors import ConfigError, PerflibError, ReportError
+from perflib.report import Settings, render_reports
+from perflib.report.cache import FILE
+from perflib.report.plan import safe
+from perflib.report.watch import watch
+from tests.reporting import PARAMETERS, add_run, cell, drawn, small, text, workbench, write_notebook
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _warm():
+    """One warm parent for all tests of this module."""
+
+
+def report(root: Path, *targets: str, **changes):
+    settings = Settings(notebooks=root / "notebooks", keep_warm=True, **changes)
+    return render_reports(root / "data", targets, settings)
+
+
+def made(reports) -> dict[str, bool]:
+    return {page.stem: page.executed for page in reports.pages}
+
+
+def test_every_target_gets_its_page_and_the_index_links_it(tmp_path):
+    reports = report(workbench(tmp_path))
+    assert [run.target for run in reports.latest] == ["api", "chain", "db", "sessions"]
+    index = reports.index.read_text()
+    for page in reports.pages:
+        assert page.executed
+        assert not page.failed
+        assert f'href="{page.path.name}"' in index
+        assert page.path.with_suffix(".ipynb").exists()
+    assert "../runs/20261101T000001Z-db-0000/samples.parquet" in index
+    assert "../runs/20261101T000001Z-db-0000/run.json" in index
+
+
+def test_the_notebook_follows_the_name_then_the_kind(tmp_path):
+    add_run(tmp_path / "data", "mine", 1)
+    small(tmp_path / "notebooks" / "database.ipynb")
+    assert report(tmp_path).pages[0].path.exists()
+    small(tmp_path / "notebooks" / "mine.ipynb", "print('my own')")
+    page = report(tmp_path).pages[0]
+    assert "my own" in page.path.read_text()
+
+
+def test_trends_and_overview_come_when_there_is_something_to_tell(tmp_path):
+    root = workbench(tmp_path, ("db",))
+    for name in ("trends", "overview", "compare"):
+        small(root / "notebooks" / f"{name}.ipynb")
+    assert list(made(report(root))) == ["20261101T000001Z-db-0000", "overview"]
+    add_run(root / "data", "db", 2)
+    assert list(made(report(root))) == ["20261101T000002Z-db-0000", "trends-db", "overview"]
+    assert list(made(report(root, "trends", values={"target": "db"}))) == ["trends-db"]
+    page = report(root, "20261101T000001Z-db-0000").pages[0]
+    assert page.stem == "20261101T000001Z-db-0000"
+
+
+def test_nothing_is_executed_twice(tmp_path):
+    root = workbench(tmp_path, ("api", "db"))
+    first = report(root)
+    stamp = {page.path: page.path.stat().st_mtime_ns for page in first.pages}
+    index = first.index.stat().st_mtime_ns
+    again = report(root)
+    assert not any(made(again).values())
+    assert {page.path: page.path.stat().st_mtime_ns for page in again.pages} == stamp
+    assert again.index.stat().st_mtime_ns == index
+    assert all(made(report(root, force=True)).values())
+
+
+def _touch_notebook(root: Path) -> None:
+    small(root / "notebooks" / "db.ipynb", "print('changed')")
+
+
+def _damage_page(root: Path) -> None:
+    next((root / "data" / "reports").glob("*db*.html")).write_text("tampered with")
+
+
+def _remove_notebook_output(root: Path) -> None:
+    next((root / "data" / "reports").glob("*db*.ipynb")).unlink()
+
+
+def _new_samples(root: Path) -> None:
+    next((root / "data" / "runs").glob("*db*")).joinpath("samples.parquet").write_bytes(b"others")
+
+
+def _new_run(root: Path) -> None:
+    add_run(root / "data", "db", 0, id="20261031T000000Z-db-0000")
+
+
+@pytest.mark.parametrize(
+    "change", [_touch_notebook, _damage_page, _remove_notebook_output, _new_samples, _new_run]
+)
+def test_only_what_changed_is_executed(tmp_path, change):
+    root = workbench(tmp_path, ("api", "db"))
+    report(root)
+    change(root)
+    assert made(report(root)) == {
+        "20261101T000001Z-api-0000": False,
+        "20261101T000001Z-db-0000": True,
+    }
+
+
+def test_a_damaged_state_costs_an_execution_only(tmp_path):
+    root = workbench(tmp_path, ("db",))
+    page = report(root).pages[0].path
+    before = page.read_bytes()
+    (root / "data" / "reports" / FILE).write_text("{not json")
+    assert made(report(root)) == {page.stem: True}
+    assert page.read_bytes() == before
+
+
+def test_same_inputs_same_bytes(tmp_path, monkeypatch):
+    pages = []
+    for name in ("one", "two"):
+        root = tmp_path / name
+        add_run(root / "data", "db", 1)
+        drawn(root / "notebooks" / "db.ipynb")
+        monkeypatch.chdir(root)
+        page = render_reports("data", (), Settings(force=True)).pages[0]
+        pages.append((page.path.read_bytes(), page.path.with_suffix(".ipynb").read_bytes()))
+    assert pages[0] == pages[1]
+
+
+def test_kernels_give_the_same_page(tmp_path, monkeypatch):
+    monkeypatch.chdir(workbench(tmp_path, ("db",)))
+    forked = render_reports("data", (), Settings()).pages[0].path.read_bytes()
+    kernel = (
+        render_reports("data", (), Settings(force=True, kernels=True)).pages[0].path.read_bytes()
+    )
+    assert forked == kernel
+
+
+def test_a_failed_notebook_is_told_and_the_others_go_on(tmp_path):
+    root = workbench(tmp_path, ("api", "db"))
+    small(root / "notebooks" / "api.ipynb", "print('so far')", "1 / 0")
+    reports = report(root)
+    assert [page.failed for page in reports.pages] == ["ZeroDivisionError: division by zero", ""]
+    page = reports.pages[0].path.read_text()
+    assert "This report is not complete" in page
+    assert "so far" in page
+    executed = json.loads(reports.pages[0].path.with_suffix(".ipynb").read_bytes())
+    assert executed["cells"][-1]["outputs"][0]["ename"] == "ZeroDivisionError"
+    assert "Not complete" in reports.index.read_text()
+    assert made(report(root)) == {reports.pages[0].stem: True, reports.pages[1].stem: False}
+
+
+@pytest.mark.parametrize(
+    ("targets", "values", "told"),
+    [
+        (("dbb",), {}, "the nearest, `db`"),
+        (("../../etc/passwd",), {}, "nothing to report on"),
+        (("db",), {"nmae": 1}, "unknown parameter"),
+        (("db",), {"run_id": 5}, "expected str"),
+        (("broken",), {}, "not a notebook"),
+    ],
+)
+def test_mistakes_stop_before_anything_runs(tmp_path, targets, values, told):
+    root = workbench(tmp_path, ("db",))
+    (root / "notebooks" / "broken.ipynb").write_text("no JSON")
+    with pytest.raises(PerflibError) as caught:
+        report(root, *targets, values=values)
+    assert told in str(caught.value)
+    assert not (root / "data" / "reports").exists()
+
+
+def test_no_runs_and_no_notebook_are_explained(tmp_path):
+    with pytest.raises(ReportError, match="no runs are recorded"):
+        report(tmp_path)
+    add_run(tmp_path / "data", "db", 1)
+    with pytest.raises(ReportError, match="no notebook for target"):
+        report(tmp_path)
+
+
+def test_output_is_never_the_input(tmp_path):
+    root = workbench(tmp_path, ("db",))
+    small(root / "notebooks" / "overview.ipynb")
+    with pytest.raises(ReportError, match="overwrite the notebook"):
+        report(root, "overview", out=root / "notebooks")
+
+
+def test_a_link_does_not_lead_out_of_the_folder(tmp_path):
+    root = workbench(tmp_path, ("db",))
+    out = root / "data" / "reports"
+    out.mkdir()
+    (out / "20261101T000001Z-db-0000.html").symlink_to(tmp_path / "elsewhere.html")
+    with pytest.raises(ReportError, match="outside the folder"):
+        report(root)
+
+
+@pytest.mark.parametrize(
+    "name", ["../../x", "a/b", "..", "<script>", "", "ä", "a\x00b", "n" * 10_000, "con"]
+)
+def test_names_of_files_are_harmless(name):
+    stem = safe(name)
+    assert stem
+    assert len(stem) < 120
+    assert Path(stem).name == stem
+    assert not stem.startswith(".")
+    assert safe(name) == stem
+    assert len({safe("a/b"), safe("a-b"), safe("a:b")}) == 3
+
+
+def test_values_never_lead_out_of_the_folder(tmp_path):
+    root = workbench(tmp_path, ("db",))
+    small(root / "notebooks" / "trends.ipynb")
+    page = report(root, "trends", values={"target": "../../../outside"}).pages[0]
+    assert page.path.resolve().parent == (root / "data" / "reports").resolve()
+
+
+def test_a_timeout_is_told(tmp_path):
+    root = workbench(tmp_path, ("db",))
+    small(root / "notebooks" / "db.ipynb", "import time; time.sleep(60)")
+    assert "TimeoutError" in report(root, timeout_s=0.5).pages[0].path.read_text()
+
+
+def test_watch_reports_what_is_new(tmp_path):
+    root = workbench(tmp_path, ("db",))
+    seen = []
+
+    def show(reports) -> int:
+        seen.append(made(reports))
+        if len(seen) == 1:
+            add_run(root / "data", "db", 2)
+        return 0
+
+    watch(root / "data", (), Settings(notebooks=root / "notebooks"), show, rounds=2)
+    assert seen == [{"20261101T000001Z-db-0000": True}, {"20261101T000002Z-db-0000": True}]
+
+
+def test_a_parameter_of_a_notebook_changes_its_page_only(tmp_path):
+    root = workbench(tmp_path, ("db",))
+    cells = [text("# T"), PARAMETERS, cell("print(target)")]
+    write_notebook(root / "notebooks" / "own.ipynb", cells)
+    first = report(root, "own", values={"target": "db"}).pages[0]
+    assert made(report(root, "own", values={"target": "other"})) == {"own-other": True}
+    assert made(report(root, "own", values={"target": "db"})) == {first.stem: False}
+
+
+def test_the_command(tmp_path, monkeypatch, capsys):
+    from perflib.cli import main
+
+    monkeypatch.chdir(workbench(tmp_path, ("db", "sessions")))
+    with pytest.raises(SystemExit) as caught:
+        main(["report"])
+    out = capsys.readouterr().out
+    assert caught.value.code == 0
+    assert "✗ missed" in out
+    assert "2 pages, 2 made now" in out
+    assert f"index: {Path('data/reports/index.html')}" in out
+    small(Path("notebooks/db.ipynb"), "1 / 0")
+    with pytest.raises(SystemExit) as caught:
+        main(["report", "db"])
+    assert caught.value.code == 3
+    for wrong in (["report", "-p", "a b"], ["report", "-p", "x=1"], ["report", "none"]):
+        with pytest.raises(SystemExit) as caught:
+            main(wrong)
+        assert caught.value.code == 2
+    assert "error: " in capsys.readouterr().err
+
+
+def test_the_configuration_tells_the_folder(tmp_path, monkeypatch, capsys):
+    from perflib.cli import main
+
+    monkeypatch.chdir(workbench(tmp_path, ("db",)))
+    Path("data").rename("measured")
+    Path("c.yml").write_text("data: measured\ntargets: {}\n")
+    with pytest.raises(SystemExit) as caught:
+        main(["report", "--config", "c.yml"])
+    assert caught.value.code == 0
+    Path("c.yml").write_text("[")
+    with pytest.raises(SystemExit) as caught:
+        main(["report", "--config", "c.yml"])
+    assert caught.value.code == 2
+
+
+def test_a_wrong_parameter_is_refused_with_all_mistakes(tmp_path):
+    root = workbench(tmp_path, ("db",))
+    with pytest.raises(ConfigError) as caught:
+        report(root, "db", values={"x": 1, "y": 2})
+    assert len(caught.value.problems) == 2
