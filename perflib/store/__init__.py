@@ -271,6 +271,18 @@ class Store:
         with self._history.writing() as connection:
             rows.keep_changes(connection, changes)
 
+    def merge_decisions(
+        self, triage: Iterable[Mapping[str, Any]], changes: Iterable[Mapping[str, Any]]
+    ) -> None:
+        """Add rows of `triage()` and `changes()` from elsewhere; what is here already stays."""
+        self._refuse_read_only()
+        try:
+            with self._history.writing() as connection:
+                rows.merge_triage(connection, triage)
+                rows.merge_changes(connection, changes)
+        except KeyError as error:
+            raise StoreError(f"a decision has no {error}", expected="rows of a history") from None
+
     # Keeping house
 
     def reindex(self) -> int:

@@ -53,25 +53,54 @@ def plain(text: str) -> str:
 
 
 def keep_changes(connection: Connection, changes: Iterable[Mapping[str, Any]]) -> None:
-    """Insert change points; of those already there only a new status or detail is written."""
-    table, now = schema.changes, datetime.now(UTC).isoformat(timespec="seconds")
-    rows = {}
-    for change in changes:
-        place = {name: plain(str(change.get(name, ""))) for name in CHANGE_PLACE}
-        digest = _digest(place.values())
-        detail = to_json(change.get("detail", {})).decode()
-        rows[digest] = {"digest": digest, **place, "status": change["status"], "detail": detail}
-    statement = _upsert(connection)(table)
+    """Insert change points; of those already there a new status is written, with its detail."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    found = [_change(change, {"created_at": now, "updated_at": now}) for change in changes]
+    statement = _upsert(connection)(schema.changes)
     new = statement.excluded
     statement = statement.on_conflict_do_update(
         index_elements=["digest"],
         set_={"status": new.status, "detail": new.detail, "updated_at": now},
-        where=table.c.status != new.status,
+        where=schema.changes.c.status != new.status,
     )
-    # In one order, so that two writers cannot wait for each other.
-    whole = [{**rows[digest], "created_at": now, "updated_at": now} for digest in sorted(rows)]
-    if whole:
-        connection.execute(statement, whole)
+    _insert_changes(connection, statement, found)
+
+
+def merge_changes(connection: Connection, changes: Iterable[Mapping[str, Any]]) -> None:
+    """Insert change points with their times; those already there are left as they are."""
+    found = [_change(change, change) for change in changes]
+    statement = _upsert(connection)(schema.changes).on_conflict_do_nothing()
+    _insert_changes(connection, statement, found)
+
+
+def merge_triage(connection: Connection, decisions: Iterable[Mapping[str, Any]]) -> None:
+    """Insert decisions that are not there yet, whether or not they were undone since."""
+    table = schema.triage
+    texts = [column.name for column in table.c if column.name not in ("id", "undone")]
+    known = {tuple(row) for row in connection.execute(select(*(table.c[name] for name in texts)))}
+    for decision in decisions:
+        row = {name: plain(str(decision[name])) for name in texts}
+        if tuple(row.values()) not in known:
+            connection.execute(table.insert(), {**row, "undone": bool(decision["undone"])})
+
+
+def _change(change: Mapping[str, Any], times: Mapping[str, Any]) -> dict[str, str]:
+    place = {name: plain(str(change.get(name, ""))) for name in CHANGE_PLACE}
+    return {
+        "digest": _digest(place.values()),
+        **place,
+        "status": str(change["status"]),
+        "detail": to_json(change.get("detail", {})).decode(),
+        "created_at": str(times["created_at"]),
+        "updated_at": str(times["updated_at"]),
+    }
+
+
+def _insert_changes(connection: Connection, statement: Any, found: list[dict[str, str]]) -> None:
+    """In one order, so that two writers cannot wait for each other."""
+    rows = {change["digest"]: change for change in found}
+    if rows:
+        connection.execute(statement, [rows[digest] for digest in sorted(rows)])
 
 
 def _digest(parts: Iterable[str]) -> str:

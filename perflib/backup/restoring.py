@@ -1,0 +1,166 @@
+"""Restoring: unpack aside, compare, then swap; a failure half-way puts everything back."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from perflib.backup.archive import CHANGES, TRIAGE, Archive, digest_of
+from perflib.errors import StoreError
+from perflib.store import Store
+from perflib.store.folder import explained
+
+
+@dataclass
+class Plan:
+    """What a restore does to the files here; `newer` were changed since the backup was made."""
+
+    new: list[Path] = field(default_factory=list)
+    same: list[Path] = field(default_factory=list)
+    older: list[Path] = field(default_factory=list)
+    newer: list[Path] = field(default_factory=list)
+
+
+def restore(
+    store: Store, file: Path, *, root: Path, force: bool = False, dry_run: bool = False
+) -> Plan:
+    """Bring back what `file` holds: settings below `root`, runs and decisions into `store`.
+
+    Refused while nothing has been changed if the file is damaged, or if something here is
+    newer than the backup and not `force`. Runs and decisions that it does not know stay.
+    """
+    with ExitStack() as stack:
+        archive = Archive(file)
+        stack.callback(archive.close)
+        aside = _aside(None if dry_run else store.root / "staging", stack)
+        archive.unpack(aside / "new")
+        decisions = [_rows(aside / "new" / name, file) for name in (TRIAGE, CHANGES)]
+        places = _places(archive, store, root)
+        plan = _plan(archive, places)
+        if plan.newer and not (force or dry_run):
+            raise StoreError(
+                f"{len(plan.newer)} files here are newer than the backup, such as {plan.newer[0]}",
+                next_step="look with `--dry-run`; overwrite them with `--force`",
+                file=file,
+            )
+        if not dry_run:
+            moves = {aside / "new" / name: place for name, place in places.items()}
+            changed = {s: p for s, p in moves.items() if p not in plan.same}
+            _swap(changed, aside / "old", lambda: store.merge_decisions(*decisions))
+    return plan
+
+
+def _aside(staging: Path | None, stack: ExitStack) -> Path:
+    """A folder of our own to unpack in, gone afterwards."""
+    with explained(staging or Path(tempfile.gettempdir()), "written"):
+        if staging is not None:
+            staging.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix="restore-", dir=staging))
+    stack.callback(shutil.rmtree, aside, ignore_errors=True)
+    return aside
+
+
+def _rows(path: Path, file: Path) -> list[dict[str, Any]]:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=list[dict[str, Any]])
+    except (OSError, msgspec.MsgspecError) as error:
+        raise StoreError(
+            f"`{path.name}` is missing or damaged ({error})",
+            next_step="nothing was changed; use another backup",
+            file=file,
+        ) from None
+
+
+def _places(archive: Archive, store: Store, root: Path) -> dict[str, Path]:
+    """Where each file of the archive belongs; a link that leads out of `root` is refused."""
+    places = {}
+    for name in archive.manifest.files:
+        kind, _, rest = name.partition("/")
+        if kind == "runs":
+            places[name] = store.root / name
+        elif kind == "config":
+            places[name] = root / rest
+            if not places[name].parent.resolve().is_relative_to(root.resolve()):
+                raise StoreError(
+                    "a link leads out of the project",
+                    next_step="remove the link, then restore",
+                    file=places[name].parent,
+                )
+    return places
+
+
+def _plan(archive: Archive, places: dict[str, Path]) -> Plan:
+    made = datetime.fromisoformat(archive.manifest.created_at).timestamp()
+    plan = Plan()
+    for name, place in places.items():
+        with explained(place, "read"):
+            if not place.exists():
+                plan.new.append(place)
+            elif digest_of(place) == archive.manifest.files[name].sha256:
+                plan.same.append(place)
+            elif name.startswith("runs/") or place.stat().st_mtime > made:
+                plan.newer.append(place)
+            else:
+                plan.older.append(place)
+    return plan
+
+
+def _swap(moves: dict[Path, Path], old: Path, then: Callable[[], None]) -> None:
+    """Put every source in its place and call `then`; if anything fails, all is as it was."""
+    undo = ExitStack()
+    try:
+        for source, place in _whole_runs(moves).items():
+            with explained(place, "written"):
+                _put(source, place, old, undo)
+        then()
+    except BaseException:
+        undo.close()
+        raise
+    undo.pop_all()
+
+
+def _whole_runs(moves: dict[Path, Path]) -> dict[Path, Path]:
+    """A run that is new here arrives as a folder, in one step."""
+    whole = {}
+    for source, place in moves.items():
+        arriving = place.name in ("run.json", "samples.parquet", "metrics.parquet")
+        if arriving and not place.parent.exists():
+            whole[source.parent] = place.parent
+        else:
+            whole[source] = place
+    return whole
+
+
+def _put(source: Path, place: Path, old: Path, undo: ExitStack) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        source.rename(place)
+        undo.callback(shutil.rmtree, place, ignore_errors=True)
+        return
+    if place.exists():
+        kept = old / str(len(list(old.glob("*"))))
+        old.mkdir(exist_ok=True)
+        shutil.copy2(place, kept)
+        undo.callback(_replace, kept, place)
+    else:
+        undo.callback(place.unlink, missing_ok=True)
+    _replace(source, place)
+
+
+def _replace(source: Path, place: Path) -> None:
+    """Let the content of `source` appear at `place` in one step, whatever disk it is on."""
+    aside = place.with_name(f".{place.name}.{os.getpid()}")
+    try:
+        shutil.copy2(source, aside)
+        aside.replace(place)
+    finally:
+        aside.unlink(missing_ok=True)

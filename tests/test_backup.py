@@ -1,0 +1,306 @@
+"""Backups: what was kept comes back whole, and nothing damaged, hostile or older gets in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from perflib.backup import create, restore
+from perflib.backup.archive import digest_of
+from perflib.errors import StoreError
+from perflib.model import to_json
+from perflib.store import BAD, Store
+from tests.test_store import recorded
+
+SETTINGS = {
+    "tests/performance/performance_config.yml": "targets: {}\n",
+    "configs/database/pool.yml": "pool: 8\n",
+    "configs/api-gateway/gateway.toml": "workers = 2\n",
+}
+
+
+@pytest.fixture
+def project(tmp_path) -> Path:
+    """A small project with settings, two runs and a decision, all older than any backup."""
+    root = tmp_path / "project"
+    for name, text in SETTINGS.items():
+        file = root / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        os.utime(file, (1.7e9, 1.7e9))
+    (root / "configs/database/run.sh").write_text("rm -rf /")
+    store = Store(root / "data")
+    runs = [recorded(store), recorded(store, "blockchain")]
+    store.add_triage(target="database", action=BAD, reason="battery", run_id=runs[0].id)
+    store.undo_triage(store.add_triage(target="database", action="explain", reason="no"))
+    store.keep_changes([{"target": "database", "run_id": runs[0].id, "status": "confirmed"}])
+    return root
+
+
+def backed_up(root: Path, samples: bool = False) -> Path:
+    file = root.parent / f"backup{len(list(root.parent.glob('*.zip')))}.zip"
+    settings = [root / "tests/performance", root / "configs"]
+    create(Store(root / "data"), file, root=root, settings=settings, samples=samples)
+    return file
+
+
+def snapshot(root: Path) -> dict[str, str]:
+    """Every file but the database, with its content's digest."""
+    files = (
+        path for path in root.rglob("*") if path.is_file() and "history.sqlite" not in path.name
+    )
+    return {str(path.relative_to(root)): digest_of(path) for path in files}
+
+
+def test_all_comes_back_on_an_empty_machine(project, tmp_path):
+    file, new = backed_up(project), tmp_path / "new"
+    new.mkdir()
+    plan = restore(Store(new / "data"), file, root=new)
+    assert len(plan.new) == len(SETTINGS) + 2
+    assert {name: (new / name).read_text() for name in SETTINGS} == SETTINGS
+    assert not (new / "configs/database/run.sh").exists(), "a program is no setting"
+    old, store = Store(project / "data"), Store(new / "data")
+    for run_id in old.runs()["run_id"]:
+        assert to_json(store.load(run_id)) == to_json(old.load(run_id))
+    assert store.points().equals(old.points())
+    columns = ["target", "action", "reason", "undone", "created_at"]
+    assert store.triage(undone=True)[columns].equals(old.triage(undone=True)[columns])
+    assert store.changes().equals(old.changes())
+    with pytest.raises(StoreError, match="no samples"):
+        store.samples(store.latest("database"))
+
+
+def test_samples_travel_when_asked_for(project, tmp_path):
+    file, store = backed_up(project, samples=True), Store(tmp_path / "new")
+    restore(store, file, root=tmp_path / "new")
+    assert len(store.samples(store.latest("database"))) == 50
+
+
+def test_a_restore_of_what_is_there_changes_nothing(project):
+    file, before = backed_up(project, samples=True), snapshot(project)
+    plan = restore(Store(project / "data"), file, root=project)
+    assert (plan.new, plan.older, plan.newer) == ([], [], [])
+    assert snapshot(project) == before
+    assert len(Store(project / "data").triage(undone=True)) == 2
+
+
+def test_what_was_made_since_the_backup_stays(project):
+    file, store = backed_up(project), Store(project / "data")
+    run = recorded(store)
+    store.add_triage(target="database", action="explain", reason="later")
+    restore(store, file, root=project)
+    assert store.load(run.id).id == run.id
+    assert "later" in store.triage()["reason"].tolist()
+
+
+def test_newer_work_is_not_overwritten_without_force(project):
+    file, changed = backed_up(project), project / "configs/database/pool.yml"
+    changed.write_text("pool: 16\n")
+    os.utime(changed, (time.time() + 60, time.time() + 60))
+    (project / "configs/api-gateway/gateway.toml").unlink()
+    before, store = snapshot(project), Store(project / "data")
+    with pytest.raises(StoreError, match="newer than the backup") as caught:
+        restore(store, file, root=project)
+    assert "--force" in str(caught.value)
+    assert snapshot(project) == before
+    plan = restore(store, file, root=project, dry_run=True)
+    assert (plan.newer, len(plan.new)) == ([changed], 1)
+    assert snapshot(project) == before
+    restore(store, file, root=project, force=True)
+    assert {name: (project / name).read_text() for name in SETTINGS} == SETTINGS
+
+
+def test_an_older_file_is_replaced(project):
+    file, changed = backed_up(project), project / "configs/database/pool.yml"
+    changed.write_text("pool: 1\n")
+    os.utime(changed, (1.6e9, 1.6e9))
+    assert restore(Store(project / "data"), file, root=project).older == [changed]
+    assert changed.read_text() == SETTINGS["configs/database/pool.yml"]
+
+
+def test_another_record_of_the_same_run_is_newer_work(project):
+    file, store = backed_up(project), Store(project / "data")
+    record = store.folder(store.latest("database")) / "run.json"
+    record.write_bytes(record.read_bytes().replace(b"Made-up CPU", b"Another CPU"))
+    with pytest.raises(StoreError, match="newer than the backup"):
+        restore(store, file, root=project)
+
+
+def test_a_failure_half_way_puts_everything_back(project):
+    """The last of the moves fails: its place is a folder."""
+    file = backed_up(project)
+    for name in SETTINGS:
+        (project / name).write_text("changed: true\n")
+        os.utime(project / name, (1.6e9, 1.6e9))
+    store = Store(project / "data")
+    shutil.rmtree(project / "data" / "runs")
+    (project / "data" / "runs").write_text("not a folder")
+    before = snapshot(project)
+    with pytest.raises(StoreError):
+        restore(store, file, root=project)
+    assert snapshot(project) == before
+
+
+def rewritten(file: Path, change: Callable[[dict[str, bytes]], None], honest: bool = True) -> Path:
+    """A copy of the archive after `change`; an honest one has the manifest that fits."""
+    with zipfile.ZipFile(file) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    manifest = json.loads(content.pop("manifest.json"))
+    change(content)
+    if honest:
+        manifest["files"] = {
+            name: {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
+            for name, data in content.items()
+        }
+    copy = file.with_name("changed.zip")
+    with zipfile.ZipFile(copy, "w") as archive:
+        for name, data in {**content, "manifest.json": json.dumps(manifest).encode()}.items():
+            archive.writestr(name, data)
+    return copy
+
+
+def put(name: str, data: bytes = b"x: 1\n") -> Callable[[dict[str, bytes]], None]:
+    return lambda content: content.update({name: data})
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "config/../../outside/evil.yml",
+        "../evil.yml",
+        "/etc/evil.yml",
+        "config//etc/evil.yml",
+        "config/configs\\..\\evil.yml",
+        "config/evil.yml",
+        "config/.git/hooks/evil.yml",
+        "config/configs/evil.py",
+        "config/notebooks/evil.ipynb",
+        "runs/../evil/run.json",
+        "runs/20260101T000000Z-x-0001/evil.sh",
+        "runs/.hidden/run.json",
+        "evil.yml",
+        "history/evil.json",
+    ],
+)
+def test_a_hostile_name_is_refused(project, name):
+    file, before = rewritten(backed_up(project), put(name)), snapshot(project.parent)
+    with pytest.raises(StoreError, match="no place in a backup"):
+        restore(Store(project / "data"), file, root=project, force=True)
+    assert snapshot(project.parent) == before
+
+
+def test_a_link_in_the_archive_is_refused(project):
+    file = backed_up(project)
+    link = zipfile.ZipInfo("config/configs/link.yml")
+    link.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr(link, "/etc/passwd")
+    with pytest.raises(StoreError):
+        restore(Store(project / "data"), file, root=project)
+
+
+def test_a_link_out_of_the_project_is_not_followed(project, tmp_path):
+    file, outside = backed_up(project), tmp_path / "outside"
+    shutil.move(project / "configs/database", outside)
+    (project / "configs/database").symlink_to(outside)
+    (outside / "pool.yml").unlink()
+    with pytest.raises(StoreError, match="leads out of the project"):
+        restore(Store(project / "data"), file, root=project)
+    assert not (outside / "pool.yml").exists()
+
+
+def _flip(data: bytes, at: int) -> bytes:
+    return data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :]
+
+
+DAMAGES: dict[str, Callable[[Path], Path]] = {
+    "empty": lambda file: _write(file, b""),
+    "no zip": lambda file: _write(file, b"just some text" * 100),
+    "cut off": lambda file: _write(file, file.read_bytes()[:-200]),
+    "a flipped byte": lambda file: _write(file, _flip(file.read_bytes(), 250)),
+    "other content": lambda file: rewritten(file, _other_content, honest=False),
+    "a longer file": lambda file: rewritten(file, _longer, honest=False),
+    "a file more": lambda file: rewritten(file, put("config/configs/a.yml"), honest=False),
+    "a file less": lambda file: rewritten(
+        file, lambda c: c.pop("history/triage.json"), honest=False
+    ),
+    "no decisions": lambda file: rewritten(file, lambda c: c.pop("history/triage.json")),
+    "odd decisions": lambda file: rewritten(file, put("history/triage.json", b'[{"x": 1}]')),
+    "no manifest": lambda file: _write(file, _bare_zip(file)),
+    "not there": lambda file: file.with_name("gone.zip"),
+    "a folder": lambda file: file.parent,
+}
+
+
+def _write(file: Path, data: bytes) -> Path:
+    file.write_bytes(data)
+    return file
+
+
+def _other_content(content: dict[str, bytes]) -> None:
+    content["config/configs/database/pool.yml"] = b"pool: 9\n"
+
+
+def _longer(content: dict[str, bytes]) -> None:
+    content["config/configs/database/pool.yml"] += b"#" * 10_000_000
+
+
+def _bare_zip(file: Path) -> bytes:
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("a.yml", "x: 1")
+    return file.read_bytes()
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_archive_is_refused_and_changes_nothing(project, damage):
+    file = DAMAGES[damage](backed_up(project))
+    (project / "configs/database/pool.yml").unlink()
+    before, store = snapshot(project), Store(project / "data")
+    with pytest.raises(StoreError) as caught:
+        restore(store, file, root=project, force=True)
+    assert len(str(caught.value).splitlines()) <= 2
+    assert snapshot(project) == before
+    assert len(store.triage(undone=True)) == 2
+
+
+def test_a_flipped_byte_anywhere_is_harmless(project):
+    """Some bytes of a zip file mean nothing; all others must be noticed before anything is done."""
+    file, store = backed_up(project), Store(project / "data")
+    whole, refused = file.read_bytes(), 0
+    for at in range(0, len(whole), len(whole) // 150):
+        file.write_bytes(_flip(whole, at))
+        try:
+            plan = restore(store, file, root=project, dry_run=True)
+        except StoreError:
+            refused += 1
+        else:
+            assert (plan.new, plan.older, plan.newer) == ([], [], []), at
+    assert refused > 100
+
+
+def test_a_newer_format_is_refused(project):
+    file = backed_up(project)
+    with zipfile.ZipFile(file) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    content["manifest.json"] = content["manifest.json"].replace(b'"format": 1', b'"format": 9')
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, data in content.items():
+            archive.writestr(name, data)
+    with pytest.raises(StoreError, match="newer perflib"):
+        restore(Store(project / "data"), file, root=project)
+
+
+def test_an_existing_archive_is_never_replaced(project):
+    file = backed_up(project)
+    with pytest.raises(StoreError, match="exists already"):
+        create(Store(project / "data"), file, root=project, settings=[])
+    with pytest.raises(StoreError, match="cannot be written"):
+        create(Store(project / "data"), file / "below", root=project, settings=[])
