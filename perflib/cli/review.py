@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -12,6 +13,9 @@ from perflib import config
 from perflib.errors import ExitCode, PerflibError
 from perflib.review import UNREADABLE, Finding, Setting, findings, ranked, read_settings
 from perflib.store import Store
+
+PIPED_WIDTH = 160
+"""Columns where the output goes to a file or a pipe, so that no value is broken."""
 
 
 @click.command()
@@ -29,7 +33,7 @@ def review(folder: Path, report: bool, markdown: bool, file: Path) -> int:
     found = findings(configs=folder, queries=_queries(settings))
     if report and settings:
         found = ranked(found + _of_runs(settings, folder))
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
     if not report:
         _settings_table(read_settings(folder)[0], markdown, console)
     if markdown:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+from typing import TYPE_CHECKING
 
-from perflib.target import Target
+if TYPE_CHECKING:
+    from perflib.target import Target
 
 KINDS: dict[str, str] = {
     "http": "perflib.workloads.http:HttpTarget",

@@ -19,7 +19,8 @@ from pydantic import Field
 from perflib.samples import SampleWriter
 from perflib.session import Session
 from perflib.target import Seconds, Settings
-from perflib.workloads.fields import AnswerError, FieldPath, answer_of, as_number, find, kind_of
+from perflib.workloads.fields import AnswerError, answer_of, as_number, find, kind_of
+from perflib.workloads.paths import FieldPath
 
 ASK_S = 0.1
 """How often a waiting anchor is asked for: the resolution of an anchoring time that waits."""

@@ -75,6 +75,7 @@ class BlocksTarget(Target):
         """Watch; rows are labelled `block` (at their arrival), `poll` and `anchor`."""
         run = session.run
         run.arrival = "watch"
+        session.samples(METRICS)
         run.measured_from_s = scenario.warmup
         run.measured_until_s = scenario.warmup + scenario.run_time
         run.workload = self.model_dump(mode="json", exclude={"objectives", "headers", "load"}) | {

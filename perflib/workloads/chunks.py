@@ -15,7 +15,8 @@ from perflib.session import Session
 from perflib.target import Bytes, Scenario, Seconds, Settings, Target
 from perflib.workloads.chunk_task import METRICS, STAGES, size_label
 from perflib.workloads.crew import Crew
-from perflib.workloads.fields import FieldPath, without_secrets
+from perflib.workloads.fields import without_secrets
+from perflib.workloads.paths import FieldPath
 
 KIB = 1024
 

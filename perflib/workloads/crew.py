@@ -66,6 +66,7 @@ class Crew:
         Sets arrival, measured window, errors, generator health and their caveats of the run.
         """
         run = self.session.run
+        self.session.samples(self.metrics)
         run.arrival = "closed" if self._rate() is None else "open"
         hands = [Hand(self._job(index)) for index in range(self._processes())]
         try:

@@ -9,13 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-from pydantic import AfterValidator
 
-from perflib.errors import PerflibError
 from perflib.units import find_unit
 
 _EPOCH_STEPS = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3))
@@ -23,19 +21,6 @@ _EPOCH_STEPS = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3))
 
 class AnswerError(Exception):
     """An answer that is not what was asked for; its text is the kind of error counted."""
-
-
-def _checked(written: str) -> str:
-    _, _, unit = written.partition(" in ")
-    try:
-        find_unit(unit.strip() or "1")
-    except PerflibError as error:
-        raise ValueError(str(error)) from None
-    return written
-
-
-FieldPath = Annotated[str, AfterValidator(_checked)]
-"""A dotted path into a JSON answer, with an optional ` in <unit>`; empty: not told."""
 
 
 def find(answer: Any, path: str) -> Any:

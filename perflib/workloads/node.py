@@ -9,7 +9,8 @@ from pydantic import Field
 
 from perflib.target import Settings
 from perflib.workloads.chain import Block
-from perflib.workloads.fields import AnswerError, FieldPath, answer_of, find, number, timestamp
+from perflib.workloads.fields import AnswerError, answer_of, find, number, timestamp
+from perflib.workloads.paths import FieldPath
 
 if TYPE_CHECKING:
     from perflib.workloads.blocks import BlocksTarget

@@ -129,16 +129,16 @@ class SqlTarget(Target):
         try:
             url = sa.make_url(self.url)
             url.get_dialect().import_dbapi()
-        except sa.exc.ArgumentError:
-            raise TargetError(
-                f"`{self.name}`: the database URL does not parse",
-                expected="dialect+driver://user:password@host:port/name",
-            ) from None
         except (sa.exc.NoSuchModuleError, ImportError) as error:
             raise TargetError(
                 f"`{self.name}`: {error}",
                 expected="a dialect and driver that SQLAlchemy can load",
                 next_step="install the driver, such as `pip install pymysql`",
+            ) from None
+        except sa.exc.ArgumentError:
+            raise TargetError(
+                f"`{self.name}`: the database URL does not parse",
+                expected="dialect+driver://user:password@host:port/name",
             ) from None
         return url.get_backend_name()
 
@@ -164,8 +164,8 @@ class SqlTarget(Target):
             "dialect": sa.make_url(self.url).get_backend_name(),
         }
         explain = DIALECTS[plan["dialect"]].explain if plan["dialect"] in DIALECTS else "EXPLAIN"
-        if query.writes:
-            explain = "EXPLAIN"
+        if query.writes and "ANALYZE" in explain:
+            explain = "EXPLAIN"  # to analyse is to execute
         engine = open_engine(self.url, self.timeout)
         try:
             with engine.connect() as connection:

