@@ -27,10 +27,10 @@ SETTINGS = {
 }
 
 
-@pytest.fixture
-def project(tmp_path) -> Path:
-    """A small project with settings, two runs and a decision, all older than any backup."""
-    root = tmp_path / "project"
+@pytest.fixture(scope="module")
+def original(tmp_path_factory) -> Path:
+    """A small project with settings, two runs and decisions, all older than any backup."""
+    root = tmp_path_factory.mktemp("original")
     for name, text in SETTINGS.items():
         file = root / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -43,6 +43,11 @@ def project(tmp_path) -> Path:
     store.undo_triage(store.add_triage(target="database", action="explain", reason="no"))
     store.keep_changes([{"target": "database", "run_id": runs[0].id, "status": "confirmed"}])
     return root
+
+
+@pytest.fixture
+def project(original, tmp_path) -> Path:
+    return Path(shutil.copytree(original, tmp_path / "project"))
 
 
 def backed_up(root: Path, samples: bool = False) -> Path:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,16 +39,26 @@ def watch(
     """Follow the metrics pages of TARGETS (all when none is named) until Ctrl-C."""
     pages = Pages(metrics_urls(config.load(file), targets))
     wanted = _expression(match)
-    with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
+    with _screen() as update:
         try:
             while count is None or pages.number < count:
                 if pages.number:
                     time.sleep(interval)
                 pages.read()
-                live.update(Group(*pages.shown(wanted)), refresh=True)
+                update(Group(*pages.shown(wanted)))
         except KeyboardInterrupt:
             pass
     return ExitCode.UNKNOWN if len(pages.troubles) == len(pages.urls) else ExitCode.MET
+
+
+@contextmanager
+def _screen() -> Iterator[Callable[[Group], None]]:
+    """Redraws in place on a terminal; anywhere else, prints one page after another."""
+    if not console.is_terminal:
+        yield console.print
+        return
+    with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
+        yield lambda shown: live.update(shown, refresh=True)
 
 
 def metrics_urls(settings: config.Config, targets: Sequence[str]) -> dict[str, str]:
