@@ -86,7 +86,7 @@ def test_any_text_parses_or_is_refused(text):
     try:
         parse_objective(text)
     except PerflibError as error:
-        assert "^" in str(error)
+        assert "^" in str(error)  # noqa: PT017 (most texts are refused, some are not)
 
 
 @given(

@@ -109,10 +109,10 @@ def to_badge(gate: Gate, label: str = "performance") -> str:
     if gate.outcome is not Outcome.MET and bad:
         value = f"{bad} {value}"
     left, right = (round(6.6 * len(text)) + 12 for text in (label, value))
-    title = escape(f"{label}: {value}")
-    return f"""<svg xmlns="http://www.w3.org/2000/svg" width="{left + right}" height="20" role="img">
-<title>{title}</title>
-<rect width="{left + right}" height="20" rx="3" fill="#444"/>
+    width = left + right
+    return f"""<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="20" role="img">
+<title>{escape(f"{label}: {value}")}</title>
+<rect width="{width}" height="20" rx="3" fill="#444"/>
 <path d="M{left} 0h{right - 3}a3 3 0 0 1 3 3v14a3 3 0 0 1-3 3h-{right - 3}z"
  fill="{_COLOURS[gate.outcome]}"/>
 <g fill="#fff" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11" text-anchor="middle">

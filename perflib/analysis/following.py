@@ -1,0 +1,51 @@
+"""Which series of a history deserve attention: what was promised, else the plain means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from perflib.analysis.comparison import TOLERANCE
+from perflib.analysis.standing import Trend, trends
+from perflib.analysis.triage import Decisions
+from perflib.store import Store
+
+UNPROMISED = ("mean", "value")
+"""Statistics that are followed where a target promises nothing."""
+_PLACE = ["target", "metric", "statistic", "label"]
+
+
+def follow(
+    store: Store,
+    targets: Sequence[str] = (),
+    *,
+    metric: str | None = None,
+    statistic: str | None = None,
+    label: str | None = None,
+    tolerance: float = TOLERANCE,
+) -> list[Trend]:
+    """The trends of `targets` (all without) on their machines of now, looked at together.
+
+    Followed are the series that the newest run of a target makes promises about, or what
+    `metric`, `statistic` and `label` choose; without a promise every mean and single value.
+    """
+    only = targets[0] if len(targets) == 1 else None
+    points = store.points(only, metric, statistic, label)
+    if targets:
+        points = points[points["target"].isin([*targets])]
+    if metric is None and statistic is None and label is None:
+        points = _promised(points, store.verdicts(only))
+    elif label is None:
+        points = points[points["label"] == ""]
+    found = trends(points, tolerance=tolerance, decisions=Decisions.of_store(store, only))
+    return [one for one in found if one.current]
+
+
+def _promised(points: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
+    newest = verdicts.drop_duplicates("target", keep="last")["run_id"]
+    promised = verdicts[verdicts["run_id"].isin(newest)][_PLACE].drop_duplicates()
+    named = pd.MultiIndex.from_frame(points[_PLACE]).isin(pd.MultiIndex.from_frame(promised))
+    free = ~points["target"].isin(promised["target"])
+    plain = points["statistic"].isin(UNPROMISED) & (points["label"] == "")
+    return points[named | (free & plain)]

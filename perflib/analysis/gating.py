@@ -1,0 +1,131 @@
+"""One answer for a pipeline: do the newest runs keep their promises, did anything get slower?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from perflib.analysis.comparison import TOLERANCE, State
+from perflib.analysis.following import follow
+from perflib.analysis.memory import remember
+from perflib.analysis.standing import Trend
+from perflib.errors import StoreError
+from perflib.model import Outcome, Run, find_metric
+from perflib.store import Store
+
+_OUTCOMES = {
+    State.REGRESSED: Outcome.MISSED,
+    State.IMPROVED: Outcome.MET,
+    State.UNCHANGED: Outcome.MET,
+}
+_WORST_FIRST = (Outcome.MISSED, Outcome.UNKNOWN, Outcome.MET)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One promise or one trend of a target, and the run that it is about."""
+
+    target: str
+    kind: Literal["promise", "trend"]
+    name: str
+    outcome: Outcome
+    reason: str
+    next_step: str
+    run_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """All checks, the missed ones first; `notes` are trends that cannot be told yet."""
+
+    checks: tuple[Check, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def outcome(self) -> Outcome:
+        """Missed when any check is, else unknown when any is or there is none."""
+        return min(
+            (c.outcome for c in self.checks), key=_WORST_FIRST.index, default=Outcome.UNKNOWN
+        )
+
+    @property
+    def finding(self) -> str:
+        """One line that says it all."""
+        if not self.checks:
+            return "unknown: no run to judge"
+        if self.outcome is Outcome.MET:
+            return f"met: all {len(self.checks)} checks"
+        worst = self.checks[0]
+        counts = {o: sum(c.outcome is o for c in self.checks) for o in _WORST_FIRST}
+        numbers = ", ".join(f"{n} {outcome.value}" for outcome, n in counts.items() if n)
+        return f"{worst.outcome.value}: {worst.target}, {worst.name}: {worst.reason} ({numbers})"
+
+
+def gate(store: Store, targets: Sequence[str] = (), *, tolerance: float = TOLERANCE) -> Gate:
+    """The promises of the newest run of each of `targets` (all without), and their trends.
+
+    A bad run is passed over. All trends are looked at together, so that their number
+    raises no false alarms; shifts that are new, confirmed or taken back are kept.
+    """
+    runs = store.runs()
+    runs = runs[~runs["bad"]].drop_duplicates("target", keep="last").set_index("target")
+    names = list(targets) or sorted(runs.index)
+    checks: list[Check] = []
+    notes = [f"{name}: no run" for name in names if name not in runs.index]
+    for name in (name for name in names if name in runs.index):
+        checks += _promises(store.load(str(runs.loc[name, "run_id"])))
+    found = follow(store, targets, tolerance=tolerance)
+    _remember(store, found)
+    for one in found:
+        check = _trend(one)
+        if check is None:
+            notes.append(f"{one.key.target}, {one.name}: {one.reason}")
+        else:
+            checks.append(check)
+    checks.sort(key=lambda check: _WORST_FIRST.index(check.outcome))
+    return Gate(checks=tuple(checks), notes=tuple(notes))
+
+
+def _remember(store: Store, found: Iterable[Trend]) -> None:
+    """A history that cannot be written is judged all the same."""
+    try:
+        remember(store, [*found])
+    except StoreError:
+        return
+
+
+def _promises(run: Run) -> Iterator[Check]:
+    for verdict in run.verdicts:
+        yield Check(
+            target=run.target,
+            kind="promise",
+            name=verdict.objective.text,
+            outcome=verdict.outcome,
+            reason=verdict.reason,
+            next_step=verdict.next_step,
+            run_id=run.id,
+        )
+
+
+def _trend(one: Trend) -> Check | None:
+    """A check of a trend that can be told; a provisional shift is unknown."""
+    provisional = one.since and find_metric(one.key.metric).better != "none"
+    outcome = _OUTCOMES.get(one.state, Outcome.UNKNOWN if provisional else None)
+    if outcome is None:
+        return None
+    steps = {
+        Outcome.MISSED: f"find the commit with `perflib bisect {one.key.target}`, "
+        "or decide with `perflib triage`",
+        Outcome.UNKNOWN: "run again: the next results confirm or retract it",
+        Outcome.MET: "nothing to do",
+    }
+    return Check(
+        target=one.key.target,
+        kind="trend",
+        name=f"trend of {one.name}",
+        outcome=outcome,
+        reason=f"{one.state}: {one.reason}",
+        next_step=steps[outcome],
+        run_id=one.since or str(one.run_ids[-1]),
+    )

@@ -1,0 +1,77 @@
+"""A change point has a life: what was said of it before is kept, and what is taken back is said.
+
+The history keeps each shift under the first run after it, from `provisional` to `confirmed`
+or `retracted`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+import pandas as pd
+
+from perflib.analysis.standing import SeriesKey, Shift, Trend
+from perflib.analysis.triage import NEAR
+from perflib.store import Store
+
+
+class Kept(NamedTuple):
+    """What the history holds of a shift."""
+
+    status: str
+    detail: dict[str, Any]
+
+
+def remember(
+    store: Store, found: Sequence[Trend], target: str | None = None
+) -> list[dict[str, Any]]:
+    """Keep the shifts of `found` that count; returns what is new, confirmed or taken back.
+
+    One that was kept and is not found any more, within a few runs of its place, is retracted.
+    """
+    known = _by_series(store.changes(target))
+    news = [row for one in found for row in _news(one, known.get(one.key, {}))]
+    if news:
+        store.keep_changes(news)
+    return news
+
+
+def _by_series(kept: pd.DataFrame) -> dict[SeriesKey, dict[str, Kept]]:
+    """For each series its kept shifts by their run."""
+    known: dict[SeriesKey, dict[str, Kept]] = {}
+    for row in kept.to_dict("records"):
+        key = SeriesKey(*(str(row[name]) for name in SeriesKey._fields))
+        known.setdefault(key, {})[str(row["run_id"])] = Kept(row["status"], row["detail"])
+    return known
+
+
+def _news(one: Trend, known: dict[str, Kept]) -> Iterator[dict[str, Any]]:
+    counting = [shift for shift in one.shifts if shift.counts]
+    places = {str(run_id): at for at, run_id in enumerate(one.run_ids)}
+    matched: set[str] = set()
+    for shift in counting:
+        run_id = _nearest(shift.point.index, known, places)
+        if run_id is not None:
+            matched.add(run_id)
+        if run_id is None or known[run_id].status != shift.point.status:
+            kept = Kept(shift.point.status, _detail(shift))
+            yield _row(one.key, run_id or shift.run_after, kept)
+    for run_id, kept in known.items():
+        if run_id not in matched and kept.status != "retracted" and run_id in places:
+            yield _row(one.key, run_id, kept._replace(status="retracted"))
+
+
+def _nearest(index: int, known: dict[str, Kept], places: dict[str, int]) -> str | None:
+    near = [run_id for run_id in known if abs(places.get(run_id, -NEAR - 1) - index) <= NEAR]
+    return min(near, key=lambda run_id: abs(places[run_id] - index), default=None)
+
+
+def _detail(shift: Shift) -> dict[str, Any]:
+    told = {"run_before": shift.run_before, "adjusted_p": shift.adjusted_p}
+    return msgspec.structs.asdict(shift.point) | told
+
+
+def _row(key: SeriesKey, run_id: str, kept: Kept) -> dict[str, Any]:
+    return {**key._asdict(), "run_id": run_id, "status": kept.status, "detail": kept.detail}

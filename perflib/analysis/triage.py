@@ -1,0 +1,188 @@
+"""What people decided about shifts and runs lasts: in the history, and in a file under git.
+
+A decision names the run it is about and, if it is not about all of a target's series, the
+metric and label. Nothing is deleted: what was taken back stays visible as undone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import yaml
+from numpy.typing import NDArray
+
+from perflib.errors import PerflibError, StoreError, nearest
+from perflib.store import Store
+
+Action = Literal["acknowledge", "explain", "baseline", "bad"]
+ACTIONS: dict[str, str] = {
+    "acknowledge": "the shift at this run is known; it raises no alarm any more",
+    "explain": "a remark on the shift at this run; the alarm stays",
+    "baseline": "this run begins a new normal; shifts up to it are settled",
+    "bad": "this run is left out of every judgement",
+}
+NEAR = 3
+"""A shift may move by as many runs as results arrive, and keep its decisions."""
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """One decision; `metric` and `label` empty mean all. `number` is its place in the history."""
+
+    target: str
+    action: Action
+    run_id: str
+    reason: str
+    metric: str = ""
+    label: str = ""
+    author: str = ""
+    created_at: str = ""
+    undone: bool = False
+    number: int | None = None
+
+    @property
+    def closes(self) -> bool:
+        """Whether a shift with this decision needs no attention any more."""
+        return self.action in ("acknowledge", "baseline")
+
+    def covers(self, target: str, metric: str, label: str) -> bool:
+        """Whether the decision is about this series."""
+        return (
+            not self.undone
+            and self.target == target
+            and self.metric in ("", metric)
+            and self.label in ("", label)
+        )
+
+
+class Decisions:
+    """Decisions in force, asked by series."""
+
+    def __init__(self, decisions: Iterable[Decision] = ()) -> None:
+        self._by_target: dict[str, list[Decision]] = {}
+        for decision in decisions:
+            if not decision.undone:
+                self._by_target.setdefault(decision.target, []).append(decision)
+
+    @classmethod
+    def of_store(cls, store: Store, target: str | None = None) -> Decisions:
+        """The decisions that a history holds."""
+        return cls(read(store, target))
+
+    def of(self, key: Any) -> tuple[Decision, ...]:
+        """All decisions about the series `key` (target, metric, label)."""
+        found = self._by_target.get(key.target, ())
+        return tuple(d for d in found if d.covers(key.target, key.metric, key.label))
+
+    def about(self, key: Any, run_ids: NDArray[Any], index: int) -> tuple[Decision, ...]:
+        """Decisions about a shift at place `index` of the series."""
+        nearby = set(run_ids[max(index - NEAR, 0) : index + NEAR + 1])
+        return tuple(d for d in self.of(key) if d.run_id in nearby and d.action != "bad")
+
+    def baseline(self, key: Any, run_ids: NDArray[Any]) -> int:
+        """The place of the newest baseline in the series; -1 without one."""
+        wanted = {d.run_id for d in self.of(key) if d.action == "baseline"}
+        if not wanted:
+            return -1
+        return max((at for at, run_id in enumerate(run_ids) if run_id in wanted), default=-1)
+
+
+def read(store: Store, target: str | None = None, *, undone: bool = False) -> list[Decision]:
+    """The decisions in the history of `store`, oldest first."""
+    rows = store.triage(target, undone=undone).rename(columns={"id": "number"})
+    return [msgspec.convert(row, Decision) for row in rows.to_dict("records")]
+
+
+def decide(
+    store: Store,
+    action: str,
+    run_id: str,
+    reason: str,
+    *,
+    metric: str = "",
+    label: str = "",
+    author: str = "",
+) -> Decision:
+    """Keep a decision about run `run_id`; returns it. The reason must be told."""
+    if action not in ACTIONS:
+        raise PerflibError(f"unknown action `{action}`", expected=nearest(action, [*ACTIONS]))
+    if not reason.strip():
+        raise PerflibError(
+            f"`{action}` without a reason",
+            expected="a sentence that others understand in a year",
+            next_step='add `--reason "…"`',
+        )
+    target = store.load(run_id).target
+    number = store.add_triage(
+        target=target,
+        action=action,
+        reason=reason.strip(),
+        metric=metric,
+        label=label,
+        run_id=run_id,
+        author=author,
+    )
+    return next(d for d in read(store, target) if d.number == number)
+
+
+def write_file(store: Store, path: Path) -> int:
+    """Write all decisions, undone ones too, to a YAML file to keep under git; returns how many."""
+    decisions = [_as_row(decision) for decision in read(store, undone=True)]
+    text = yaml.safe_dump({"triage": decisions}, sort_keys=False, allow_unicode=True, width=100)
+    path.write_text(text, encoding="utf-8")
+    return len(decisions)
+
+
+def read_file(store: Store, path: Path) -> int:
+    """Bring the decisions of a YAML file into the history; returns how many were new.
+
+    One that is there already is not added again; one undone in the file is undone here.
+    """
+    given = _parse(path)
+    known = {_identity(decision): decision for decision in read(store, undone=True)}
+    new = 0
+    for decision in given:
+        found = known.get(_identity(decision))
+        if found is None:
+            row = _as_row(decision)
+            undone = row.pop("undone", False)
+            number = store.add_triage(**row)
+            if undone:
+                store.undo_triage(number)
+            new += 1
+        elif decision.undone and not found.undone and found.number is not None:
+            store.undo_triage(found.number)
+    return new
+
+
+def _parse(path: Path) -> Sequence[Decision]:
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return msgspec.convert(data, dict[str, list[Decision]])["triage"]
+    except FileNotFoundError:
+        raise StoreError("no such file", file=path) from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = None if mark is None else mark.line + 1
+        raise StoreError(
+            "broken YAML", expected="a list under `triage`", file=path, line=line
+        ) from None
+    except (KeyError, msgspec.ValidationError) as error:
+        raise StoreError(
+            f"not decisions: {error}",
+            expected="a list under `triage`, as `perflib triage --write FILE` makes it",
+            file=path,
+        ) from None
+
+
+def _as_row(decision: Decision) -> dict[str, Any]:
+    """What is worth writing: everything but the number and what is empty."""
+    row = msgspec.structs.asdict(decision)
+    return {name: value for name, value in row.items() if name != "number" and value}
+
+
+def _identity(decision: Decision) -> tuple[str, ...]:
+    names = ("target", "action", "run_id", "metric", "label", "created_at")
+    return tuple(str(getattr(decision, name)) for name in names)

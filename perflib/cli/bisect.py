@@ -1,0 +1,206 @@
+"""`perflib bisect`: git finds the commit, statistics say how often each one is measured.
+
+Everything happens in a work tree of its own, so that the user's files stay untouched. A
+commit whose side stays unclear, or that cannot be measured, is skipped rather than guessed.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+import msgspec
+from rich.markup import escape
+
+from perflib import config
+from perflib.cli.choose import open_store, pick_runs
+from perflib.cli.show import console
+from perflib.errors import ExitCode, PerflibError
+
+SKIP = 125
+"""What git understands as: this commit cannot be judged."""
+FEWEST = 2
+
+
+class Plan(msgspec.Struct, kw_only=True):
+    """What a step of the bisection needs to know; kept outside the work tree."""
+
+    tree: str
+    prepare: str
+    measure: str
+    most: int
+    good: list[float]
+    bad: list[float]
+    decisions: int = 1
+
+
+@click.command()
+@click.argument("target")
+@click.argument("good")
+@click.argument("bad")
+@click.option("--measure", default="", help="Command that prints a number as its last line.")
+@click.option("--prepare", default="", help="Command that builds or starts what is measured.")
+@click.option("--metric", default="response_time", show_default=True)
+@click.option("--statistic", default="p95", show_default=True)
+@click.option("--most", default=20, show_default=True, help="Measurements a commit at most.")
+@click.option("--config", "file", type=Path, default=config.DEFAULT, show_default=True)
+@click.option("--data", type=Path, help="Folder of runs, instead of the configuration's.")
+def bisect(  # noqa: PLR0913, PLR0917 (click hands over each option)
+    target: str,
+    good: str,
+    bad: str,
+    measure: str,
+    prepare: str,
+    metric: str,
+    statistic: str,
+    most: int,
+    file: Path,
+    data: Path | None,
+) -> int:
+    """Find the commit between GOOD and BAD that made TARGET slower (or faster).
+
+    GOOD and BAD are git revisions or runs. Each commit is measured as often as it takes to
+    tell its side with an error of 5 % in all. Without --measure, `perflib run TARGET` measures.
+    """
+    if not measure:
+        step = [sys.executable, "-m", "perflib.cli.measured", target, metric, statistic]
+        measure = subprocess.list2cmdline([*step, str(file.resolve())])
+    first, last = (_commit(text, file, data) for text in (good, bad))
+    with tempfile.TemporaryDirectory(prefix="perflib-bisect-") as folder:
+        tree = Path(folder) / "tree"
+        plan = Plan(tree=str(tree), prepare=prepare, measure=measure, most=most, good=[], bad=[])
+        _git(Path(), "worktree", "add", "--detach", str(tree), last)
+        try:
+            _references(plan, first, last)
+            return _search(plan, Path(folder) / "plan.json", first, last)
+        finally:
+            _git(Path(), "worktree", "remove", "--force", str(tree))
+
+
+def _commit(text: str, file: Path, data: Path | None) -> str:
+    """The commit of a revision, or of the run that `text` names."""
+    done = _run(["git", "rev-parse", "--verify", "--quiet", f"{text}^{{commit}}"], Path())
+    if done.returncode == 0:
+        return done.stdout.strip()
+    store = open_store(file, data)
+    run = store.load(pick_runs(store, text)[-1])
+    if not run.environment.git_commit:
+        raise PerflibError(f"run {run.id} does not tell its git commit")
+    return run.environment.git_commit
+
+
+def _references(plan: Plan, first: str, last: str) -> None:
+    """Measure both ends in turn until they differ clearly; sets the plan's references."""
+    from perflib.stats import ratio_interval
+
+    for _ in range(plan.most):
+        for commit, values in ((first, plan.good), (last, plan.bad)):
+            _git(Path(plan.tree), "checkout", "--quiet", "--detach", commit)
+            found = _number(plan) if _prepared(plan) else None
+            if found is None:
+                raise PerflibError(
+                    f"commit {commit[:10]} cannot be measured",
+                    expected="a command that prints a number as its last line",
+                    next_step=f"try it by hand there: {plan.measure}",
+                )
+            values.append(found)
+        if len(plan.good) > FEWEST:
+            contrast = ratio_interval(plan.good, plan.bad, level=0.99)
+            if contrast.low > 1 or contrast.high < 1:
+                size = f"{contrast.value:.3g} [{contrast.low:.3g}–{contrast.high:.3g}]"
+                console.print(f"good {first[:10]} and bad {last[:10]} differ by a factor of {size}")
+                return
+    error = PerflibError(
+        f"after {plan.most} measurements each, good and bad do not differ clearly",
+        expected="a difference to look for",
+        next_step="raise --most, measure longer, or choose other ends",
+    )
+    error.exit_code = ExitCode.UNKNOWN
+    raise error
+
+
+def _search(plan: Plan, kept: Path, first: str, last: str) -> int:
+    tree = Path(plan.tree)
+    commits = len(_git(tree, "rev-list", f"{first}..{last}").splitlines())
+    plan.decisions = max(1, commits.bit_length())
+    kept.write_bytes(msgspec.json.encode(plan))
+    _git(tree, "bisect", "start", last, first)
+    step = [sys.executable, "-m", "perflib.cli.bisect", str(kept)]
+    with subprocess.Popen(
+        ["git", "bisect", "run", *step], cwd=tree, stdout=subprocess.PIPE, text=True
+    ) as process:
+        lines = [line.rstrip() for line in process.stdout or ()]
+    for line in lines:
+        if line.startswith("perflib: "):
+            console.print(escape(line.removeprefix("perflib: ")))
+    guilty = [line.split()[0] for line in lines if line.endswith("is the first bad commit")]
+    _git(tree, "bisect", "reset")
+    if not guilty:
+        console.print("[yellow]?[/] the first bad commit cannot be told: some were skipped")
+        return ExitCode.UNKNOWN
+    console.print(
+        f"[bold]first bad commit:[/] {escape(_git(tree, 'log', '-1', '--format=%h %s', guilty[0]))}"
+    )
+    return ExitCode.MET
+
+
+def judge_commit(kept: Path) -> int:
+    """One step of `git bisect run`: measure the checked-out commit; 0 good, 1 bad, 125 skip."""
+    from perflib.stats.sequential import side_of
+
+    plan = msgspec.json.decode(kept.read_bytes(), type=Plan)
+    name = _git(Path(plan.tree), "log", "-1", "--format=%h %s")
+    values: list[float] = []
+    for _ in range(plan.most if _prepared(plan) else 0):
+        found = _number(plan)
+        if found is None:
+            break
+        values.append(found)
+        side = None
+        if len(values) >= FEWEST:
+            looks = plan.most - FEWEST + 1
+            side = side_of(values, plan.good, plan.bad, decisions=plan.decisions, looks=looks)
+        if side is not None:
+            print(f"perflib: {side} after {len(values)} measurements: {name}", flush=True)
+            return int(side == "bad")
+    print(f"perflib: unclear after {len(values)} measurements: {name}", flush=True)
+    return SKIP
+
+
+def _prepared(plan: Plan) -> bool:
+    """Whether the checked-out commit could be built or started."""
+    return not plan.prepare or _shell(plan.prepare, plan.tree).returncode == 0
+
+
+def _number(plan: Plan) -> float | None:
+    """The number that the command prints last, or None when it fails or prints none."""
+    done = _shell(plan.measure, plan.tree)
+    try:
+        return None if done.returncode else float(done.stdout.split()[-1])
+    except (ValueError, IndexError):
+        return None
+
+
+def _shell(command: str, folder: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, shell=True, cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def _run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    done = _run(["git", *arguments], folder)
+    if done.returncode:
+        said = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        raise PerflibError(f"git {arguments[0]}: {said[-1] if said else 'failed'}")
+    return done.stdout.strip()
+
+
+if __name__ == "__main__":
+    sys.exit(judge_commit(Path(sys.argv[1])))

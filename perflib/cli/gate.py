@@ -1,0 +1,84 @@
+"""`perflib gate`: one exit code and one line for a pipeline, and files for those who read more."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.markup import escape
+
+from perflib import config
+from perflib.cli.choose import open_store
+from perflib.cli.show import SIGNS, console
+from perflib.errors import ExitCode
+from perflib.model import Outcome
+
+if TYPE_CHECKING:
+    from perflib.analysis import Gate
+
+_CODES = {
+    Outcome.MET: ExitCode.MET,
+    Outcome.MISSED: ExitCode.MISSED,
+    Outcome.UNKNOWN: ExitCode.UNKNOWN,
+}
+
+
+@click.command()
+@click.argument("targets", nargs=-1)
+@click.option("--config", "file", type=Path, default=config.DEFAULT, show_default=True)
+@click.option("--data", type=Path, help="Folder of runs, instead of the configuration's.")
+@click.option("--tolerance", type=float, default=0.03, show_default=True, help="What matters.")
+@click.option("--junit", type=Path, help="Write JUnit XML to this file.")
+@click.option("--markdown", type=Path, help="Write GitHub-flavoured Markdown to this file.")
+@click.option("--json", "json_file", type=Path, help="Write JSON to this file.")
+@click.option("--badge", type=Path, help="Write an SVG badge to this file.")
+def gate(
+    targets: tuple[str, ...],
+    file: Path,
+    data: Path | None,
+    tolerance: float,
+    junit: Path | None,
+    markdown: Path | None,
+    json_file: Path | None,
+    badge: Path | None,
+) -> int:
+    """Judge the newest run of TARGETS (all when none is named) and their trends.
+
+    Exit codes: 0 all met, 1 any missed or regressed, 2 usage, 3 unknown. In a GitHub workflow
+    the summary of the job is written as well.
+    """
+    from perflib import analysis
+    from perflib.report import faces
+
+    found = analysis.gate(open_store(file, data), targets, tolerance=tolerance)
+    writers: list[tuple[Path | None, Callable[[Gate], str]]] = [
+        (junit, faces.to_junit),
+        (markdown, faces.to_markdown),
+        (json_file, faces.to_json),
+        (badge, faces.to_badge),
+    ]
+    for path, face in writers:
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(face(found), encoding="utf-8")
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if summary:
+        with Path(summary).open("a", encoding="utf-8") as page:
+            page.write(faces.to_markdown(found))
+    _print(found)
+    return _CODES[found.outcome]
+
+
+def _print(found: Gate) -> None:
+    console.print(f"{SIGNS[found.outcome]} {escape(found.finding.partition(': ')[2])}")
+    for check in found.checks:
+        if check.outcome is not Outcome.MET:
+            console.print(
+                escape(f"  {check.outcome}: {check.target}, {check.name}: {check.reason}")
+            )
+            console.print(f"    [dim]next: {escape(check.next_step)}[/]")
+    for note in found.notes:
+        console.print(f"  [dim]{escape(note)}[/]")

@@ -1,0 +1,146 @@
+"""`perflib trend`: where each target stands, since when, and what may be behind it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.markup import escape
+from rich.table import Table
+
+from perflib import config
+from perflib.cli.choose import open_store
+from perflib.cli.compare import SIGNS
+from perflib.cli.show import console
+from perflib.errors import ExitCode
+from perflib.units import format_quantity
+
+if TYPE_CHECKING:
+    from perflib.analysis import Shift, Trend
+    from perflib.store import Store
+
+_BARS = "▁▂▃▄▅▆▇█"
+_WIDTH = 24
+
+
+@click.command()
+@click.argument("targets", nargs=-1)
+@click.option("--config", "file", type=Path, default=config.DEFAULT, show_default=True)
+@click.option("--data", type=Path, help="Folder of runs, instead of the configuration's.")
+@click.option("--metric", help="This metric instead of what is promised.")
+@click.option("--statistic", help="Such as p95, mean or value.")
+@click.option("--label", help="One kind of request or query.")
+@click.option("--tolerance", type=float, default=0.03, show_default=True, help="What matters.")
+@click.option("--json", "as_json", is_flag=True, help="States and shifts as JSON.")
+def trend(
+    targets: tuple[str, ...],
+    file: Path,
+    data: Path | None,
+    metric: str | None,
+    statistic: str | None,
+    label: str | None,
+    tolerance: float,
+    as_json: bool,
+) -> int:
+    """Where TARGETS (all when none is named) stand against their own history.
+
+    Exit code 1 when anything regressed, 3 when nothing can be told, else 0.
+    """
+    from perflib import analysis
+
+    store = open_store(file, data)
+    found = analysis.follow(
+        store, targets, metric=metric, statistic=statistic, label=label, tolerance=tolerance
+    )
+    if as_json:
+        click.echo(_json(found))
+    else:
+        _print(found, store)
+    return _exit_code(found)
+
+
+def _exit_code(found: list[Trend]) -> ExitCode:
+    states = {one.state.value for one in found}
+    if "regressed" in states:
+        return ExitCode.MISSED
+    return ExitCode.MET if states & {"improved", "unchanged"} else ExitCode.UNKNOWN
+
+
+def _print(found: list[Trend], store: Store) -> None:
+    if not found:
+        console.print(
+            "– no data: no run has this\n  next: `perflib run`, or `perflib history list`"
+        )
+        return
+    order = [*SIGNS]
+    found = sorted(found, key=lambda one: (order.index(one.state.value), one.key))
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in ("state", "target", "", "now", "runs", ""):
+        table.add_column(name, no_wrap=name != "", overflow="fold")
+    for one in found:
+        cells = (one.key.target, one.name, format_quantity(one.level, one.unit))
+        count = str(len(one.values))
+        table.add_row(SIGNS[one.state.value], *map(escape, cells), count, sparkline(one))
+    console.print(table)
+    for one in found:
+        for shift in one.shifts:
+            if shift.counts and (shift.run_after == one.since or shift.decisions):
+                _print_shift(one, shift, store)
+        if one.state.value == "inconclusive":
+            console.print(f"[yellow]?[/] {escape(f'{one.key.target} {one.name}: {one.reason}')}")
+
+
+def _print_shift(one: Trend, shift: Shift, store: Store) -> None:
+    from perflib.analysis import causes
+    from perflib.analysis.standing import told
+
+    title = f"{one.key.target} {one.name} {told(shift, one.unit)} ({shift.point.status})"
+    console.print(f"\n[bold]{escape(title)}[/]")
+    for decision in shift.decisions:
+        console.print(escape(f"  {decision.action}: {decision.reason}"))
+    behind = causes(store, shift.run_before, shift.run_after)
+    for line in (*behind.commits, *(f"changed {text}" for text in behind.differences)):
+        console.print(escape(f"  {line}"))
+    if behind.note:
+        console.print(escape(f"  {behind.note}"))
+
+
+def sparkline(one: Trend, width: int = _WIDTH) -> str:
+    """The last results as bars between their smallest and largest."""
+    values = one.values[-width:]
+    low, high = float(values.min()), float(values.max())
+    scale = (len(_BARS) - 1) / (high - low) if high > low else 0.0
+    return "".join(_BARS[round((value - low) * scale)] for value in values)
+
+
+def _json(found: list[Trend]) -> str:
+    import msgspec
+
+    return msgspec.json.format(msgspec.json.encode([_row(one) for one in found])).decode()
+
+
+def _row(one: Trend) -> dict[str, Any]:
+    import msgspec
+
+    return one.key._asdict() | {
+        "state": one.state.value,
+        "reason": one.reason,
+        "since": one.since,
+        "unit": one.unit,
+        "level": one.level,
+        "runs": len(one.values),
+        "drift": None if one.drift is None else msgspec.to_builtins(one.drift),
+        "shifts": [
+            msgspec.to_builtins(shift.point)
+            | {
+                "run_before": shift.run_before,
+                "run_after": shift.run_after,
+                "adjusted_p": shift.adjusted_p,
+                "counts": shift.counts,
+                "closed": shift.closed,
+                "decisions": [msgspec.to_builtins(decision) for decision in shift.decisions],
+            }
+            for shift in one.shifts
+        ],
+    }

@@ -1,0 +1,93 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from perflib.cli.bisect import bisect
+from perflib.errors import PerflibError
+from perflib.stats.sequential import side_of
+
+MEASURE = """import random, pathlib
+base = float(pathlib.Path("base.txt").read_text())
+print("something else")
+print(base * random.lognormvariate(0, 0.02))
+"""
+
+
+def git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    """Twelve commits; the eighth makes the benchmark 15 % slower, the fifth does not run."""
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    git(folder, "init", "-q")
+    for number in range(12):
+        (folder / "base.txt").write_text("1.15" if number >= 7 else "1.0")
+        (folder / "bench.py").write_text("raise SystemExit(1)" if number == 4 else MEASURE)
+        (folder / "number.txt").write_text(str(number))
+        git(folder, "add", ".")
+        git(folder, "commit", "-qm", f"commit {number}")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def invoke(*arguments):
+    done = CliRunner().invoke(bisect, arguments, standalone_mode=False)
+    if done.exception:
+        raise done.exception
+    return done.return_value, done.output
+
+
+def test_the_commit_is_found_in_a_real_repository(repository):
+    measure = f"{sys.executable} bench.py"
+    code, text = invoke("db", "HEAD~11", "HEAD", "--measure", measure)
+    assert code == 0
+    assert "first bad commit: " in text
+    assert "commit 7" in text.splitlines()[-1]
+    assert git(repository, "status", "--porcelain") == ""
+    assert len(git(repository, "worktree", "list").splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("good", "options", "says"),
+    [
+        ("HEAD~3", ["--most", "4"], "do not differ clearly"),
+        ("HEAD~7", [], "cannot be measured"),
+        ("HEAD~11", ["--prepare", "false"], "cannot be measured"),
+    ],
+)
+def test_what_cannot_be_bisected(repository, good, options, says):
+    with pytest.raises(PerflibError) as caught:
+        invoke("db", good, "HEAD", "--measure", f"{sys.executable} bench.py", *options)
+    assert says in caught.value.found
+    assert len(git(repository, "worktree", "list").splitlines()) == 1
+
+
+@pytest.mark.parametrize(("factor", "side"), [(1.0, "good"), (1.1, "bad"), (1.048, None)])
+def test_sides(factor, side):
+    rng = np.random.default_rng(1)
+    good, bad = rng.lognormal(0, 0.01, 6), rng.lognormal(0, 0.01, 6) * 1.1
+    values = rng.lognormal(0, 0.01, 4) * factor
+    assert side_of(values, good, bad, decisions=4, looks=5) == side
+
+
+def test_sides_are_seldom_wrong():
+    rng, wrong = np.random.default_rng(2), 0
+    for _ in range(300):
+        good, bad = rng.lognormal(0, 0.03, 5), rng.lognormal(0, 0.03, 5) * 1.1
+        values = []
+        for _ in range(20):
+            values.append(rng.lognormal(0, 0.03))
+            side = side_of(values, good, bad, decisions=1, looks=20)
+            if side:
+                wrong += side == "bad"
+                break
+    assert wrong <= 300 * 0.05

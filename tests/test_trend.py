@@ -1,0 +1,371 @@
+import json
+from xml.etree import ElementTree
+
+import msgspec
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from perflib import analysis
+from perflib.analysis import triage
+from perflib.cli.gate import gate as gate_verb
+from perflib.cli.trend import trend as trend_verb
+from perflib.cli.triage import triage as triage_verb
+from perflib.errors import PerflibError, ValuesError
+from perflib.model import Environment, Estimate, Objective, Run, Verdict
+from perflib.objectives import parse_objective
+from perflib.report import faces
+from perflib.store import Store
+
+
+def noise(seed: int, n: int, cv: float = 0.01) -> np.ndarray:
+    return np.random.default_rng(seed).lognormal(0, cv, n)
+
+
+def points(
+    values, *, metric="query_time", machine="m", target="db", label="", bad=()
+) -> pd.DataFrame:
+    n = len(values)
+    times = pd.Timestamp("2026-01-01", tz="UTC") + pd.to_timedelta(np.arange(n), unit="h")
+    return pd.DataFrame(
+        {
+            "run_id": [f"{target}-{machine}-{i:04d}" for i in range(n)],
+            "started_at": times,
+            "bad": [i in bad for i in range(n)],
+            "target": target,
+            "metric": metric,
+            "statistic": "p95",
+            "label": label,
+            "environment_key": machine,
+            "unit": "s",
+            "value": np.asarray(values, dtype=float),
+            "low": np.nan,
+            "high": np.nan,
+        }
+    )
+
+
+STEP = np.r_[np.ones(30), np.full(30, 1.2)]
+BACK = np.r_[np.ones(30), np.full(20, 1.2), np.ones(30)]
+
+
+@pytest.mark.parametrize(
+    ("values", "metric", "state", "why"),
+    [
+        (noise(1, 60), "query_time", "unchanged", ""),
+        (noise(2, 60) * STEP, "query_time", "regressed", "slower"),
+        (noise(2, 60) / STEP, "query_time", "improved", "faster"),
+        (noise(2, 60) * STEP, "throughput", "improved", "more is better here"),
+        (noise(2, 60) * STEP, "block_time", "inconclusive", "neither direction is better"),
+        (noise(3, 80) * BACK, "query_time", "unchanged", "it was made good"),
+        (noise(3, 80) / BACK, "query_time", "regressed", "what was won is lost"),
+        (noise(4, 5), "query_time", "inconclusive", "too few"),
+        (noise(5, 30, cv=0.5), "query_time", "inconclusive", "too noisy to tell"),
+        (np.ones(30), "query_time", "unchanged", "constant"),
+        (np.r_[noise(6, 30), [np.nan, np.nan], noise(7, 30)], "query_time", "unchanged", "gaps"),
+    ],
+)
+def test_states(values, metric, state, why):
+    assert analysis.trend(points(values, metric=metric)).state == state
+
+
+def test_a_shift_tells_its_place_and_its_size():
+    found = analysis.trend(points(noise(2, 60) * STEP))
+    (shift,) = [shift for shift in found.shifts if shift.counts]
+    assert shift.run_after == "db-m-0030"
+    assert shift.run_before == "db-m-0029"
+    assert shift.point.low <= 0.2 <= shift.point.high
+    assert found.since == "db-m-0030"
+    assert found.level == pytest.approx(1.2, rel=0.02)
+    assert "since run db-m-0030" in found.reason
+
+
+def test_a_small_shift_is_significant_but_does_not_matter():
+    values = noise(2, 400, cv=0.01) * np.r_[np.ones(200), np.full(200, 1.02)]
+    assert analysis.trend(points(values)).state == "unchanged"
+    assert analysis.trend(points(values), tolerance=0.01).state == "regressed"
+
+
+def test_bad_runs_are_left_out():
+    values = noise(8, 40)
+    values[20:24] = 5
+    found = analysis.trend(points(values, bad=(20, 21, 22, 23)))
+    assert len(found.values) == 36
+    assert found.state == "unchanged"
+
+
+def test_only_the_newest_machine_counts():
+    old = points(noise(1, 40) * 3, machine="old")
+    new = points(noise(2, 40), machine="new")
+    new["started_at"] += pd.Timedelta(days=30)
+    both = pd.concat([old, new])
+    assert analysis.trend(both).state == "unchanged"
+    assert [one.current for one in analysis.trends(both)] == [False, True]
+
+
+def test_order_of_rows_does_not_matter():
+    frame = points(noise(2, 60) * STEP)
+    assert analysis.trend(frame.sample(frac=1, random_state=1)).since == "db-m-0030"
+
+
+def test_no_points_and_too_many_series():
+    assert analysis.trend(points([])).state == "no data"
+    assert analysis.trends(points([])) == []
+    with pytest.raises(ValuesError) as caught:
+        analysis.trend(pd.concat([points(noise(1, 9)), points(noise(1, 9), label="x\ny")]))
+    assert "2 series" in caught.value.found
+
+
+def test_many_unchanged_series_raise_few_alarms():
+    frames = [points(noise(100 + i, 60, cv=0.03), target=f"t{i}") for i in range(150)]
+    found = analysis.trends(pd.concat(frames))
+    assert sum(one.state == "regressed" for one in found) <= 1
+
+
+def recorded(store: Store, values, *, target="db", commits=None, outcome=None) -> list[str]:
+    """Real runs in a real store, an hour apart."""
+    runs = []
+    for at, value in enumerate(values):
+        moment = f"2026-01-{1 + at // 24:02d}T{at % 24:02d}:00:00+00:00"
+        estimate = Estimate(
+            metric="query_time", statistic="p95", value=float(value), unit="s", n=1000
+        )
+        run = Run(
+            id=moment.replace("-", "").replace(":", "")[:15] + f"Z-{target}-{at:04x}",
+            target=target,
+            kind="sql",
+            started_at=moment,
+            duration_s=1,
+            estimates=[estimate],
+            environment=Environment(cpu="x", git_commit=(commits or {}).get(at, "")),
+        )
+        if outcome:
+            objective = parse_objective("p95(query_time) < 10 s")
+            run.verdicts = [a_verdict(objective, outcome, estimate)]
+        runs.append(run)
+    return store.add_many(runs)
+
+
+def a_verdict(objective: Objective, outcome: str, estimate: Estimate) -> Verdict:
+    found = Verdict(
+        objective=objective, outcome="met", reason="because", next_step="x", estimate=estimate
+    )
+    return msgspec.structs.replace(found, outcome=outcome)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "data")
+
+
+def states(store):
+    return [one.state for one in analysis.follow(store, metric="query_time")]
+
+
+@pytest.mark.parametrize(
+    ("action", "place", "state", "why"),
+    [
+        ("acknowledge", 30, "unchanged", "known"),
+        ("acknowledge", 31, "unchanged", "the place of a shift is known to a few runs"),
+        ("acknowledge", 10, "regressed", "about another shift"),
+        ("explain", 30, "regressed", "a remark is no permission"),
+        ("baseline", 30, "unchanged", "a new normal"),
+        ("baseline", 45, "unchanged", "shifts before it are settled"),
+        ("baseline", 10, "regressed", "the shift came later"),
+    ],
+)
+def test_decisions_last_and_can_be_undone(store, action, place, state, why):
+    ids = recorded(store, noise(2, 60) * STEP)
+    assert states(store) == ["regressed"]
+    decision = triage.decide(store, action, ids[place], "because")
+    assert states(Store(store.root)) == [state]
+    store.undo_triage(decision.number)
+    assert states(store) == ["regressed"]
+    assert [d.undone for d in triage.read(store, undone=True)] == [True]
+
+
+def test_a_bad_run_is_left_out_of_the_history(store):
+    values = noise(8, 40)
+    values[-1] = 9
+    ids = recorded(store, values)
+    triage.decide(store, "bad", ids[-1], "the disk was full")
+    (one,) = analysis.follow(store, metric="query_time")
+    assert len(one.values) == 39
+
+
+def test_a_decision_about_another_metric_changes_nothing(store):
+    ids = recorded(store, noise(2, 60) * STEP)
+    triage.decide(store, "acknowledge", ids[30], "because", metric="throughput")
+    assert states(store) == ["regressed"]
+
+
+def test_decisions_travel_in_a_file(store, tmp_path):
+    ids = recorded(store, noise(2, 60) * STEP)
+    first = triage.decide(store, "acknowledge", ids[30], "index dropped: ask, »why?«", author="a")
+    triage.decide(store, "bad", ids[3], "x")
+    store.undo_triage(first.number)
+    file = tmp_path / "triage.yml"
+    assert triage.write_file(store, file) == 2
+    other = Store(tmp_path / "other")
+    assert triage.read_file(other, file) == 2
+    assert triage.read_file(other, file) == 0, "reading twice changes nothing"
+    before, after = (
+        [msgspec.structs.replace(d, number=None) for d in triage.read(s, undone=True)]
+        for s in (store, other)
+    )
+    assert before == after
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("triage: [", "broken YAML"),
+        ("- a", "not decisions"),
+        ("triage: [{target: a}]", "not decisions"),
+        ("triage: [{target: a, action: dance, run_id: x, reason: y}]", "not decisions"),
+        (None, "no such file"),
+    ],
+)
+def test_files_that_hold_no_decisions(store, tmp_path, text, says):
+    file = tmp_path / "triage.yml"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(PerflibError) as caught:
+        triage.read_file(store, file)
+    assert says in str(caught.value)
+    assert str(file) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("action", "reason", "says"),
+    [("acknowlege", "x", "`acknowledge`"), ("bad", " ", "without a reason")],
+)
+def test_decisions_that_are_refused(store, action, reason, says):
+    ids = recorded(store, [1.0])
+    with pytest.raises(PerflibError) as caught:
+        triage.decide(store, action, ids[0], reason)
+    assert says in str(caught.value)
+
+
+def test_a_change_point_lives_in_the_history(store):
+    values = noise(2, 60) * STEP
+    recorded(store, values[:40])
+    news = analysis.remember(store, analysis.follow(store, metric="query_time"))
+    assert [row["status"] for row in news] == ["confirmed"]
+    assert analysis.remember(store, analysis.follow(store, metric="query_time")) == []
+    kept = store.changes("db")
+    assert kept["run_id"].str.endswith("001e").tolist() == [True]
+    ids = store.runs()["run_id"]
+    for place in range(28, 40):
+        triage.decide(store, "bad", ids[place], "the machine was shared")
+    recorded_rest = [*values[:28]]
+    assert len(recorded_rest) == 28
+    analysis.remember(store, analysis.follow(store, metric="query_time"))
+    assert store.changes("db")["status"].tolist() == ["confirmed"], "its place is not seen now"
+
+
+def test_a_change_point_that_goes_away_is_retracted(store):
+    ids = recorded(store, noise(2, 60))
+    place = {
+        "target": "db",
+        "metric": "query_time",
+        "statistic": "p95",
+        "label": "",
+        "environment_key": store.runs()["environment_key"].iloc[0],
+    }
+    store.keep_changes([{**place, "run_id": ids[50], "status": "provisional", "detail": {}}])
+    analysis.remember(store, analysis.follow(store, metric="query_time"))
+    assert store.changes("db")["status"].tolist() == ["retracted"]
+
+
+def invoke(verb, store, *arguments):
+    done = CliRunner().invoke(verb, [*arguments, "--data", str(store.root)], standalone_mode=False)
+    if done.exception:
+        raise done.exception
+    return done.return_value, done.output
+
+
+def test_the_trend_verb_names_what_may_be_behind(store, tmp_path, monkeypatch):
+    recorded(store, noise(2, 60) * STEP, commits={29: "a" * 40, 30: "b" * 40})
+    code, text = invoke(trend_verb, store, "--metric", "query_time")
+    assert code == 1
+    assert "✗ regressed" in text
+    assert "since run" in text
+    assert "aaaaaaaaaa..bbbbbbbbbb are not in this repository" in text
+    code, text = invoke(trend_verb, store, "--metric", "query_time", "--json")
+    assert json.loads(text)[0]["state"] == "regressed"
+    assert invoke(trend_verb, Store(tmp_path / "none"))[0] == 3
+
+
+@pytest.mark.parametrize(
+    ("values", "outcome", "code", "finding"),
+    [
+        (noise(1, 30), "met", 0, "all 2 checks"),
+        (noise(1, 30), "missed", 1, "because"),
+        (noise(1, 30), "unknown", 3, "because"),
+        (noise(2, 60) * STEP, "met", 1, "regressed: +"),
+        (noise(1, 3), "met", 0, "3 results; a change is told from 7"),
+    ],
+)
+def test_the_gate(store, values, outcome, code, finding):
+    recorded(store, values, outcome=outcome)
+    found, text = invoke(gate_verb, store)
+    assert found == code
+    assert finding in " ".join(text.split())
+
+
+def test_an_empty_history_is_unknown(store):
+    assert invoke(gate_verb, store)[0] == 3
+    assert "ghost: no run" in invoke(gate_verb, store, "ghost")[1]
+
+
+def test_the_faces_of_a_gate(store, tmp_path, monkeypatch):
+    evil = "<script>|`*\x00\u202e"
+    recorded(store, noise(2, 60) * STEP, target=f"db{''}", outcome="unknown")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    files = {name: tmp_path / "out" / name for name in ("junit", "markdown", "json", "badge")}
+    flags = [part for name, path in files.items() for part in (f"--{name}", str(path))]
+    assert invoke(gate_verb, store, *flags)[0] == 1
+    suite = ElementTree.parse(files["junit"]).getroot()[0]
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("2", "1", "1")
+    assert files["markdown"].read_text() == (tmp_path / "summary.md").read_text()
+    assert json.loads(files["json"].read_text())["outcome"] == "missed"
+    assert ElementTree.parse(files["badge"]).getroot().tag.endswith("svg")
+    found = analysis.gate(store)
+    check = found.checks[0].__class__(
+        target=evil,
+        kind="trend",
+        name=evil,
+        outcome="missed",
+        reason=evil,
+        next_step=evil,
+        run_id=evil,
+    )
+    hostile = analysis.Gate(checks=(msgspec_outcome(check),), notes=(evil,))
+    ElementTree.fromstring(faces.to_junit(hostile).encode())
+    assert "<script>" not in faces.to_markdown(hostile)
+    assert "|`" not in faces.to_markdown(hostile)
+
+
+def msgspec_outcome(check):
+    from dataclasses import replace
+
+    from perflib.model import Outcome
+
+    return replace(check, outcome=Outcome(check.outcome))
+
+
+def test_the_triage_verb(store, tmp_path):
+    ids = recorded(store, noise(2, 60) * STEP)
+    code, text = invoke(triage_verb, store, "acknowledge", ids[30], "--reason", "known")
+    assert (code, "decision 1" in text) == (0, True)
+    assert "known" in invoke(triage_verb, store)[1]
+    assert "known" in invoke(triage_verb, store, "list", "db")[1]
+    file = tmp_path / "t.yml"
+    assert "1 decisions" in invoke(triage_verb, store, "--write", str(file))[1]
+    assert "0 new decisions" in invoke(triage_verb, store, "--read", str(file))[1]
+    assert "taken back" in invoke(triage_verb, store, "undo", "1")[1]
+    for wrong in (["undo", "x"], ["bad"], ["undo", "99"]):
+        with pytest.raises(PerflibError):
+            invoke(triage_verb, store, *wrong)
