@@ -1,0 +1,330 @@
+"""A chain is judged by what was seen of it: told in cases of chains that behave or lie."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from perflib.target import Scenario
+from perflib.workloads.blocks import BlocksTarget
+from perflib.workloads.chain import Block, Chain, Story, Watch
+from tests.workload import Server, codes, go, text_of, time_to_stop, voids_all
+
+SLOT_S = 0.2
+
+
+class FakeChain:
+    """A REST and JSON-RPC chain: `height_at` and `timestamp_of` say how it behaves."""
+
+    def __init__(
+        self,
+        height_at: Callable[[float], int] = lambda s: 100 + int(s / SLOT_S),
+        timestamp_of: Callable[[int], float] | None = None,
+        fork_at: float = 1e9,
+    ) -> None:
+        self.began = time.monotonic()
+        self.zero = time.time() - 100 * SLOT_S
+        self.height_at = height_at
+        self.timestamp_of = timestamp_of or (lambda height: self.zero + height * SLOT_S)
+        self.fork_at = fork_at
+        self.anchors: dict[str, float] = {}
+
+    def now(self) -> float:
+        return time.monotonic() - self.began
+
+    def block(self, height: int) -> dict[str, Any]:
+        forked = self.now() > self.fork_at and height >= 102
+        name = "fork-" if forked else "block-"
+        parent = "fork-" if forked and height > 102 else "block-"
+        return {
+            "height": height,
+            "hash": f"{name}{height}",
+            "previous_hash": f"{parent}{height - 1}",
+            "timestamp": self.timestamp_of(height),
+            "proposer": f"validator-{height % 4}",
+            "transactions": [{}] * 3,
+            "consensus_latency_s": 0.01,
+            "validation_time_s": 0.002,
+        }
+
+    def answer(self, method: str, path: str, body: bytes) -> tuple[int, Any] | None:
+        height = self.height_at(self.now())
+        if path == "/api/v1/chain/info":
+            return 200, {"version": "fake 1", "height": 12345, "block_time": 0.1}
+        if path == "/api/v1/blocks/latest":
+            return 200, self.block(height)
+        if path.startswith("/api/v1/blocks/"):
+            return 200, self.block(int(path.rpartition("/")[2]))
+        return 404, {}
+
+
+def target(url: str, **changes: Any) -> BlocksTarget:
+    settings = {"poll_interval": "20 ms", "expected_block_time": "200 ms", "timeout": "300 ms"}
+    return BlocksTarget(kind="blocks", url=url, **settings | changes)
+
+
+def watch(chain: FakeChain, seconds: float = 1.6, **changes: Any) -> Any:
+    with Server(chain.answer) as url:
+        return go(target(url, **changes), run_time=f"{seconds - 0.2} s")
+
+
+def test_a_steady_chain_is_seen_block_by_block() -> None:
+    run, samples = watch(FakeChain())
+    blocks = samples[samples["label"] == "block"]
+    assert run.caveats == []
+    assert run.errors == {}
+    assert 5 <= len(blocks) <= 8
+    assert blocks["block_time"].tolist() == pytest.approx([SLOT_S] * len(blocks))
+    assert blocks["arrival_interval"].dropna().mean() == pytest.approx(SLOT_S, abs=0.05)
+    assert set(blocks["block_transactions"]) == {3}
+    assert set(blocks["consensus_latency"]) == {0.01}
+    assert set(blocks["validation_time"]) == {0.002}
+    assert [block["height"] for block in run.details["blocks"]] == list(
+        range(run.details["chain"]["first_height"] + 1, run.details["chain"]["last_height"] + 1)
+    )
+    assert run.details["blocks"][0]["proposer"].startswith("validator-")
+    assert run.details["chain"]["missed_slots"] == 0
+    assert run.details["chain"]["arrival_resolution_s"] == 0.02
+    assert run.arrival == "watch"
+    assert run.environment.target_version == "fake 1"
+
+
+def test_a_constant_height_is_no_chain_whatever_it_claims() -> None:
+    run, samples = watch(FakeChain(height_at=lambda _: 12345))
+    assert codes(run) == {"height never advanced"}
+    assert voids_all(run)
+    assert not (samples["label"] == "block").any()
+    assert "12345" in run.caveats[0].message
+
+
+ODD: dict[str, tuple[Callable[[], FakeChain], str]] = {
+    "chain stalled": (
+        lambda: FakeChain(height_at=lambda s: 100 + min(int(s / SLOT_S), 3)),
+        "block_time",
+    ),
+    "timestamps contradict arrivals": (
+        lambda: FakeChain(timestamp_of=lambda height: time.time() - 1000 + height * 10),
+        "block_time",
+    ),
+    "clocks differ": (
+        lambda: FakeChain(timestamp_of=lambda h: time.time() + 10 + h * SLOT_S),
+        "consensus_latency",
+    ),
+    "arrivals not resolved": (
+        lambda: FakeChain(height_at=lambda s: 100 + 4 * int(s / SLOT_S / 4)),
+        "arrival_interval",
+    ),
+    "height went backwards": (
+        lambda: FakeChain(height_at=lambda s: 100 + int(s / SLOT_S) - (int(s * 50) % 5 == 0)),
+        "",
+    ),
+    "chain re-organised": (lambda: FakeChain(fork_at=1.1), ""),
+}
+
+
+@pytest.fixture(scope="module")
+def odd_runs() -> dict[str, Any]:
+    """All odd chains watched at the same time, because watching is mostly waiting."""
+    with ThreadPoolExecutor(len(ODD)) as pool:
+        runs = {code: pool.submit(watch, chain(), 1.9) for code, (chain, _) in ODD.items()}
+        return {code: future.result()[0] for code, future in runs.items()}
+
+
+@pytest.mark.parametrize("code", ODD)
+def test_a_chain_that_is_odd_is_doubted(odd_runs: dict[str, Any], code: str) -> None:
+    run, voided = odd_runs[code], ODD[code][1]
+    found = {caveat.code: caveat for caveat in run.caveats}
+    assert code in found, run.details.get("chain")
+    assert voided in found[code].voids or not voided
+    assert not voids_all(run)
+
+
+def test_jumps_of_height_are_filled_in() -> None:
+    run, samples = watch(FakeChain(height_at=lambda s: 100 + 3 * int(s / SLOT_S / 3)))
+    heights = [block["height"] for block in run.details["blocks"]]
+    assert heights == list(range(101, 101 + len(heights)))
+    assert len(heights) >= 3
+    blocks = samples[samples["label"] == "block"]
+    assert blocks["block_time"].tolist() == pytest.approx([SLOT_S] * len(heights))
+
+
+def test_unfinished_answers_are_errors_and_the_watch_goes_on() -> None:
+    chain = FakeChain()
+    calls = iter(range(10**6))
+    bad = [(500, {}), (200, b"hello"), (200, {"height": "high"}), (200, {"height": 5}), None]
+
+    def answer(method: str, path: str, body: bytes) -> tuple[int, Any] | None:
+        call = next(calls)
+        return bad[call // 8 % 5] if call % 8 == 7 else chain.answer(method, path, body)
+
+    with Server(answer) as url:
+        run, samples = go(target(url), run_time="2 s")
+    assert set(run.errors) == {
+        "status 500",
+        "the answer is no JSON",
+        "`height` is no number",
+        "the answer has no `timestamp`",
+        "timeout",
+    }
+    polls = samples[samples["label"] == "poll"]
+    assert (~polls["ok"]).sum() == sum(run.errors.values())
+    assert (samples["label"] == "block").sum() >= 5
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+def test_a_node_that_never_answers_gives_no_verdict(hangs: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1] if hangs else 1
+        run, _ = go(target(f"http://me:hunter2@127.0.0.1:{port}"))
+    assert set(run.errors) == {"timeout" if hangs else "connection refused"}
+    assert codes(run) == {"no contact"}
+    assert voids_all(run)
+    assert "hunter2" not in text_of(run)
+
+
+def test_stop_is_heard_at_once() -> None:
+    with Server(FakeChain().answer) as url:
+        assert time_to_stop(target(url), "blocks") < 1.5
+
+
+def test_other_apis_are_described_by_paths_and_names() -> None:
+    chain = FakeChain(timestamp_of=lambda height: 1_700_000_000 + height)
+
+    def answer(method: str, path: str, body: bytes) -> tuple[int, Any] | None:
+        height = chain.height_at(chain.now()) if path == "/block" else int(path.partition("=")[2])
+        header = {
+            "height": str(height),
+            "time": f"2026-01-01T00:{height % 3600 // 60:02}:{height % 60:02}.000000Z",
+            "proposer_address": "A",
+        }
+        block = {"header": header, "data": {"txs": ["x", "y"]}, "took": 12}
+        return 200, {"result": {"block": block, "block_id": {"hash": f"H{height}"}}}
+
+    fields = {
+        "height": "result.block.header.height",
+        "timestamp": "result.block.header.time",
+        "hash": "result.block_id.hash",
+        "parent": "",
+        "proposer": "result.block.header.proposer_address",
+        "transactions": "result.block.data.txs",
+        "validation_time": "result.block.took in ms",
+    }
+    with Server(answer) as url:
+        run, samples = go(
+            target(url, latest_path="/block", block_path="/block?height={height}", fields=fields),
+            run_time="1 s",
+        )
+    blocks = samples[samples["label"] == "block"]
+    assert run.errors == {}
+    assert set(blocks["block_time"]) == {1.0}
+    assert set(blocks["validation_time"]) == {0.012}
+    assert set(blocks["block_transactions"]) == {2}
+    assert run.details["chain"]["timestamp_resolution_s"] == 1.0
+
+
+def test_anchors_are_timed_until_they_hold() -> None:
+    chain, asked = FakeChain(), {}
+
+    def answer(method: str, path: str, body: bytes) -> tuple[int, Any] | None:
+        if not path.startswith("/api/v1/anchoring"):
+            return chain.answer(method, path, body)
+        if method == "POST":
+            asked[f"a{len(asked)}"] = time.monotonic()
+            return 201, {"session_id": f"a{len(asked) - 1}", "status": "pending"}
+        name = path.rpartition("/")[2]
+        held = time.monotonic() > asked[name] + 0.2
+        height = 10**6 if name == "a1" else 100
+        return 200, {"status": "included", "height": height} if held else {"status": "pending"}
+
+    with Server(answer) as url:
+        run, samples = go(target(url, anchor={"interval": "300 ms"}), run_time="1.8 s")
+    anchors = samples[samples["label"] == "anchor"]
+    assert anchors["anchoring_time"].dropna().between(0.19, 0.8).all()
+    assert anchors["ok"].sum() >= 2
+    assert run.errors == {"anchor: anchored in an unseen block": 1}
+
+
+def test_a_real_ethereum_node_speaks_json_rpc() -> None:
+    anvil = shutil.which("anvil")
+    if anvil is None:
+        pytest.skip("anvil is not installed")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    node = subprocess.Popen(
+        [anvil, "--port", str(port), "--block-time", "1"], stdout=subprocess.DEVNULL
+    )
+    try:
+        time.sleep(2)
+        url = f"http://127.0.0.1:{port}"
+        run, samples = go(
+            target(url, protocol="json-rpc", expected_block_time="1 s"), run_time="4 s"
+        )
+    finally:
+        node.terminate()
+        node.wait()
+    blocks = samples[samples["label"] == "block"]
+    assert run.errors == {}
+    assert blocks["block_time"].mean() == pytest.approx(1.0, abs=0.5)
+    assert "anvil" in run.environment.target_version
+
+
+def test_json_rpc_answers_are_read_in_hexadecimal() -> None:
+    chain = FakeChain()
+
+    def answer(method: str, path: str, body: bytes) -> tuple[int, Any] | None:
+        if b"web3_clientVersion" in body:
+            return 200, {"error": {"code": -32601, "message": "no"}}
+        head = chain.height_at(chain.now())
+        number = head if b"latest" in body else int(body.split(b'"0x')[1].split(b'"')[0], 16)
+        seconds = hex(1_700_000_000 + number)
+        block = {"number": hex(number), "hash": f"0x{number}", "parentHash": f"0x{number - 1}"}
+        return 200, {"result": block | {"timestamp": seconds, "transactions": ["0x1"]}}
+
+    with Server(answer) as url:
+        run, samples = go(target(url, protocol="json-rpc"), run_time="0.8 s")
+    assert run.errors == {}
+    assert set(samples.loc[samples["label"] == "block", "block_time"]) == {1.0}
+
+
+def story(times: list[float], arrivals: list[float], ended_s: float, slot: float = 10.0) -> Story:
+    chain = Chain()
+    chain.start(Block(height=0, timestamp=times[0]), arrivals[0])
+    for height, (stamp, arrived) in enumerate(zip(times[1:], arrivals[1:], strict=True), 1):
+        chain.extend([Block(height=height, timestamp=stamp)], arrived)
+    watched = Watch(
+        began_s=0, ended_s=ended_s, epoch_s=0, poll_s=0.1, expected_s=slot, polls=9, failed=0
+    )
+    return Story(chain, watched)
+
+
+@pytest.mark.parametrize(
+    ("times", "ended_s", "missed"),
+    [
+        ([0, 10, 20, 30], 35, 0),
+        ([0, 10.4, 19.8, 30.1], 35, 0),
+        ([0, 10, 40, 50], 55, 2),
+        ([0, 10, 20], 52, 2),
+        ([0, 5, 10], 12, 0),
+    ],
+    ids=["steady", "jitter", "two left out", "silent at the end", "faster than expected"],
+)
+def test_missed_slots_are_counted(times: list[float], ended_s: float, missed: int) -> None:
+    assert story(times, times, ended_s).missed_slots() == missed
+
+
+def test_a_run_too_short_for_a_block_says_so() -> None:
+    (caveat,) = story([0], [0], ended_s=12).caveats()
+    assert caveat.code == "height never advanced"
+    assert "longer" in caveat.next_step
+
+
+def test_the_run_is_long_enough_for_the_blocks_asked_for() -> None:
+    asked = target("http://x", expected_block_time="10 s", least_blocks=4)
+    assert asked.time_needed(Scenario(warmup="1 s", run_time="5 s")) == 46.0
