@@ -127,7 +127,7 @@ class Course:
     @property
     def finding(self) -> str:
         """What the history amounts to, in one sentence."""
-        runs, sentence = len(self.judged), self.name[0].upper() + self.name[1:]
+        runs, sentence = len(self.judged), self.name
         if runs < 2:
             return f"{sentence}: one run is no history yet"
         if not self.shifts:

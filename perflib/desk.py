@@ -78,20 +78,20 @@ class Desk:
         rows = self.store.verdicts(self.run.target)
         return rows[(rows["run_id"] <= self.run.id) & ~rows["bad"]]
 
-    def since(self, verdict: Verdict) -> str:
-        """For how long this outcome has held: `since 23 Nov 14:00 (3 runs, met before)`."""
+    def since(self, verdict: Verdict) -> tuple[str, str]:
+        """For how long this outcome has held: (`3 runs, met before`, `since 23 Nov 14:00`)."""
         rows = self._judged[self._judged["objective"] == verdict.objective.text]
         if not len(rows):
-            return ""
+            return "first run", ""
         outcomes = rows["outcome"].astype(str).to_numpy()
         other = (outcomes != str(verdict.outcome)).nonzero()[0]
         first = int(other[-1]) + 1 if len(other) else 0
         if first >= len(rows):
-            return ""
+            return "first run", ""
         runs = len(rows) - first
         many = "this run" if runs == 1 else f"{runs} runs"
-        before = f", {outcomes[first - 1]} before" if first else ", all there are"
-        return f"since {rows['started_at'].iloc[first]:%d %b %H:%M} ({many}{before})"
+        before = f", {outcomes[first - 1]} before" if first else ""
+        return f"{many}{before}", f"since {rows['started_at'].iloc[first]:%d %b %H:%M}"
 
     def past(self, objective: Objective, most: int = 30) -> list[float]:
         """The promised indicator over the last runs that nobody called bad, oldest first."""

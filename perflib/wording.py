@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from perflib.model import Estimate, Objective
+from perflib.model import Caveat, Estimate, Objective
 from perflib.units import format_number, format_quantity, scale_of
 
 
@@ -37,14 +37,18 @@ def interval_text(estimate: Estimate) -> str:
     text = shown(estimate.value, estimate.unit)
     if estimate.low is None or estimate.high is None:
         return f"{text} (no interval)"
-    _, factor = ("%", 0.01) if estimate.unit == "1" else scale_of(estimate.value, estimate.unit)
+    factor = scale_of(estimate.value, estimate.unit)[1]
+    if estimate.unit == "1" and estimate.value <= 1:
+        factor = 0.01
     ends = (format_number(end / factor) for end in (estimate.low, estimate.high))
     return f"{text} [{', '.join(ends)}]"
 
 
 def shown(value: float, unit: str) -> str:
-    """A measured value with its unit; ratios below one in percent."""
-    return f"{format_number(100 * value)} %" if unit == "1" else format_quantity(value, unit)
+    """A measured value with its unit; ratios up to one in percent, larger ones as factors."""
+    if unit != "1":
+        return format_quantity(value, unit)
+    return f"{format_number(value)} ×" if value > 1 else f"{format_number(100 * value)} %"
 
 
 def words(metric: str) -> str:
@@ -75,3 +79,9 @@ def promised(objective: Objective) -> str:
         return f"promise {bound(low, unit)} – {bound(high, unit)}"
     sign, limit = ("<", high) if high is not None else (">", low)
     return f"promise {sign} {bound(limit or 0.0, unit)}"
+
+
+def caution(caveat: Caveat) -> str:
+    """A caveat as one or two sentences."""
+    step = caveat.next_step
+    return f"Caution: {caveat.message}." + (f" Next: {step}." if step else "")

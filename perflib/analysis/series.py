@@ -109,6 +109,14 @@ class Brush(NamedTuple):
     counts: NDArray[np.int64]
     """Shape (labels, value bins)."""
 
+    def quantiles(self, edges: Array, level: float) -> Array:
+        """The quantile of each label, to the width of a bin; nan for a label without samples."""
+        below = np.cumsum(self.counts, axis=1)
+        whole = below[:, -1:]
+        place = (below < level * whole).sum(axis=1)
+        found = np.sqrt(edges[:-1] * edges[1:])[np.minimum(place, len(edges) - 2)]
+        return np.where(whole[:, 0] > 0, found, np.nan)
+
     def quantile(self, values: Array, level: float) -> float:
         """The exact quantile of the slice; nan when it is empty."""
         part = values[self.rows]
@@ -116,6 +124,17 @@ class Brush(NamedTuple):
             return float("nan")
         place = min(int(level * len(part)), len(part) - 1)
         return float(np.partition(part, place)[place])
+
+
+def _few(labels: pd.Series[Any], most: int) -> tuple[NDArray[np.int64], list[str]]:
+    """A code a row and the names of the `most` most frequent labels; the rest become one."""
+    codes, names = pd.factorize(labels)
+    usual = np.argsort(-np.bincount(codes, minlength=len(names)), kind="stable")
+    place = np.full(len(names), most - 1, dtype=np.int64)
+    kept = usual if len(names) <= most else usual[: most - 1]
+    place[kept] = np.arange(len(kept))
+    rest = [] if len(kept) == len(names) else [f"{len(names) - len(kept)} others"]
+    return place[codes], [str(names[i]) for i in kept] + rest
 
 
 class TimeIndex:
@@ -126,13 +145,20 @@ class TimeIndex:
     """
 
     def __init__(
-        self, times: Array, values: Array, labels: Any, *, steps: int = 2000, bins: int = 80
+        self,
+        times: Array,
+        values: Array,
+        labels: pd.Series[Any],
+        *,
+        steps: int = 2000,
+        bins: int = 80,
+        most: int = 12,
     ) -> None:
         order = np.argsort(times, kind="stable")
-        codes, names = pd.factorize(np.asarray(labels, dtype=object)[order], sort=True)
         self.order = order
-        self.times, self.values, self.codes = times[order], values[order], codes
-        self.names = [str(name) for name in names]
+        self.times, self.values = times[order], values[order]
+        self.codes, self.names = _few(labels, most)
+        self.codes = self.codes[order]
         self.edges = log_edges(self.values, bins)
         until = float(self.times[-1]) if len(self.times) else 1.0
         self.marks = np.linspace(0, until * (1 + 1e-9) + 1e-9, steps + 1)
@@ -153,6 +179,14 @@ class TimeIndex:
         low, high = (round(min(max(t / width, 0), len(self.marks) - 1)) for t in (since_s, until_s))
         high = max(high, low)
         return Brush(slice(self._cut[low], self._cut[high]), self._total[high] - self._total[low])
+
+    def heat(self, since_s: float, until_s: float, columns: int = 100) -> Array:
+        """Counts between the two moments, shape (value bins, `columns`)."""
+        width, last = self.marks[1], len(self.marks) - 1
+        edges = np.linspace(since_s, until_s, columns + 1) / width
+        rows = self._total[np.clip(np.round(edges), 0, last).astype(np.int64)].sum(axis=1)
+        found: Array = np.diff(rows, axis=0).T.astype(np.float64)
+        return found
 
     def slowest(self, rows: slice, count: int = 10) -> NDArray[np.int64]:
         """Positions (in time order) of the `count` largest values of the slice, largest first."""

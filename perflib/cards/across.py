@@ -24,7 +24,7 @@ def overview(desks: Sequence[Desk]) -> Card:
     states = [str(overall(desk.verdicts)) for desk in desks]
     worst = next(state for state in _WORST if state in states)
     rows = [_promise_row(desk, verdict) for desk in desks for verdict in desk.verdicts]
-    headings = ["", "target", "promise", "measured [95 %]", "last runs", "since"]
+    headings = ["", "promise", "measured [95 %]", "last runs", "since"]
     return Card(_overview_finding(desks, states), worst, [Table(headings, rows)])
 
 
@@ -49,11 +49,10 @@ def _promise_row(desk: Desk, verdict: Verdict) -> list[Cell]:
     bound = objective.high if objective.high is not None else objective.low
     return [
         State(str(verdict.outcome)),
-        desk.run.target,
-        Code(objective.text),
+        (desk.run.target, Code(objective.text)),
         Number(interval_text(estimate) if estimate else "–", estimate.value if estimate else None),
         Spark(values, text, bound, str(verdict.outcome)),
-        desk.since(verdict) or "first run",
+        desk.since(verdict),
     ]
 
 

@@ -64,7 +64,9 @@ class Spark:
     state: str = "unknown"
 
 
-Cell = str | State | Number | Code | Spark
+Part = str | State | Number | Code | Spark
+Cell = Part | tuple[Part, ...]
+"""What stands in a cell; a tuple stands on lines of its own."""
 
 
 @dataclass(frozen=True)
@@ -175,6 +177,8 @@ def _cell(cell: Cell) -> str:
             return f"<code>{_text(text)}</code>"
         case Spark():
             return sparkline(cell)
+        case tuple():
+            return "<br>".join(map(_cell, cell))
     return _rich(cell)
 
 
@@ -221,6 +225,8 @@ def _cell_md(cell: Cell) -> str:
             return "`" + clean(text, LONGEST).replace("`", "'").replace("|", "¦") + "`"
         case Spark(alt=alt):
             return _plain_md(alt)
+        case tuple():
+            return ", ".join(map(_cell_md, cell))
     return _plain_md(cell)
 
 
@@ -265,4 +271,6 @@ def _word(cell: Cell) -> str:
             return clean(text, LONGEST)
         case Spark(alt=alt):
             return clean(alt, LONGEST)
+        case tuple():
+            return ", ".join(map(_word, cell))
     return clean(cell, LONGEST)

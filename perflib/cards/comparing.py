@@ -7,40 +7,54 @@ from collections import Counter
 from perflib.analysis import Change, Comparison
 from perflib.cards.card import Block, Card, Cell, Code, Number, State, Table
 from perflib.units import format_number, format_quantity
-from perflib.wording import words
+from perflib.wording import caution, words
 
 
 def differences(comparison: Comparison) -> Card:
     """What differs in machine, load and software: read this before any ratio."""
     runs = f"{len(comparison.runs_a)} against {len(comparison.runs_b)} runs"
-    told = [f"Caution: {c.message}. {c.next_step}".strip() for c in comparison.caveats[:8]]
+    told = [caution(c) for c in comparison.caveats[:8]]
     if not comparison.differences:
-        return Card(f"Same machine, same load: {runs}", "met", told)
+        return Card(f"Same machine, same load: {runs}", blocks=told)
     rows: list[list[Cell]] = [[text] for text in comparison.differences]
     table: list[Block] = [Table(["what differs"], rows), *told]
     if comparison.comparable:
-        return Card(f"Comparable, with differences to bear in mind: {runs}", "unknown", table)
+        return Card(f"Comparable, with differences to bear in mind: {runs}", blocks=table)
     step = "Nothing is compared: measure both on the same machine under the same load."
-    return Card("Not comparable: the machine or the load differs", "missed", [step, *table])
+    return Card("Not comparable: the machine or the load differs", "no data", [step, *table])
 
 
 _PLACE = {"regressed": 0, "improved": 1, "inconclusive": 2, "unchanged": 3, "no data": 4}
 
 
-def verdict(comparison: Comparison) -> Card:
-    """What got slower, what got faster, what cannot be told, in that order."""
-    found = sorted(comparison.changes, key=lambda c: (_PLACE[str(c.state)], c.metric, c.label))
+def verdict(comparison: Comparison, metric: str = "") -> Card:
+    """How the metric first asked about moved, and every figure of the whole run that did."""
+    found = sorted(comparison.changes, key=lambda c: (_PLACE[str(c.state)], c.metric))
     whole = [c for c in found if not c.label]
     if not whole:
         return Card("Nothing can be compared", "no data", list(comparison.differences)[:3])
+    first = comparison.find(metric, "p95") or whole[0]
+    shown = [c for c in whole if c.statistic in ("p95", "value") or _PLACE[str(c.state)] < 2]
     counts = Counter(str(c.state) for c in whole)
-    parts = [f"{counts[state]} {state}" for state in _PLACE if state in counts]
-    state = str(whole[0].state)
-    table = Table(
-        ["", "metric", "statistic", "a", "b", "b ÷ a [95 %]", "why"],
-        [_change_row(change) for change in whole],
+    parts = ", ".join(f"{counts[state]} {state}" for state in _PLACE if state in counts)
+    rows = [_change_row(change) for change in shown[:20]]
+    table = Table(["", "metric", "a", "b", "b ÷ a [95 %]", "why"], rows)
+    told = f"Of {len(whole)} figures of the whole run: {parts}."
+    return Card(_finding(first), str(first.state), [told, table])
+
+
+def _finding(change: Change) -> str:
+    name = words(change.metric)
+    name = name if change.statistic == "value" else f"{change.statistic} of {name}"
+    contrast = change.contrast
+    if contrast is None or contrast.kind != "ratio":
+        return f"{name} cannot be compared: {change.reason}"
+    low, value, high = (
+        f"{100 * (x - 1):+.2g}".replace("-", "−")
+        for x in (contrast.low, contrast.value, contrast.high)
     )
-    return Card(f"Of {len(whole)} figures of the whole run: {', '.join(parts)}", state, [table])
+    hedge = {"inconclusive": "; it may be chance", "unchanged": "; no difference that matters"}
+    return f"b is at {value} % in {name} [{low}, {high}]{hedge.get(str(change.state), '')}"
 
 
 def by_label(comparison: Comparison) -> Card:
@@ -49,7 +63,7 @@ def by_label(comparison: Comparison) -> Card:
     if not moved:
         return Card("No single label moved for sure.")
     rows = [[Code(c.label), *_change_row(c)] for c in moved[:40]]
-    headings = ["label", "", "metric", "statistic", "a", "b", "b ÷ a [95 %]", "why"]
+    headings = ["label", "", "metric", "a", "b", "b ÷ a [95 %]", "why"]
     return Card(f"{len(moved)} figures of single labels moved", blocks=[Table(headings, rows)])
 
 
@@ -61,8 +75,7 @@ def _change_row(change: Change) -> list[Cell]:
         ratio = f"{format_number(contrast.value)} {ends}"
     return [
         State(str(change.state)),
-        words(change.metric),
-        "" if change.statistic == "value" else change.statistic,
+        words(change.metric) + ("" if change.statistic == "value" else f" {change.statistic}"),
         Number(format_quantity(change.a, change.unit), change.a),
         Number(format_quantity(change.b, change.unit), change.b),
         Number(ratio, contrast.value if contrast else None),

@@ -48,7 +48,7 @@ def shifts(course: Course) -> Card:
     if not course.shifts:
         return Card(f"No shift in {len(course.judged)} comparable runs.", "unchanged")
     rows = [_shift_row(course, shift) for shift in reversed(course.shifts)]
-    headings = ["first run after", "change [95 %]", "level", "commits", "environment", "sureness"]
+    headings = ["first run after", "change [95 %]", "level", "sure", "commits", "environment"]
     many = "shift" if len(rows) == 1 else "shifts"
     return Card(f"{len(rows)} {many}, newest first", blocks=[Table(headings, rows)])
 
@@ -60,9 +60,9 @@ def _shift_row(course: Course, shift: Shift) -> list[Cell]:
         Code(shift.after_run),
         Number(shift.text, change.change),
         level,
-        Code(shift.commits),
+        (change.status, f"p {change.p_value:.2g}"),
+        shift.commits,
         "; ".join(shift.environment[:6]) or "the same",
-        f"{change.status}, p {change.p_value:.2g}",
     ]
 
 

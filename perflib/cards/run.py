@@ -8,7 +8,7 @@ from perflib.analysis import overall
 from perflib.cards.card import Block, Card, Cell, Code, Number, Pre, State, Steps, Table
 from perflib.model import METRICS, Estimate, Outcome, Run, Verdict
 from perflib.units import format_number, format_quantity
-from perflib.wording import against, count, interval_text, shown, words
+from perflib.wording import against, caution, count, interval_text, shown, words
 
 if TYPE_CHECKING:
     from perflib.desk import Desk
@@ -24,18 +24,17 @@ def verdict(desk: Desk) -> Card:
         return Card("Nothing is promised of this target.", "unknown", [step])
     state = str(overall(verdicts))
     first = verdicts[0]
-    since = desk.since(first) or "this is the first run judged"
+    since = " ".join(desk.since(first))
     blocks: list[Block] = [
         f"By how much: {first.reason}.",
-        f"Since when: {since.removeprefix('since ')}.",
+        f"Since when: {since}.",
     ]
     rows = [_verdict_row(v, desk) for v in verdicts]
     blocks.append(Table(["", "promise", "measured [95 %]", "margin", "since"], rows))
     open_ones = [v for v in verdicts if v.outcome is not Outcome.MET]
     if open_ones:
-        steps = {v.next_step: v.objective.text for v in reversed(open_ones)}
-        blocks += ["What to do:", Steps([[text] for text in reversed(steps)])]
-    blocks += [f"Caution: {c.message}. {c.next_step}".strip() for c in desk.run.caveats[:8]]
+        blocks += ["What to do:", Steps([[Code(v.objective.text), v.next_step] for v in open_ones])]
+    blocks += [caution(c) for c in desk.run.caveats[:8]]
     return Card(_verdict_finding(desk, verdicts), state, blocks)
 
 
@@ -73,7 +72,7 @@ def _verdict_row(verdict: Verdict, desk: Desk) -> list[Cell]:
         Code(verdict.objective.text),
         Number(measured, value),
         Number(margin, verdict.margin),
-        desk.since(verdict) or "first run",
+        desk.since(verdict),
     ]
 
 
@@ -102,8 +101,6 @@ def _fact_row(estimate: Estimate) -> list[Cell]:
     metric = METRICS.get(estimate.metric)
     single = estimate.low == estimate.high
     text = shown(estimate.value, estimate.unit) if single else interval_text(estimate)
-    if estimate.metric == "compression_ratio":
-        text = f"{format_number(estimate.value)} ×"
     return [
         words(estimate.metric),
         "" if estimate.statistic == "value" else estimate.statistic,

@@ -56,6 +56,10 @@ def labels(comparison: Comparison, metric: str, statistic: str = "p95") -> Drawi
     return _forest(found, comparison, f"{statistic} of {words(metric)} by label", _label_name)
 
 
+def _moved(change: Change) -> bool:
+    return change.state in ("regressed", "improved")
+
+
 def _metric_name(change: Change) -> str:
     return words(change.metric) + ("" if change.statistic == "value" else f", {change.statistic}")
 
@@ -70,7 +74,7 @@ def _forest(changes: list[Change], comparison: Comparison, what: str, name: obje
     if not shown:
         return missing(f"Nothing to compare: {what} has no ratio with an interval")
     names = [name(change) for change in shown]  # type: ignore[operator]
-    moved = [c for c in shown if c.state in ("regressed", "improved")]
+    moved = [c for c in shown if _moved(c)]
     first = moved[0] if moved else shown[0]
     title = (
         f"{names[shown.index(first)]}: {_told(first)[2:]}" if moved else "Nothing moved for sure"
@@ -130,7 +134,7 @@ def shift(comparison: Comparison, metric: str) -> Drawing:
         np.array([getattr(by[s].contrast, end) for s in levels]) for end in ("value", "low", "high")
     )
     figure, (axes,) = sheet(
-        _shift_title(levels, value),
+        _shift_title(levels, value, any(_moved(by[s]) for s in levels)),
         f"{words(metric)}: b ÷ a at each percentile with {comparison.level:.0%} intervals",
         _source(comparison),
         height_in=2.3,
@@ -157,8 +161,10 @@ def shift(comparison: Comparison, metric: str) -> Drawing:
     return figure
 
 
-def _shift_title(levels: list[str], value: np.ndarray) -> str:
+def _shift_title(levels: list[str], value: np.ndarray, moved: bool) -> str:
     first, last = value[0], value[-1]
+    if not moved:
+        return "No percentile moved for sure"
     if max(abs(value - 1)) < 0.03:
         return "No percentile moved by 3 % or more"
     if abs(np.log(last / first)) < 0.05:

@@ -23,7 +23,7 @@ from perflib.plots.house import (
     missing,
     sheet,
 )
-from perflib.plots.marks import band, bound_line, note, state_of, unit_axis
+from perflib.plots.marks import band, bound_line, note, share_unit, state_of, unit_axis
 from perflib.wording import clean, promised, words
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def trend(course: Course) -> Drawing:
     _levels(axes, course, words_too=True)
     _promise(axes, course)
     _run_axis(axes, points)
-    unit_axis(axes.yaxis, course.metric.unit, axes.get_ylim()[1])
+    unit_axis(axes.yaxis, share_unit(course.metric.unit), axes.get_ylim()[1])
     return figure
 
 
@@ -143,7 +143,7 @@ def multiples(courses: Sequence[Course]) -> Drawing:
         told = f" {course.shifts[-1].text}" if course.shifts else ""
         text = f"{sign} {clean(course.label, 20)}{told}"
         note(part, text, (0, 1), coords="axes fraction", shift=(0, 7), color=color, size=8)
-        unit_axis(part.yaxis, course.metric.unit, part.get_ylim()[1], count=3)
+        unit_axis(part.yaxis, share_unit(course.metric.unit), part.get_ylim()[1], count=3)
         part.set_xticks([])
         part.tick_params(labelsize=7.5)
     for part in axes[len(shown) :]:
@@ -163,7 +163,7 @@ def overview(desks: Sequence[Desk]) -> Drawing:
     figure, axes = sheet(
         f"{missed} of {len(shown)} promises are missed now",
         "each promise over the last runs, oldest left; dashed: the bound; the mark: its state now",
-        "newest runs: " + ", ".join(desk.run.id for desk in desks),
+        f"newest run of each of {len(desks)} targets, up to {max(d.run.id for d in desks)}",
         height_in=1.2 * rows,
         rows=rows,
         columns=columns,
@@ -188,7 +188,8 @@ def _small(axes: Axes, desk: Desk, verdict: Verdict) -> None:
     top, least = max(*values, *limits), min(*values, *limits)
     room = 0.12 * ((top - least) or abs(top) or 1.0)
     axes.set_ylim(max(least - room, 0) if least >= 0 else least - room, top + room)
-    unit_axis(axes.yaxis, objective.unit, top, count=3)
+    unit_axis(axes.yaxis, share_unit(objective.unit), top, count=3)
+    axes.set_xlim(-0.5, len(values) - 0.2)
     axes.set_xticks([])
     axes.tick_params(labelsize=7.5)
     corner = {"coords": "axes fraction", "size": 8}

@@ -19,7 +19,6 @@ from typing import Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from perflib.model import Run
@@ -76,14 +75,10 @@ class Drawing(Figure):
     @in_house_style
     def png(self) -> bytes:
         """The figure as PNG without date or version, so equal figures are equal bytes."""
-        canvas, out = FigureCanvasAgg(self), io.BytesIO()
+        out = io.BytesIO()
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Glyph .* missing")
-            canvas.print_png(  # type: ignore[no-untyped-call]
-                out,
-                metadata={"Software": None},
-                pil_kwargs={"compress_level": 6},
-            )
+            self.savefig(out, format="png", dpi=96 * PIXEL_RATIO, metadata={"Software": None})
         return out.getvalue()
 
     @in_house_style
@@ -95,10 +90,13 @@ class Drawing(Figure):
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         width, height = (round(inches * 96) for inches in self.get_size_inches())
-        image = base64.b64encode(self.png()).decode()
-        shown = {"width": width, "height": height, "alt": self.alt}
-        data = {"image/png": image, "text/plain": self.alt}
-        return data, {"image/png": shown, "alt": self.alt}
+        return picture(self.png(), width, height, self.alt)
+
+
+def picture(png: bytes, width: int, height: int, alt: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A PNG as output of a cell: data and metadata with its size on the page and its alt text."""
+    data = {"image/png": base64.b64encode(png).decode(), "text/plain": alt}
+    return data, {"image/png": {"width": width, "height": height, "alt": alt}, "alt": alt}
 
 
 class Missing(Drawing):
@@ -139,12 +137,13 @@ def sheet(
 ) -> tuple[Drawing, list[Axes]]:
     """A figure with its finding, what is drawn, its source, and `rows` × `columns` axes.
 
-    `height_in` is the height of the axes' area; title and foot come on top. Options in
-    `grid` go to `Figure.subplots`.
+    `height_in` is the height of the axes' area; title and foot come on top, and
+    for small multiples (three columns) room for their labels. Options in `grid` go to
+    `Figure.subplots`.
     """
     title = re.sub(r"`([^`]*)`", r"“\1”", clean(title, 200))
     lines = textwrap.wrap(title, 76) or [""]
-    head_in = 0.62 + 0.24 * len(lines)
+    head_in = 0.62 + 0.24 * len(lines) + (0.25 if columns > 2 else 0.0)
     total_in = head_in + height_in + FOOT_IN
     figure = Drawing(figsize=(WIDTH_IN, total_in), dpi=96 * PIXEL_RATIO)
     figure.alt = f"{title}. {clean(subtitle, 200)}."

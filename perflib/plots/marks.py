@@ -12,6 +12,13 @@ from perflib.plots.house import GREY, INK, MUTED, STATES, TEXT
 from perflib.units import format_number, format_quantity, scale_of
 from perflib.wording import clean
 
+SHARE = "share"
+
+
+def share_unit(unit: str) -> str:
+    """For an axis: a ratio is shown in percent or as a factor, not as a bare count."""
+    return SHARE if unit == "1" else unit
+
 
 def unit_axis(axis: Any, base: str, largest: float, *, log: bool = False, count: int = 5) -> None:
     """Ticks that carry their unit: one unit on a linear axis, the fitting one on a log axis.
@@ -20,13 +27,16 @@ def unit_axis(axis: Any, base: str, largest: float, *, log: bool = False, count:
     """
     if log:
         low, high = axis.get_view_interval()
-        subs = (1.0, 2.0, 5.0) if high / max(low, 1e-12) < 300 else (1.0,)
+        fine = high / max(low, 1e-12) < 300 and count > 3
+        subs = (1.0, 2.0, 5.0) if fine else (1.0,)
         axis.set_major_locator(LogLocator(10, subs=subs, numticks=12))
         axis.set_major_formatter(FuncFormatter(lambda value, _: format_quantity(value, base, 1)))
         axis.set_minor_locator(NullLocator())
         return
     symbol, factor = scale_of(largest, base)
     symbol = symbol if base in ("s", "B", "B/s") else ""
+    if base == SHARE:
+        symbol, factor = ("%", 0.01) if largest <= 1 else ("×", 1.0)
     axis.set_major_locator(_Steps(factor, count))
     axis.set_major_formatter(
         FuncFormatter(lambda value, _: f"{_plain(value / factor)} {symbol}".strip())

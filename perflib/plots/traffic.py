@@ -128,7 +128,7 @@ def _keeping_up(inside: Array, edges: Array, desk: Desk) -> str:
 @in_house_style
 def monitored(desk: Desk, names: tuple[str, ...] = ()) -> Drawing:
     """The service's own metrics under the load, on one time axis."""
-    series = _series(desk.metrics, names)
+    series = liveliest(desk.metrics, names)
     if not series:
         return missing("The service's own metrics were not collected")
     rows = desk.samples
@@ -162,7 +162,9 @@ def monitored(desk: Desk, names: tuple[str, ...] = ()) -> Drawing:
     return figure
 
 
-def _series(metrics: pd.DataFrame | None, names: tuple[str, ...]) -> list[tuple[str, Any, Any]]:
+def liveliest(
+    metrics: pd.DataFrame | None, names: tuple[str, ...] = ()
+) -> list[tuple[str, Any, Any]]:
     """The liveliest series: (name, times, values); counters become growth a second."""
     if metrics is None or not len(metrics):
         return []
