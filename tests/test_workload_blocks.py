@@ -29,7 +29,7 @@ class FakeChain:
         timestamp_of: Callable[[int], float] | None = None,
         fork_at: float = 1e9,
     ) -> None:
-        self.began = time.monotonic()
+        self.began: float | None = None
         self.zero = time.time() - 100 * SLOT_S
         self.height_at = height_at
         self.timestamp_of = timestamp_of or (lambda height: self.zero + height * SLOT_S)
@@ -37,6 +37,7 @@ class FakeChain:
         self.anchors: dict[str, float] = {}
 
     def now(self) -> float:
+        self.began = self.began or time.monotonic()  # the first question starts the chain
         return time.monotonic() - self.began
 
     def block(self, height: int) -> dict[str, Any]:

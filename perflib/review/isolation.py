@@ -63,7 +63,9 @@ def isolate(
             hits += _words(file, number, line, words)
             if file.suffix in CODE or file.name.startswith(".env"):
                 hits += _hosts(file, number, line, hosts)
-    return [*hits, *_imports([file for file in files if file.suffix == ".py"], words)]
+    named = {(hit.file, hit.line, hit.found) for hit in hits if hit.kind == "word"}
+    imports = _imports([file for file in files if file.suffix == ".py"], words)
+    return hits + [hit for hit in imports if (hit.file, hit.line, hit.found) not in named]
 
 
 def _files(path: Path) -> Iterator[Path]:
@@ -124,7 +126,7 @@ def host_of(url: str) -> str:
 
 def _hosts(file: Path, number: int, line: str, allowed: set[str]) -> Iterator[Hit]:
     named = [
-        *(host_of(f"//{match}") for match in _URL.findall(line)),
+        *(host_of(match) for match in _URL.findall(line)),
         *_ADDRESS.findall(line),
         *_HOST_PORT.findall(line),
     ]

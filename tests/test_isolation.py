@@ -1,0 +1,191 @@
+"""A forbidden word is found where it is a word, an import where it resolves, a host everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from perflib.cli import main
+from perflib.review import isolate
+from perflib.review.isolation import host_of
+
+FORBIDDEN = ["tron", "payment-systems"]
+
+
+def kinds(tmp_path: Path, text: str, name: str = "test_a.py", **more: str) -> list[tuple[str, int]]:
+    for file, content in {name: text, **more}.items():
+        path = tmp_path / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    hits = isolate([tmp_path / name], FORBIDDEN, ["gateway.internal", "http://chain.example:80"])
+    return [(hit.kind, hit.line) for hit in hits]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("x = 1", []),
+        ("tron", [("word", 1)]),
+        ("\n# the TRON network", [("word", 2)]),
+        ("tron_client = 1", [("word", 1)]),
+        ("TRON_URL = 1", [("word", 1)]),
+        ("class TronClient: ...", [("word", 1)]),
+        ("myTronClient", [("word", 1)]),
+        ("tron2 = 1", [("word", 1)]),
+        ("tron tron", [("word", 1), ("word", 1)]),
+        ("electron", [("note", 1)]),
+        ("ELECTRON_URL", [("note", 1)]),
+        ("electronics, strong", [("note", 1), ("note", 1)]),
+        ("TRONIC", [("note", 1)]),
+        ("electron and tron", [("note", 1), ("word", 1)]),
+        ("payment-systems", [("word", 1)]),
+        ("payment_systems", [("word", 1)]),
+        ("PaymentSystems()", [("word", 1)]),
+        ("payment systems", [("word", 1)]),
+        ("payments and systems", []),
+    ],
+)
+def test_words_are_told_from_parts_of_words(
+    tmp_path: Path, text: str, expected: list[tuple[str, int]]
+) -> None:
+    assert kinds(tmp_path, text, name="notes.md") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("u = 'http://localhost:8080/x'", []),
+        ("u = 'http://127.0.0.1:8080'", []),
+        ("u = 'http://[::1]:8080/'", []),
+        ("u = 'http://gateway.internal/x'", []),
+        ("u = 'http://chain.example:8082'", []),
+        ("u = 'http://prod.example.com/x'", [("host", 1)]),
+        ("u = 'postgresql://me:pw@db.example.com:5432/x'", [("host", 1)]),
+        ("u = '10.1.2.3'", [("host", 1)]),
+        ("u = 'db.example.com:5432'", [("host", 1)]),
+        ("version = '1.2.3'", []),
+        ("u = f'http://{host}:{port}'", []),
+        ("u = 'http://${HOST}/x'", []),
+    ],
+)
+def test_hosts_must_be_declared(tmp_path: Path, text: str, expected: list[tuple[str, int]]) -> None:
+    assert kinds(tmp_path, text) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["host: http://prod.example.com", '{"host": "http://prod.example.com"}']
+)
+def test_hosts_are_looked_for_in_configuration_too(tmp_path: Path, text: str) -> None:
+    assert kinds(tmp_path, text, name="config.yml") == [("host", 1)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import helper",
+        "from helper import client",
+        "import importlib\nimportlib.import_module('helper')",
+    ],
+)
+def test_imports_are_followed_to_where_they_lead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "a.py").write_text(text)
+    (tmp_path / "helper.py").write_text("import inner.wallet\nclient = 1\n")
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "__init__.py").write_text("")
+    (tmp_path / "inner" / "wallet.py").write_text("\n\nfrom tron import client\n")
+    (hit,) = isolate([Path("tests")], FORBIDDEN)
+    assert (hit.kind, str(hit.file), hit.line) == ("import", "inner/wallet.py", 3)
+    assert "tests/a.py" in hit.message
+
+
+def test_an_import_that_lies_in_a_forbidden_folder_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside = tmp_path / "payment-systems"
+    outside.mkdir()
+    (outside / "innocent.py").write_text("")
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "a.py").write_text("import json\nimport innocent\n")
+    monkeypatch.chdir(tmp_path / "project")
+    monkeypatch.syspath_prepend(outside)
+    (hit,) = isolate([Path("a.py")], FORBIDDEN)
+    assert (hit.kind, hit.line) == ("import", 2)
+
+
+def test_files_that_do_not_parse_are_still_searched(tmp_path: Path) -> None:
+    assert kinds(tmp_path, "def broken(:\n    tron") == [("word", 2)]
+
+
+def test_hosts_are_read_from_addresses() -> None:
+    named = [host_of(url) for url in ("http://A.b:1/x", "a.b:1", "a.b", "http://[::1]:2/")]
+    assert named == ["a.b", "a.b", "a.b", "::1"]
+
+
+CONFIG = """
+targets:
+  chain: {kind: blocks, url: "http://node.example:8082"}
+isolation:
+  forbidden: [tron]
+  paths: [checks]
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "said"),
+    [
+        ("url = 'http://node.example:8082'\nelectron = 1\n", 0, "0 forbidden references, 1 notes"),
+        ("import tron\n", 1, "checks/a.py:1: word"),
+        ("url = 'http://other.example'\n", 1, "checks/a.py:1: host"),
+    ],
+)
+def test_the_verb_says_where_and_exits_with_1(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    text: str,
+    code: int,
+    said: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "checks").mkdir()
+    (tmp_path / "checks" / "a.py").write_text(text)
+    (tmp_path / "checks" / "config.yml").write_text(CONFIG)
+    with pytest.raises(SystemExit) as ended:
+        main(["isolation", "--config", "checks/config.yml"])
+    assert ended.value.code == code
+    assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nowhere", "--config", "c.yml"], "nowhere: no such file or folder"),
+        (["--config", "none.yml"], "none.yml: no such file"),
+    ],
+)
+def test_a_wrong_path_is_a_sentence(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    said: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "c.yml").write_text(CONFIG)
+    with pytest.raises(SystemExit) as ended:
+        main(["isolation", *arguments])
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_this_projects_own_performance_tests_are_isolated(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["isolation"])
+    assert ended.value.code == 0, capsys.readouterr().out
