@@ -45,6 +45,9 @@ class Connection:
     request for ever. After any error the connection is closed.
     """
 
+    now = most = 0
+    """Open connections of this process, and the most there were at a time."""
+
     def __init__(
         self,
         address: tuple[str, int],
@@ -72,6 +75,8 @@ class Connection:
         self.on_message_begin = self._begun.pop
         self.on_message_complete = self._unfinished.pop
         self._parser: Any = httptools.HttpResponseParser(self)
+        Connection.now += 1
+        Connection.most = max(Connection.most, Connection.now)
 
     def on_headers_complete(self) -> None:
         """llhttp forgets whether the line stays open as soon as the answer ends: ask now."""
@@ -88,6 +93,7 @@ class Connection:
         """Close the socket and free its watchers; harmless when closed already."""
         if not self.closed:
             self.closed = True
+            Connection.now -= 1
             for watcher in (self._readable, self._timer):
                 watcher.stop()
                 watcher.close()

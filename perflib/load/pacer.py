@@ -58,6 +58,12 @@ class Pacer:
         """Whether arrivals are due that nobody was free to take."""
         return self._zero_ns is not None and self._due_ns < min(self._end_ns, clock())
 
+    @property
+    def settled(self) -> bool:
+        """Whether everything that was due before the end has been started."""
+        over = self._zero_ns is None or clock() >= self._end_ns
+        return over and not self.behind and not self._waiting
+
     def undone(self) -> int:
         """How many arrivals were due before the end and never handed out; ends the schedule."""
         count = 0

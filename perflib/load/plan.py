@@ -77,6 +77,7 @@ class Worker(Struct, kw_only=True):
     begun_ns: int | None = None
     retries: int = 0
     extra_exchanges: int = 0
+    connections: int = 0
     arrivals_begun: int = 0
     arrivals_late: int = 0
     arrivals_undone: int = 0
@@ -93,6 +94,7 @@ class Outcome(Struct, kw_only=True):
     engine: int = 0
     measured_from_s: float | None = None
     measured_until_s: float | None = None
+    drained: bool = False
     stopped: str = ""
     died: bool = False
 

@@ -20,6 +20,7 @@ from gevent.event import Event
 from locust.runners import MasterRunner, WorkerRunner
 
 from perflib.load import plan as plans
+from perflib.load.connection import Connection
 from perflib.load.engine import Engine, engine_of
 from perflib.load.live import Live
 from perflib.load.plan import Outcome, Plan, Worker
@@ -43,6 +44,7 @@ class Recording:
         self.id = getattr(self.runner, "client_id", "master")
         self.writer: PartWriter | None = None
         self.stopped = ""
+        self.drained = False
         self._writing: Any = None
 
     def start(self) -> None:
@@ -68,8 +70,9 @@ class Recording:
     def drain(self) -> None:
         """Let the users take what was due before the end, for at most `drain_s`."""
         with gevent.Timeout(self.plan.drain_s, False):
-            while any(pacer.behind for pacer in self.engine.pacers.values()):
-                gevent.sleep(0.05)
+            while not all(pacer.settled for pacer in self.engine.pacers.values()):
+                gevent.sleep(0.02)
+            gevent.sleep(0.05)  # those just woken send their request
 
     def close(self) -> Worker:
         """Write the last part; all users have stopped."""
@@ -89,6 +92,7 @@ class Recording:
             begun_ns=engine.begun_ns,
             retries=engine.retries,
             extra_exchanges=engine.extra_exchanges,
+            connections=Connection.most,
             arrivals_begun=sum(pacer.handed_out for pacer in pacers),
             arrivals_late=sum(pacer.late for pacer in pacers),
             arrivals_undone=sum(pacer.undone() for pacer in pacers),
@@ -110,6 +114,7 @@ class Local(Recording):
 
     def end(self) -> None:
         """The measured time is over."""
+        self.drained = True
         self.drain()
         self.runner.quit()
 
@@ -185,6 +190,7 @@ class OfMaster(Recording):
 
     def end(self) -> None:
         """The measured time is over."""
+        self.drained = True
         self.collect(drain=True)
         self.runner.quit()
 
@@ -246,7 +252,7 @@ def _show(recording: Any) -> None:
             return
         if recording.environment.stats.total.num_requests >= plan.most_requests:
             recording.stopped = f"the limit of {plan.most_requests} requests was reached"
-            recording.end()
+            recording.runner.quit()
             return
 
 
@@ -261,6 +267,7 @@ def write_outcome(recording: Recording, workers: list[Worker]) -> None:
         measured_from_s=since,
         measured_until_s=None if since is None else since + plan.run_s,
         stopped=recording.stopped,
+        drained=recording.drained,
     )
     plans.write(outcome, Path(plan.folder) / plans.OUTCOME)
 

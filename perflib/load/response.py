@@ -151,7 +151,7 @@ class Response:
     def __enter__(self) -> Response:
         raise LocustError("to use a with-block, pass catch_response=True")
 
-    def __exit__(self, kind: Any, value: Any, traceback: Any) -> bool | None:
+    def __exit__(self, *_: Any) -> bool | None:
         return None
 
     def __getattr__(self, name: str) -> Any:
@@ -275,9 +275,8 @@ class StreamedResponse(Response):
     def __enter__(self) -> StreamedResponse:
         return self
 
-    def __exit__(self, kind: Any, value: Any, traceback: Any) -> bool:
+    def __exit__(self, *_: object) -> None:
         self.close()
-        return False
 
     def __del__(self) -> None:
         self.close()

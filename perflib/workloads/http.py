@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
-import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from msgspec import to_builtins
 from pydantic import Field
 
+from perflib.errors import PerflibError
+from perflib.load.calibrate import machine_ceiling
+from perflib.load.findings import bottleneck, health_of, refusals, steadiness, unfinished
 from perflib.load.plan import Outcome, Plan, Request
 from perflib.load.process import generate
-from perflib.model import GeneratorHealth
+from perflib.monitor import scrape
 from perflib.session import SAMPLES, Session
 from perflib.target import Scenario, Seconds, Settings, Target
 
@@ -41,6 +45,9 @@ class HttpTarget(Target):
     headers: dict[str, str] = Field(default_factory=dict, description="sent with `requests`")
     timeout: Seconds = Field(default=30.0, gt=0, description="for a whole answer of `requests`")
     insecure: bool = Field(default=False, description="do not verify certificates")
+    count_metric: str = Field(
+        default="", description="counter on `metrics_url` that must agree with our count"
+    )
     more_hosts: list[str] = Field(
         default_factory=list, description="other URLs that the locustfile may load"
     )
@@ -58,11 +65,41 @@ class HttpTarget(Target):
         plan = self.plan(scenario, session)
         run = session.run
         run.arrival = plan.arrival
-        run.workload = {"url": self.url, "scenario": scenario.model_dump(mode="json")} | {
-            key: value for key, value in msgspec_dict(plan).items() if key not in _HIDDEN
-        }
+        run.workload = {"url": self.url, "scenario": scenario.model_dump(mode="json")}
+        run.workload |= {k: v for k, v in to_builtins(plan).items() if k not in _HIDDEN}
+        ceiling = machine_ceiling(scenario.users)
+        run.environment.generator_ceiling = ceiling
+        before = self._told_count()
         outcome = generate(plan, session.stop, lambda numbers: session.show(_shown(numbers)))
-        complete(session, outcome)
+        complete(session, plan, outcome, ceiling)
+        if before is not None and (after := self._told_count()) is not None:
+            self._compare_counts(session, outcome, after - before)
+
+    def _told_count(self) -> int | None:
+        """The target's own count of requests, without those for its metrics page."""
+        if not (self.count_metric and self.metrics_url):
+            return None
+        page = urlsplit(self.metrics_url).path
+        try:
+            samples = scrape(self.metrics_url)
+        except PerflibError:
+            return None
+        counted = [s for s in samples if s.name == self.count_metric]
+        return int(sum(s.value for s in counted if page not in s.labels.values()))
+
+    def _compare_counts(self, session: Session, outcome: Outcome, told: int) -> None:
+        """Requests without an answer may or may not have reached the target: both agree."""
+        page = urlsplit(self.metrics_url).path
+        table = pq.read_table(session.folder / SAMPLES, columns=["label", "status"])
+        own = pc.match_substring(table["label"].cast("string"), f" {page}")
+        counted = table.filter(pc.invert(own))
+        answered = pc.sum(pc.greater(counted["status"], 0)).as_py() or 0
+        extra = sum(worker.extra_exchanges for worker in outcome.workers)
+        unsure = len(counted) - answered + sum(worker.retries for worker in outcome.workers)
+        agrees = answered + extra <= told <= answered + extra + unsure
+        run = session.run
+        off = told - answered - extra
+        run.counts.target = run.counts.recorded + (0 if agrees else off)
 
     def plan(self, scenario: Scenario, session: Session) -> Plan:
         """The generator's orders for `scenario`."""
@@ -104,15 +141,7 @@ class HttpTarget(Target):
 _HIDDEN = {"folder", "zero_ns", "live_fd", "headers", "url"}
 
 
-def msgspec_dict(plan: Plan) -> dict[str, Any]:
-    """`plan` as plain data."""
-    import msgspec
-
-    plain: dict[str, Any] = msgspec.to_builtins(plan)
-    return plain
-
-
-def complete(session: Session, outcome: Outcome) -> None:
+def complete(session: Session, plan: Plan, outcome: Outcome, ceiling: float | None) -> None:
     """Fill the run's record from what the generator told and from its samples."""
     run = session.run
     table = pq.read_table(session.folder / SAMPLES)
@@ -123,25 +152,24 @@ def complete(session: Session, outcome: Outcome) -> None:
     for pair in pc.value_counts(table["error"]).to_pylist():
         if pair["values"]:
             run.errors[pair["values"]] = pair["counts"]
-    if table["intended_start"].null_count < len(table):
-        late = pc.subtract(table["start"], table["intended_start"]).drop_null().to_numpy() * 1e-9
-    else:
-        late = np.array([])
-    healths = [worker.health for worker in outcome.workers if not worker.lost]
-    run.generator = GeneratorHealth(
-        processes=max(len(outcome.workers), 1),
-        workers_lost=sum(worker.lost for worker in outcome.workers),
-        cpu_share=max((h.cpu_share for h in healths if h.cpu_share is not None), default=None),
-        loop_lateness_p99_s=max(
-            (h.loop_lateness_p99_s for h in healths if h.loop_lateness_p99_s is not None),
-            default=None,
-        ),
-        late_starts=float((late > 1e-3).mean()) if len(late) else None,
-        lateness_p99_s=float(np.quantile(late, 0.99)) if len(late) else None,
-        open_files_limit=min(
-            (h.open_files_limit for h in healths if h.open_files_limit), default=None
-        ),
-    )
+    start, end = (table[name].to_numpy() * 1e-9 for name in ("start", "end"))
+    due = pc.coalesce(table["intended_start"], table["start"]).to_numpy() * 1e-9
+    scheduled = pc.is_valid(table["intended_start"]).to_numpy(zero_copy_only=False)
+    run.generator = health_of(outcome, (start - due)[scheduled], run.errors)
+    run.generator.ceiling = ceiling
+    run.facts["connections"] = float(sum(worker.connections for worker in outcome.workers))
+    run.details["generator"] = to_builtins(outcome.workers)
+    if run.measured_until_s is not None:
+        span = run.measured_from_s, min(run.measured_until_s, session.now())
+        if outcome.drained:
+            cut_s, caveats = steadiness(due, end - due, *span)
+            run.details["steady_after_s"] = cut_s
+            run.measured_from_s += cut_s
+            run.caveats += caveats
+        rate = float(((due >= span[0]) & (due < span[1])).sum() / max(span[1] - span[0], 1e-9))
+        run.caveats += bottleneck(run.generator, rate)
+    run.caveats += refusals(run.errors, len(table))
+    run.caveats += unfinished(outcome, plan)
     if outcome.died:
         run.status = "failed"
         session.warn("generator died", outcome.stopped, "see its memory and limits", ("*",))

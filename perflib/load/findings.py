@@ -1,0 +1,132 @@
+"""What makes a load's numbers doubtful, each with the number that shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from perflib.load.plan import Outcome, Plan
+from perflib.load.steady import steady_from
+from perflib.model import Caveat, GeneratorHealth
+from perflib.units import format_quantity
+
+JUDGED = ("throughput", "response_time", "service_time", "lateness", "error_rate")
+BUSY_SHARE = 0.9
+LATE_LOOP_S = 0.02
+NEAR_CEILING = 0.8
+GENERATORS_OWN = ("too many open files", "no free local port")
+LOST_ARRIVALS = 0.001
+SLOT_S = 0.2
+LEAST_DRIFT = 0.25
+
+
+def health_of(
+    outcome: Outcome, late_s: npt.NDArray[np.float64], errors: Mapping[str, int]
+) -> GeneratorHealth:
+    """The health of all generator processes together: the worst of each number."""
+    alive = [worker.health for worker in outcome.workers if not worker.lost]
+    limits = [h.open_files_limit for h in alive if h.open_files_limit]
+    return GeneratorHealth(
+        processes=max(len(outcome.workers), 1),
+        workers_lost=sum(worker.lost for worker in outcome.workers),
+        cpu_share=max((h.cpu_share for h in alive if h.cpu_share is not None), default=None),
+        loop_lateness_p99_s=max(
+            (h.loop_lateness_p99_s for h in alive if h.loop_lateness_p99_s is not None),
+            default=None,
+        ),
+        late_starts=float((late_s > 1e-3).mean()) if len(late_s) else None,
+        lateness_p99_s=float(np.quantile(late_s, 0.99)) if len(late_s) else None,
+        socket_errors=sum(errors.get(kind, 0) for kind in GENERATORS_OWN),
+        open_files_limit=min(limits, default=None),
+    )
+
+
+def bottleneck(health: GeneratorHealth, rate: float) -> Iterator[Caveat]:
+    """Whether the generator, not the target, set the numbers; `rate` is in requests a second."""
+    found = []
+    if health.cpu_share is not None and health.cpu_share > BUSY_SHARE:
+        found.append(f"a process used {health.cpu_share:.0%} of a core")
+    if health.loop_lateness_p99_s is not None and health.loop_lateness_p99_s > LATE_LOOP_S:
+        late = format_quantity(health.loop_lateness_p99_s, "s")
+        found.append(f"its event loop ran up to {late} late (p99)")
+    if health.socket_errors:
+        found.append(f"{health.socket_errors} requests found no free file descriptor or port")
+    if health.ceiling is not None and rate > NEAR_CEILING * health.ceiling * health.processes:
+        found.append(
+            f"{format_quantity(rate, 'req/s')} is {rate / health.ceiling / health.processes:.0%} "
+            f"of what it reaches on this machine at all"
+        )
+    if found:
+        yield Caveat(
+            code="generator was the bottleneck",
+            message=f"the generator was the bottleneck: {'; '.join(found)}",
+            next_step="use more `processes` or another machine for the generator, or a lower rate",
+            voids=JUDGED,
+        )
+
+
+def refusals(errors: Mapping[str, int], total: int) -> Iterator[Caveat]:
+    """429 and 503: the target chose not to work; neither a failure nor a success."""
+    if limited := errors.get("refused 429", 0):
+        yield Caveat(
+            code="rate limited",
+            message=f"{limited} of {total} requests were answered 429: a limit was measured, "
+            "not the target's capacity",
+            next_step="lift the rate limit for the generator's address, or lower the rate",
+            voids=JUDGED,
+        )
+    if refused := errors.get("refused 503", 0):
+        yield Caveat(
+            code="overloaded",
+            message=f"{refused} of {total} requests were refused with 503; they are counted apart "
+            "from failures and are no successes",
+            next_step="lower the rate, or find what the target ran out of",
+        )
+
+
+def unfinished(outcome: Outcome, plan: Plan) -> Iterator[Caveat]:
+    """Arrivals that were due and could never be sent: what was measured is too good."""
+    undone = sum(worker.arrivals_undone for worker in outcome.workers)
+    due = undone + sum(worker.arrivals_begun for worker in outcome.workers)
+    if due and undone > LOST_ARRIVALS * due:
+        yield Caveat(
+            code="backlog",
+            message=f"{undone} of {due} arrivals were due and never sent: all {plan.users} "
+            "connections were busy until the end, so response times are lower bounds",
+            next_step="the target does not take this rate: lower it, or give it more `users`",
+            voids=("response_time", "service_time", "lateness"),
+        )
+
+
+def steadiness(
+    began_s: npt.NDArray[np.float64],
+    times_s: npt.NDArray[np.float64],
+    since_s: float,
+    until_s: float,
+) -> tuple[float, list[Caveat]]:
+    """Seconds after `since_s` from which the run is steady, with a caveat when it never is.
+
+    `began_s` and `times_s` are the start and response times of the requests; the series is the
+    logarithm of their mean in equal slots, so that a drift is relative.
+    """
+    edges = np.arange(since_s, until_s + SLOT_S / 2, SLOT_S)
+    slot = np.searchsorted(edges, began_s, side="right") - 1
+    inside = (slot >= 0) & (slot < len(edges) - 1)
+    counts = np.bincount(slot[inside], minlength=max(len(edges) - 1, 1))
+    sums = np.bincount(slot[inside], weights=times_s[inside], minlength=len(counts))
+    series = np.log(sums[counts > 0] / counts[counts > 0] + 1e-9)
+    found = steady_from(series, LEAST_DRIFT)
+    if found.reached is False:
+        caveat = Caveat(
+            code="not steady",
+            message=f"response times were still changing: by {np.expm1(found.drift):+.0%} from the "
+            "early to the late part of the measured time",
+            next_step="lengthen the warm-up or the run, or lower the rate if they keep growing",
+            voids=("throughput", "response_time", "service_time"),
+        )
+        return 0.0, [caveat]
+    cut = found.cut
+    slow_start = cut > 0 and abs(series[:cut].mean() - series[cut:].mean()) > LEAST_DRIFT
+    return (cut * SLOT_S if slow_start else 0.0), []
