@@ -13,7 +13,10 @@ from typing import Protocol
 from perflib.errors import FormatError, nearest
 from perflib.formats.base import Reading, Source
 
-FORMATS: dict[str, str] = {}
+FORMATS: dict[str, str] = {
+    "jmeter-csv": "perflib.formats.jmeter_csv",
+    "jmeter-xml": "perflib.formats.jmeter_xml",
+}
 
 
 class Reader(Protocol):
@@ -41,6 +44,8 @@ def recognise(source: Source) -> str:
 
     Raises `FormatError` when none matches, or more than one.
     """
+    if not source.head.strip():
+        raise source.fail("the file is empty")
     found = [name for name in FORMATS if reader(name).recognise(source)]
     if len(found) == 1:
         return found[0]

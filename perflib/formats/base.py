@@ -193,7 +193,7 @@ class Source:
     def lines(self) -> Iterator[tuple[int, str]]:
         """Number (from 1) and text of each line, streamed; an overlong line is skipped."""
         with io.TextIOWrapper(
-            io.BufferedReader(_Stream(self.blocks())), self.encoding, "replace"
+            io.BufferedReader(Stream(self.blocks())), self.encoding, "replace"
         ) as text:
             number = 0
             while line := text.readline(LINE_CHARS):
@@ -206,7 +206,7 @@ class Source:
                 yield number, line.rstrip("\r\n")
 
 
-class _Stream(io.RawIOBase):
+class Stream(io.RawIOBase):
     """Blocks as a raw stream."""
 
     def __init__(self, blocks: Iterator[bytes]) -> None:
@@ -214,9 +214,11 @@ class _Stream(io.RawIOBase):
         self._rest = b""
 
     def readable(self) -> bool:
+        """Always."""
         return True
 
     def readinto(self, buffer: Any) -> int:
+        """Fill `buffer` as far as the next block goes."""
         self._rest = self._rest or next(self._blocks, b"")
         count = min(len(buffer), len(self._rest))
         buffer[:count], self._rest = self._rest[:count], self._rest[count:]

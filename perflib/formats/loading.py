@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import glob
 import sys
+import time
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +13,7 @@ import pandas as pd
 from perflib.errors import FormatError
 from perflib.formats import reader, recognise
 from perflib.formats.base import Indicator, Reading, Source
+from perflib.formats.found import iso
 from perflib.formats.tally import Tally
 
 COLUMNS = (
@@ -56,20 +57,13 @@ def readings(source: Source, format_name: str | None = None) -> list[Reading]:
 
     A file that does not tell when it ran gets its own time, marked in `details`.
     """
-    if not source.head.strip():
-        raise source.fail("the file is empty")
     found = list(reader(format_name or recognise(source)).read(source))
     for reading in found:
-        if not reading.started_at and reading.samples is None:
-            reading.started_at = _modified(source)
+        if not reading.started_at and (reading.samples is None or not reading.clock):
+            known = source.path.exists()
+            reading.started_at = iso(source.path.stat().st_mtime if known else time.time())
             reading.details["started_by"] = "file time"
     return found
-
-
-def _modified(source: Source) -> str:
-    known = source.path.exists()
-    when = source.path.stat().st_mtime if known else datetime.now(UTC).timestamp()
-    return datetime.fromtimestamp(when, UTC).isoformat(timespec="seconds")
 
 
 def summarised(reading: Reading) -> list[Indicator]:
@@ -79,6 +73,8 @@ def summarised(reading: Reading) -> list[Indicator]:
     tally = Tally(reading.resolution_s)
     for rows in reading.samples():
         tally.add(rows)
+    if reading.clock and tally.first_ns is not None:
+        reading.started_at = reading.started_at or iso(tally.first_ns * 1e-9)
     return reading.indicators + tally.indicators()
 
 
@@ -98,9 +94,10 @@ def load_results(
     rows: list[tuple[object, ...]] = []
     for source in sources(listed, strict=strict):
         for reading in readings(source, format):
+            found = summarised(reading)
             head = (str(source.path), reading.tool, reading.run, reading.started_at)
             rows += [
                 (*head, i.label, i.metric, i.statistic, i.value, i.unit, i.approximate)
-                for i in summarised(reading)
+                for i in found
             ]
     return pd.DataFrame(rows, columns=list(COLUMNS))

@@ -1,5 +1,7 @@
 """Samples of any number become indicators in one pass and bounded memory.
 
+As the tools do, all requests count, failed ones too; the judgement of an imported run goes
+by our own rules, from its samples.
 A duration costs eight bytes and a label two, so ten million rows fit in about 100 MB;
 percentiles are then exact, not sketched.
 """
@@ -18,6 +20,7 @@ from perflib.formats.base import Indicator
 from perflib.model import Estimate
 
 PERCENTILES = (50.0, 90.0, 95.0, 99.0)
+OUTSIDE = {b"totals": b"outside"}
 _NS = 1e-9
 
 
@@ -31,8 +34,13 @@ def batch(
     error: Any = None,
     status: Any = None,
     size: Any = None,
+    outside: bool = False,
 ) -> pa.RecordBatch:
-    """One batch of samples in the core columns of `perflib.samples`, times in nanoseconds."""
+    """One batch of samples in the core columns of `perflib.samples`, times in nanoseconds.
+
+    Samples `outside` the totals, such as transactions whose parts are samples too, count
+    under their own label only.
+    """
     rows = len(label)
     ok = pa.array(np.asarray(ok, dtype=bool))
     nothing = pa.nulls(rows, pa.int64())
@@ -48,7 +56,7 @@ def batch(
         else _as(status, pa.int16()),
         "size": pa.array(np.zeros(rows), pa.int64()) if size is None else _as(size, pa.int64()),
     }
-    return pa.RecordBatch.from_pydict(columns)
+    return pa.RecordBatch.from_pydict(columns, metadata=OUTSIDE if outside else None)
 
 
 def _as(values: Any, kind: pa.DataType) -> pa.Array:
@@ -72,6 +80,7 @@ class Tally:
         self._codes: list[npt.NDArray[np.uint16]] = []
         self._durations: list[npt.NDArray[np.int64]] = []
         self._ok: list[npt.NDArray[np.bool_]] = []
+        self._outside: set[int] = set()
         self._open = False
 
     def add(self, rows: pa.RecordBatch) -> None:
@@ -87,7 +96,10 @@ class Tally:
         self.last_ns = -_least(None if self.last_ns is None else -self.last_ns, -int(end.max()))
         self._durations.append(end - since)
         self._ok.append(rows["ok"].to_numpy(zero_copy_only=False))
-        self._codes.append(self._coded(rows["label"]))
+        codes = self._coded(rows["label"])
+        self._codes.append(codes)
+        if rows.schema.metadata == OUTSIDE:
+            self._outside |= set(np.unique(codes).tolist())
         self.rows += rows.num_rows
 
     def _coded(self, labels: pa.DictionaryArray) -> npt.NDArray[np.uint16]:
@@ -110,7 +122,8 @@ class Tally:
             return []
         durations = np.concatenate(self._durations)
         ok, codes = np.concatenate(self._ok), np.concatenate(self._codes)
-        found = self._of("", durations, ok)
+        inside = ~np.isin(codes, list(self._outside)) if self._outside else slice(None)
+        found = self._of("", durations[inside], ok[inside])
         if len(self._labels) > 1:
             for label, code in self._labels.items():
                 mine = codes == code
@@ -120,21 +133,22 @@ class Tally:
     def _of(
         self, label: str, durations: npt.NDArray[np.int64], ok: npt.NDArray[np.bool_]
     ) -> list[Estimate]:
+        rows = len(ok)
         failed = stats.share_interval(~ok)
-        found = [self._estimate(label, "error_rate", "value", "1", failed)]
+        found = [
+            self._estimate(label, "requests", "value", "req", _bare(rows, rows, "count")),
+            self._estimate(label, "error_rate", "value", "1", failed),
+        ]
         if self.duration_s > 0:
-            rate = int(ok.sum()) / self.duration_s
-            plain = _bare(rate, int(ok.sum()), "count over time")
-            found.append(self._estimate(label, "throughput", "value", "req/s", plain))
-        ordered = np.sort(durations[ok]).astype(np.float64) * _NS
-        if not len(ordered):
-            return found
-        metric = "response_time" if self._open else "service_time"
+            rate = _bare(rows / self.duration_s, rows, "count over time")
+            found.append(self._estimate(label, "throughput", "value", "req/s", rate))
+        ordered = np.sort(durations).astype(np.float64) * _NS
         named = zip(PERCENTILES, stats.percentiles(ordered, PERCENTILES), strict=True)
         timed = {f"p{q:g}": interval for q, interval in named}
-        timed["mean"] = _bare(ordered.mean(), len(ordered), "arithmetic mean")
-        timed["min"] = _bare(ordered[0], len(ordered), "extreme")
-        timed["max"] = _bare(ordered[-1], len(ordered), "extreme")
+        timed["mean"] = _bare(ordered.mean(), rows, "arithmetic mean")
+        timed["min"] = _bare(ordered[0], rows, "extreme")
+        timed["max"] = _bare(ordered[-1], rows, "extreme")
+        metric = "response_time" if self._open else "service_time"
         return found + [
             self._estimate(label, metric, name, "s", interval, self._resolution_s)
             for name, interval in timed.items()

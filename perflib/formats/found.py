@@ -1,0 +1,104 @@
+"""The one place where a stated number becomes an indicator: finite, in base units, or absent."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from perflib.formats.base import Indicator
+from perflib.units import UNITS, find_unit
+
+_MAGNITUDES = {"k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
+_GROUPED = re.compile(r"[+-]?\d{1,3}([,  ' ]\d{3})+(\.\d+)?")
+_COUNTED = re.compile(r"([+-]?[\d.]+(?:[eE][+-]?\d+)?)\s*([kKMG])")
+
+
+def number(value: Any) -> float | None:
+    """`value` as a finite float; None for N/A, null, NaN, infinities and everything else.
+
+    Text may group its digits (`12,345.6`) or count in thousands (`1.2k`).
+    """
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, str):
+        value = value.strip()
+        if _GROUPED.fullmatch(value):
+            value = re.sub(r"[,  ' ]", "", value)
+        elif match := _COUNTED.fullmatch(value):
+            scaled = number(match[1])
+            return None if scaled is None else scaled * _MAGNITUDES[match[2]]
+    elif not isinstance(value, int | float):
+        return None
+    try:
+        read = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return read if math.isfinite(read) else None
+
+
+def decimal_places(value: Any) -> int:
+    """Digits behind the point in a written number: what a rounded text is known to."""
+    return len(str(value).partition(".")[2].rstrip("eE+-"))
+
+
+def iso(epoch_s: float) -> str:
+    """An epoch time as ISO 8601 in UTC; empty when it is out of any calendar."""
+    try:
+        return datetime.fromtimestamp(epoch_s, UTC).isoformat(timespec="milliseconds")
+    except (ValueError, OverflowError, OSError):
+        return ""
+
+
+class Found:
+    """Collects the indicators of one run; what is no number leaves no trace."""
+
+    def __init__(self) -> None:
+        self.indicators: list[Indicator] = []
+
+    def add(
+        self,
+        metric: str,
+        statistic: str,
+        value: Any,
+        unit: str = "1",
+        *,
+        label: str = "",
+        source_name: str = "",
+        n: Any = None,
+        approximate: bool = False,
+        resolution: float = 0.0,
+    ) -> None:
+        """Add `value` in `unit`, converted to base units; `resolution` is in `unit` as well."""
+        read = number(value)
+        if read is None:
+            return
+        base, factor = find_unit(unit) if unit in UNITS else (unit, 1.0)
+        self.indicators.append(
+            Indicator(
+                metric=metric,
+                statistic=statistic,
+                value=read * factor,
+                unit=base,
+                label=label,
+                source_name=source_name,
+                n=int(number(n) or 0),
+                approximate=approximate,
+                resolution=resolution * factor,
+            )
+        )
+
+    def add_all(
+        self,
+        metric: str,
+        values: Mapping[str, Any],
+        names: Mapping[str, str],
+        unit: str,
+        **more: Any,
+    ) -> None:
+        """Add `values[source name]` under the statistic that `names` gives for it."""
+        for source_name, statistic in names.items():
+            value = values.get(source_name)
+            self.add(metric, statistic, value, unit, source_name=source_name, **more)

@@ -1,0 +1,290 @@
+"""JMeter's CSV results (JTL): any columns, any separator, with or without a header.
+
+Without a header the columns are a selection of JMeter's fixed order, proved by the types of
+their values; a column that cannot be proved is not used. A row whose message counts "samples
+in transaction" is a transaction controller: its children are rows of their own, so it keeps
+its label but stays out of the totals.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pcsv
+
+from perflib.formats.base import Reading, Source
+from perflib.formats.tally import batch
+
+TOOL = "JMeter"
+Whole = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+ORDER = tuple(
+    "timeStamp elapsed label responseCode responseMessage threadName dataType success"  # noqa: SIM905
+    " failureMessage bytes sentBytes grpThreads allThreads URL Filename Latency Encoding"
+    " SampleCount ErrorCount Hostname IdleTime Connect".split()
+)
+NEEDED = {"elapsed", "label", "success"}
+BLOCK_BYTES = 8 * 2**20
+TRANSACTION = "Number of samples in transaction"
+_STAMP = re.compile(r"\d{4}[-/]\d\d[-/]\d\d|\d\d[-/.]\d\d[-/.]\d{2,4}[ T]\d|\d{9,13}$")
+_WORD = re.compile(r"(true|false)", re.IGNORECASE)
+_THREAD = re.compile(r".* \d+-\d+$")
+_DATES = (
+    "%Y-%m-%d %H:%M:%S.%f",
+    "%Y/%m/%d %H:%M:%S.%f",
+    "%Y-%m-%dT%H:%M:%S.%f",
+    "%Y-%m-%dT%H:%M:%S.%f%z",
+    "%Y-%m-%d %H:%M:%S",
+    "%Y/%m/%d %H:%M:%S",
+    "%d-%m-%Y %H:%M:%S",
+    "%m/%d/%Y %H:%M:%S",
+    "%d.%m.%Y %H:%M:%S",
+    "%Y-%m-%dT%H:%M:%S",
+)
+# what a value must look like, for the columns that types can tell apart
+_PROOFS = {
+    "timeStamp": _STAMP,
+    "elapsed": re.compile(r"\d{1,9}$"),
+    "responseCode": re.compile(r"(\d{3}|Non HTTP response code.*|[A-Za-z][\w. :]*)?$"),
+    "threadName": _THREAD,
+    "dataType": re.compile(r"(text|bin)?$"),
+    "success": _WORD,
+    "URL": re.compile(r"(https?://.*|null)?$"),
+}
+_NUMBERS = {"timeStamp", "elapsed", "bytes"}
+_READ = ("timeStamp", "elapsed", "label", "responseCode", "responseMessage", "success", "bytes")
+
+
+class _Layout(NamedTuple):
+    separator: str
+    columns: list[str]
+    header: bool
+
+
+def recognise(source: Source) -> bool:
+    """A header with JMeter's column names, or rows whose types prove its order."""
+    return _layout(source) is not None
+
+
+def _layout(source: Source) -> _Layout | None:
+    head = source.head_text.lstrip("\ufeff")
+    if head.lstrip()[:1] in ("<", "{", "["):
+        return None
+    for separator in (",", "\t", ";", "|"):
+        rows = _rows(head, separator)
+        if not rows or len(rows[0]) < 4:
+            continue
+        names = [name.strip() for name in rows[0]]
+        if set(names) >= NEEDED:
+            return _Layout(separator, names, header=True)
+        columns = _proved(rows)
+        if columns:
+            return _Layout(separator, columns, header=False)
+    return None
+
+
+def _rows(head: str, separator: str) -> list[list[str]]:
+    try:
+        reader = csv.reader(io.StringIO(head), delimiter=separator)
+        return [row for row, _ in zip((r for r in reader if r), range(20), strict=False)]
+    except csv.Error:
+        return []
+
+
+def _proved(rows: list[list[str]]) -> list[str]:
+    """Names for header-less columns: a selection of JMeter's order that every row fits.
+
+    Columns behind the result that types cannot tell apart stay unnamed (`?`).
+    """
+    whole = [row for row in rows if len(row) == len(rows[0])]
+    if len(whole) < max(1, len(rows) - 2):
+        return []
+    return _fit(list(zip(*whole, strict=True)), 0, 0) or []
+
+
+def _fit(columns: list[tuple[str, ...]], at: int, order: int) -> list[str] | None:
+    """Depth-first: give column `at` the first name from `order` on that its values allow."""
+    if at == len(columns):
+        return []
+    names = ORDER[order:]
+    for skipped, name in enumerate(names):
+        if not _allows(name, columns[at]) or not _leaves(names[:skipped]):
+            continue
+        if name == "success":
+            return [name] + ["?"] * (len(columns) - at - 1)
+        rest = _fit(columns, at + 1, order + skipped + 1)
+        if rest is not None and ("success" in rest):
+            return [name, *rest]
+    return None
+
+
+def _leaves(skipped: tuple[str, ...]) -> bool:
+    return not NEEDED & set(skipped)
+
+
+def _allows(name: str, values: tuple[str, ...]) -> bool:
+    proof = _PROOFS.get(name)
+    return proof is None or all(proof.match(value.strip()) for value in values)
+
+
+def read(source: Source) -> Iterator[Reading]:
+    """One run; its samples stream in blocks of a few megabytes."""
+    layout = _layout(source)
+    if layout is None:
+        raise source.fail(
+            "no JMeter columns", next_step="save with `jmeter.save.saveservice.print_field_names`"
+        )
+    clock = "timeStamp" in layout.columns
+    yield Reading(
+        tool=TOOL,
+        samples=lambda: _samples(source, layout),
+        clock=clock,
+        resolution_s=1e-3,
+    )
+
+
+def _samples(source: Source, layout: _Layout) -> Iterator[pa.RecordBatch]:
+    columns = [f"?{at}" if name == "?" else name for at, name in enumerate(layout.columns)]
+    wanted = [name for name in _READ if name in columns]
+    word = pa.dictionary(pa.int32(), pa.string())
+    kinds = {name: pa.string() if name in _NUMBERS else word for name in wanted}
+    try:
+        blocks = pcsv.open_csv(
+            source.open(),
+            read_options=pcsv.ReadOptions(
+                use_threads=False,
+                block_size=BLOCK_BYTES,
+                column_names=columns,
+                skip_rows=int(layout.header),
+                encoding=source.encoding,
+            ),
+            parse_options=pcsv.ParseOptions(
+                delimiter=layout.separator,
+                newlines_in_values=True,
+                invalid_row_handler=lambda row: _invalid(source, row),
+            ),
+            convert_options=pcsv.ConvertOptions(
+                include_columns=wanted, column_types=kinds, strings_can_be_null=False
+            ),
+        )
+        line = 1 + int(layout.header)
+        for rows in blocks:
+            yield from _batches(source, rows, line)
+            line += rows.num_rows
+    except pa.ArrowInvalid as error:
+        raise source.fail(f"broken CSV: {str(error).splitlines()[0]}") from None
+
+
+def _invalid(source: Source, row: Any) -> str:
+    reason = f"{row.actual_columns} columns where there are {row.expected_columns}"
+    source.skip(row.number or 0, reason)
+    return "skip"
+
+
+def _batches(source: Source, rows: pa.RecordBatch, line: int) -> Iterator[pa.RecordBatch]:
+    names = rows.schema.names
+    elapsed, valid = _integers(rows["elapsed"])
+    success = rows["success"].dictionary_decode()
+    truth = _in(rows["success"], ("true", "True", "TRUE"))
+    valid &= truth | _in(rows["success"], ("false", "False", "FALSE"))
+    start_ms = np.zeros(rows.num_rows, dtype=np.int64)
+    if "timeStamp" in names:
+        start_ms, told = _milliseconds(rows["timeStamp"])
+        valid &= told
+    for bad in np.flatnonzero(~valid).tolist():
+        source.skip(line + bad, f"no time, duration or success (`{success[bad]}`)")
+    parent = np.zeros(rows.num_rows, dtype=bool)
+    if "responseMessage" in names:
+        parent = _starting(rows["responseMessage"], TRANSACTION)
+    alone = bool(parent.all())
+    for mine, outside in ((valid & ~parent, False), (valid & parent, not alone)):
+        if mine.any():
+            at = np.flatnonzero(mine)
+            yield _batch(rows, at, start_ms[at], elapsed[at], truth[at], outside)
+
+
+def _batch(
+    rows: pa.RecordBatch, at: Whole, start_ms: Whole, elapsed: Whole, ok: Flags, outside: bool
+) -> pa.RecordBatch:
+    chosen = rows if len(at) == rows.num_rows else rows.take(pa.array(at))
+    start, told = start_ms * 1_000_000, chosen.schema.names
+    return batch(
+        chosen["label"],
+        start,
+        start + elapsed * 1_000_000,
+        ok,
+        error=_error(chosen["responseCode"], ok) if "responseCode" in told else None,
+        status=_status(chosen["responseCode"]) if "responseCode" in told else None,
+        size=_integers(chosen["bytes"])[0] if "bytes" in told else None,
+        outside=outside,
+    )
+
+
+def _error(codes: pa.DictionaryArray, ok: Flags) -> pa.DictionaryArray | None:
+    if ok.all():
+        return None
+    texts = [text.removeprefix("Non HTTP response code: ") for text in codes.dictionary.to_pylist()]
+    indices = np.where(ok, len(texts), codes.indices.to_numpy(zero_copy_only=False))
+    return pa.DictionaryArray.from_arrays(
+        pa.array(indices.astype(np.int32)), pa.array([*texts, ""], pa.string())
+    )
+
+
+def _status(codes: pa.DictionaryArray) -> Any:
+    numbers = [int(t) if t.isdigit() and len(t) == 3 else 0 for t in codes.dictionary.to_pylist()]
+    return _spread(numbers, codes, np.int64)
+
+
+def _in(words: pa.DictionaryArray, wanted: tuple[str, ...]) -> Any:
+    found = [text.strip() in wanted for text in words.dictionary.to_pylist()]
+    return _spread(found, words, np.bool_)
+
+
+def _starting(words: pa.DictionaryArray, prefix: str) -> Any:
+    found = [text.startswith(prefix) for text in words.dictionary.to_pylist()]
+    return _spread(found, words, np.bool_)
+
+
+def _spread(of_words: Sequence[Any], words: pa.DictionaryArray, kind: type) -> Any:
+    """What was found for each distinct word, for each row."""
+    return np.asarray(of_words, dtype=kind)[words.indices.to_numpy(zero_copy_only=False)]
+
+
+def _integers(column: pa.Array) -> tuple[Whole, Flags]:
+    """Whole numbers and where they are valid; other values are 0 and invalid."""
+    try:
+        return np.asarray(column.cast(pa.int64())), np.ones(len(column), dtype=bool)
+    except pa.ArrowInvalid:
+        valid = pc.match_substring_regex(column, r"^\s*\d{1,15}\s*$")
+        clean = pc.if_else(valid, pc.utf8_trim_whitespace(column), pa.scalar("0"))
+        return np.asarray(clean.cast(pa.int64())), np.asarray(valid)
+
+
+def _milliseconds(column: pa.Array) -> tuple[Whole, Flags]:
+    """Epoch milliseconds of numbers or of any of JMeter's usual date patterns (taken as UTC)."""
+    values, valid = _integers(column)
+    if valid.any() or not len(column):
+        return np.where(values < 10**11, values * 1000, values), valid
+    read = [_date(text.as_py()) for text in column]
+    return np.array([each or 0 for each in read]), np.array([each is not None for each in read])
+
+
+def _date(text: str) -> int | None:
+    clean = text.strip().replace(",", ".")
+    for pattern in _DATES:
+        try:
+            when = datetime.strptime(clean, pattern)  # noqa: DTZ007 (JMeter writes local time without a zone)
+        except ValueError:
+            continue
+        since = when - datetime(1970, 1, 1, tzinfo=when.tzinfo)
+        return round(since.total_seconds() * 1000)
+    return None

@@ -1,0 +1,110 @@
+"""JMeter's XML results (JTL): samples of any element name, parsed as a stream.
+
+A sample inside another one is a part of it (a redirect, an embedded resource): the parent
+stands for the whole and its parts are not counted again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from xml.etree.ElementTree import ParseError
+
+import pyarrow as pa
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import iterparse
+
+from perflib.formats.base import Reading, Source, Stream
+from perflib.formats.found import number
+from perflib.formats.tally import batch
+
+TOOL = "JMeter"
+# a sample saved as a Java object: elements instead of attributes
+_AS_OBJECT = {
+    "t": "elapsedTime",
+    "ts": "startTime",
+    "lb": "label",
+    "s": "success",
+    "rc": "responseCode",
+    "by": "bytes",
+}
+BATCH_ROWS = 50_000
+DEEPEST = 100
+
+
+def recognise(source: Source) -> bool:
+    """An XML document whose root is `testResults`."""
+    head = source.head_text.lstrip("\ufeff \t\n")
+    return head.startswith("<") and "<testResults" in head[:4096]
+
+
+def read(source: Source) -> Iterator[Reading]:
+    """One run; its samples stream."""
+    yield Reading(tool=TOOL, samples=lambda: _samples(source), resolution_s=1e-3)
+
+
+def _samples(source: Source) -> Iterator[pa.RecordBatch]:
+    rows: list[tuple[Any, ...]] = []
+    try:
+        for attributes in _outermost(source):
+            row = _row(attributes)
+            if row is None:
+                source.skip(0, f"a sample without time or duration: {dict(attributes)!s:.80}")
+                continue
+            rows.append(row)
+            if len(rows) == BATCH_ROWS:
+                yield _batch(rows)
+                rows = []
+    except ParseError as error:
+        line, _ = error.position
+        if not rows or "no element found" not in str(error):
+            raise source.fail(f"broken XML: {error}", line) from None
+        source.skip(line, "the file ends before its last element, as after a killed test")
+    except DefusedXmlException:
+        raise source.fail(
+            "XML with entities or a document type, which are never expanded"
+        ) from None
+    if rows:
+        yield _batch(rows)
+
+
+def _outermost(source: Source) -> Iterator[dict[str, str]]:
+    """The attributes of samples that are in no other sample, forgetting what was read."""
+    depth = inside = 0
+    root = None
+    for event, element in iterparse(Stream(source.blocks()), events=("start", "end")):
+        if event == "start":
+            depth += 1
+            root = element if root is None else root
+            if depth > DEEPEST:
+                raise source.fail(f"XML nested deeper than {DEEPEST}")
+            inside += "t" in element.attrib and "lb" in element.attrib
+            continue
+        depth -= 1
+        if "t" in element.attrib and "lb" in element.attrib:
+            inside -= 1
+            if not inside:
+                yield element.attrib
+        elif depth == 1 and element.find("elapsedTime") is not None:
+            yield {name: element.findtext(tag, "") for name, tag in _AS_OBJECT.items()}
+        if depth == 1 and root is not None:
+            root.clear()
+
+
+def _row(attributes: dict[str, str]) -> tuple[Any, ...] | None:
+    elapsed, since = number(attributes.get("t")), number(attributes.get("ts"))
+    if elapsed is None or since is None or not 0 <= elapsed < 1e12 or not 0 <= since < 9e12:
+        return None
+    ok = attributes.get("s", "").lower() == "true"
+    code = attributes.get("rc", "")
+    start = int(since) * 1_000_000
+    error = "" if ok else code.removeprefix("Non HTTP response code: ")
+    size = number(attributes.get("by"))
+    status = int(code) if code.isdigit() and len(code) == 3 else 0
+    known = 0 if size is None or not 0 <= size < 2**62 else int(size)
+    return (attributes["lb"], start, start + int(elapsed) * 1_000_000, ok, error, status, known)
+
+
+def _batch(rows: list[tuple[Any, ...]]) -> pa.RecordBatch:
+    label, start, end, ok, error, status, size = zip(*rows, strict=True)
+    return batch(list(label), start, end, ok, error=list(error), status=status, size=size)
