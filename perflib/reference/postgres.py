@@ -2,6 +2,10 @@
 
 The server is not a daemon: it dies with the process that started it. It answers on
 loopback only, to the one role `perflib`, which is no superuser.
+
+PostgreSQL refuses to run as root, so root becomes `nobody` for it. Nobody may not pass
+through a folder such as /root; instead of opening folders to everybody, the one capability
+to look into them is kept (Linux).
 """
 
 from __future__ import annotations
@@ -11,13 +15,11 @@ import os
 import pwd
 import shutil
 import signal
-import stat
 import subprocess
 import sys
 import time
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from perflib.errors import TargetError
 from perflib.reference.settings import Database
@@ -27,7 +29,9 @@ CREATE ROLE perflib LOGIN;
 GRANT pg_monitor TO perflib;
 CREATE DATABASE perflib OWNER perflib;
 """
-_PR_SET_PDEATHSIG = 1
+# from <linux/prctl.h> and <linux/capability.h>
+_PR_SET_PDEATHSIG, _PR_SET_KEEPCAPS, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 1, 8, 47, 2
+_CAP_DAC_READ_SEARCH, _CAP_VERSION = 2, 0x20080522
 
 
 def available() -> bool:
@@ -50,18 +54,12 @@ def url(port: int) -> str:
 
 
 class Postgres:
-    """A server over `folder`; its binaries refuse root, so root runs it as `nobody`."""
+    """A server over `folder`, answering on `port`."""
 
     def __init__(self, folder: Path, port: int) -> None:
         self.folder, self.port = folder.resolve(), port
         self._binaries = _binaries()
-        self._as_user: dict[str, Any] = {}
         self._process: subprocess.Popen[bytes] | None = None
-        if os.geteuid() == 0:
-            nobody = pwd.getpwnam("nobody")
-            self._as_user = {
-                "user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []
-            }  # fmt: skip
 
     def start(self, settings: Database, timeout_s: float = 30.0) -> None:
         """Make the cluster if there is none, start the server, return when it answers."""
@@ -86,10 +84,8 @@ class Postgres:
         self._process = subprocess.Popen(
             [self._binaries / "postgres", "-D", self.folder, *arguments],
             stdin=subprocess.DEVNULL,
-            cwd=self.folder if not self._as_user else "/",
-            # the service has no other thread yet
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
-            **self._as_user,
+            cwd="/",
+            preexec_fn=_become_child,  # noqa: PLW1509 (the service has no other thread yet)
         )
         self._await_ready(time.monotonic() + timeout_s)
 
@@ -122,9 +118,9 @@ class Postgres:
         half = self.folder.with_suffix(".new")
         shutil.rmtree(half, ignore_errors=True)
         half.mkdir(parents=True, mode=0o700)
-        if self._as_user:
-            os.chown(half, self._as_user["user"], self._as_user["group"])
-            _open_way(half, self._binaries / "postgres")
+        if os.geteuid() == 0:
+            nobody = pwd.getpwnam("nobody")
+            os.chown(half, nobody.pw_uid, nobody.pw_gid)
         self._run(
             "initdb", "-D", half, "-U", "postgres", "-A", "reject", "--no-sync",
             "--no-instructions", "--encoding=UTF8", "--locale=C",
@@ -137,7 +133,8 @@ class Postgres:
     def _run(self, program: str, *arguments: str | Path, text: str = "") -> None:
         done = subprocess.run(
             [self._binaries / program, *arguments],
-            input=text, capture_output=True, text=True, check=False, cwd="/", **self._as_user,
+            input=text, capture_output=True, text=True, check=False, cwd="/",
+            preexec_fn=_become_child,
         )  # fmt: skip
         if done.returncode:
             raise TargetError(
@@ -146,15 +143,20 @@ class Postgres:
             )
 
 
-def _open_way(*paths: Path) -> None:
-    """Let the unprivileged user pass through the folders above `paths` (search only)."""
-    for folder in {parent for path in paths for parent in path.parents}:
-        mode = folder.stat().st_mode
-        if not mode & stat.S_IXOTH:
-            print(f"{folder}: opened for passing through (o+x), PostgreSQL does not run as root")
-            folder.chmod(mode | stat.S_IXOTH)
-
-
-def _die_with_parent() -> None:
-    """Runs between fork and exec: even a killed parent leaves no server behind."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+def _become_child() -> None:
+    """Runs between fork and exec: not as root, and even a killed parent leaves no server behind."""
+    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if os.geteuid() == 0:
+        nobody = pwd.getpwnam("nobody")
+        if libc:
+            libc.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0)
+        os.setgroups([])
+        os.setgid(nobody.pw_gid)
+        os.setuid(nobody.pw_uid)
+        if libc:
+            mask = 1 << _CAP_DAC_READ_SEARCH
+            header, sets = (ctypes.c_uint32 * 2)(_CAP_VERSION), (ctypes.c_uint32 * 6)(*[mask] * 3)
+            libc.capset(header, sets)
+            libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _CAP_DAC_READ_SEARCH, 0, 0)
+    if libc:
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
