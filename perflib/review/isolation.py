@@ -18,7 +18,9 @@ from perflib.review.imports import reached_imports
 CODE = {".py", ".yml", ".yaml", ".toml", ".json", ".ini", ".cfg", ".conf", ".env", ".sh", ".ipynb"}
 TEXT = CODE | {".md", ".rst", ".txt", ".sql", ".html"}
 LOOPBACK = re.compile(r"localhost|127(\.\d+){3}|::1|0\.0\.0\.0|testserver")
-_URL = re.compile(r"\b[a-z][a-z0-9+.-]*://([^\s/\"'`<>)\]},?#\\]+)", re.IGNORECASE)
+_URL = re.compile(r"\b[a-z][a-z0-9+.-]*://([^\s/\"'`<>),?#\\]+)", re.IGNORECASE)
+_HOST = re.compile(r"[a-z0-9.:_-]+")
+"""What may be a host; `{name}` and `${NAME}` are filled in elsewhere."""
 _ADDRESS = re.compile(r"(?<![\w.])(\d{1,3}(?:\.\d{1,3}){3})(?![\w.])")
 _HOST_PORT = re.compile(r"(?<![\w./@-])((?:[a-z0-9-]+\.)+[a-z][a-z0-9-]+):\d{2,5}\b", re.IGNORECASE)
 
@@ -131,7 +133,7 @@ def _hosts(file: Path, number: int, line: str, allowed: set[str]) -> Iterator[Hi
         *_HOST_PORT.findall(line),
     ]
     for host in dict.fromkeys(named):
-        if host and not LOOPBACK.fullmatch(host) and host not in allowed and "$" not in host:
+        if _HOST.fullmatch(host) and not LOOPBACK.fullmatch(host) and host not in allowed:
             yield Hit(
                 kind="host",
                 file=file,
