@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 from sqlalchemy import update
 
 from perflib.errors import StoreError, nearest
@@ -80,7 +78,7 @@ class Store:
         When this returns, or fails after the folder exists, no crash can lose the run.
         """
         final = folders.publish(staging, self._runs, run)
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             rows.add(connection, [run])
         return final
 
@@ -94,7 +92,7 @@ class Store:
             folders.publish(staging, self._runs, run, flush=False)
             added.append(run)
         os.sync()
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             rows.add(connection, added)
         return [run.id for run in added]
 
@@ -103,7 +101,7 @@ class Store:
         runs = [
             folders.decode(line, source, at) for at, line in enumerate(lines, 1) if line.strip()
         ]
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             return rows.add(connection, runs)
 
     # Reading
@@ -134,19 +132,7 @@ class Store:
 
     def metrics(self, run_id: str) -> pd.DataFrame | None:
         """What was scraped during `run_id`: time_s, name, labels, value; None if nothing was."""
-        file = self.folder(run_id) / "metrics.parquet"
-        if not file.exists():
-            return None
-        try:
-            frame: pd.DataFrame = pq.read_table(file).to_pandas()
-        except (pa.ArrowException, OSError) as error:
-            raise StoreError(
-                f"metrics cannot be read ({str(error).splitlines()[0]})",
-                expected="a complete Parquet file",
-                next_step="restore the file from a backup, or remove it",
-                file=file,
-            ) from None
-        return frame
+        return folders.read_metrics(self.folder(run_id) / "metrics.parquet")
 
     def runs(
         self,
@@ -289,7 +275,7 @@ class Store:
         """Make the history of all run folders again; returns their number. Triage is kept."""
         self._refuse_read_only()
         runs = self._read_folders(self._listed())
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             rows.remove(connection, [run.id for run in runs])
             rows.add(connection, runs)
         return len(runs)
@@ -324,7 +310,7 @@ class Store:
         for run_id in run_ids:
             if self.folder(run_id).exists():
                 folders.remove(self.folder(run_id), self._staging)
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             rows.remove(connection, run_ids)
 
     def _sweep(self, before: datetime) -> None:
@@ -335,7 +321,8 @@ class Store:
     # The history database
 
     @cached_property
-    def _database(self) -> Database:
+    def database(self) -> Database:
+        """The history database as it stands, opened when first asked for."""
         return Database(self.history_url)
 
     @property
@@ -343,13 +330,13 @@ class Store:
         """The database, after it has caught up with run folders that it does not know."""
         changed_ns = self._runs.stat().st_mtime_ns if self._runs.exists() else 0
         if changed_ns != self._seen_ns:
-            with self._database.reading() as connection:
+            with self.database.reading() as connection:
                 unknown = set(self._listed()) - history.known_ids(connection)
             if unknown and (found := self._read_folders(sorted(unknown))):
-                with self._database.writing() as connection:
+                with self.database.writing() as connection:
                     rows.add(connection, found)
             self._seen_ns = changed_ns
-        return self._database
+        return self.database
 
     def _listed(self) -> list[str]:
         if not self._runs.exists():
@@ -368,9 +355,9 @@ class Store:
         return found
 
     def _refuse_read_only(self) -> None:
-        if self._database.read_only:
+        if self.database.read_only:
             raise StoreError(
                 "history is read-only here",
                 next_step="make the folder writable, or give another one with `data`",
-                file=self._database.name,
+                file=self.database.name,
             )

@@ -13,6 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from perflib.errors import StoreError
 from perflib.model import RUN_SCHEMA, Run, to_json
@@ -116,6 +119,22 @@ def read_record(folder: Path) -> Run:
             file=file,
         )
     return run
+
+
+def read_metrics(file: Path) -> pd.DataFrame | None:
+    """The series scraped during a run, or None when nothing was scraped."""
+    if not file.exists():
+        return None
+    try:
+        frame: pd.DataFrame = pq.read_table(file).to_pandas()
+    except (pa.ArrowException, OSError) as error:
+        raise StoreError(
+            f"metrics cannot be read ({str(error).splitlines()[0]})",
+            expected="a complete Parquet file",
+            next_step="restore the file from a backup, or remove it",
+            file=file,
+        ) from None
+    return frame
 
 
 def publish(staging: Path, runs: Path, run: Run, *, flush: bool = True) -> Path:

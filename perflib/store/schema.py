@@ -22,7 +22,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """Every version the schema ever had, oldest first; scripts in `migrations/versions`."""
 VERSION_TABLE = "perflib_version"
 
@@ -45,6 +45,7 @@ runs = Table(
     Column("target_version", Text, nullable=False),
     Column("source", Text, nullable=False, comment="the format it was imported from, or nothing"),
     Index("runs_by_time", "started_s"),
+    Index("runs_by_target", "target", "started_s"),
 )
 records = Table(
     "records",
