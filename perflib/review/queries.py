@@ -5,8 +5,14 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 
+_NO_ALIAS = (
+    "where|on|join|left|right|inner|outer|full|cross|order|group|limit|set|using|union|having"
+    "|natural|for"
+)
 _TABLE = re.compile(
-    r"\b(?:from|join|update)\s+(?:only\s+)?[\"`]?(\w+)[\"`]?(?:\s+(?:as\s+)?(\w+))?", re.IGNORECASE
+    r"\b(?:from|join|update)\s+(?:only\s+)?[\"`]?(\w+)[\"`]?"
+    rf"(?:\s+(?:as\s+)?(?!(?:{_NO_ALIAS})\b)(\w+))?",
+    re.IGNORECASE,
 )
 _NAME = r"(?:\b(\w+)\.)?[\"`]?\b([a-z_]\w*)[\"`]?"
 _COMPARED = re.compile(
@@ -17,10 +23,6 @@ _ORDERED = re.compile(r"\border\s+by\s+" + _NAME + r"[^)]*\blimit\b", re.IGNOREC
 _WHERE = re.compile(r"\bwhere\b", re.IGNORECASE)
 _END = re.compile(r"\b(?:order|group)\s+by\b|\blimit\b", re.IGNORECASE)
 _INDEX = re.compile(r"(?:\bon\s+)?\b(\w+)\s*(?:using\s+\w+\s*)?\(([^)]*)\)", re.IGNORECASE)
-_NO_ALIAS = {
-    "where", "on", "join", "left", "right", "inner", "outer", "full", "cross", "order", "group",
-    "limit", "set", "using", "union", "having", "natural", "for",
-}  # fmt: skip
 
 
 def filters_of(sql: str) -> dict[str, set[str]]:
@@ -31,7 +33,7 @@ def filters_of(sql: str) -> dict[str, set[str]]:
     tables: dict[str, str] = {}
     for name, alias in _TABLE.findall(sql):
         tables[name.lower()] = name.lower()
-        if alias and alias.lower() not in _NO_ALIAS:
+        if alias:
             tables[alias.lower()] = name.lower()
     joined, *where = _WHERE.split(sql, maxsplit=1)
     conditions = _END.split(where[0])[0] if where else ""

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Mapping
 from perflib.review.finding import Finding
 from perflib.review.queries import filters_of, indexed_columns
 from perflib.review.settings import Setting
-from perflib.units import format_quantity
 
 KEYS = ("id", "uuid", "key", "pk", "rowid", "height")
 """Columns taken to be a primary key, which needs no index of its own."""
@@ -165,8 +164,8 @@ def block_times(settings: Settings) -> Iterator[Finding]:
         if not math.isclose(setting.number or 0.0, first.number or 0.0, rel_tol=1e-6):
             yield Finding(
                 code="block time differs",
-                message=f"the block time is {format_quantity(first.number or 0, 's')} in one place "
-                f"and {format_quantity(setting.number or 0, 's')} in another",
+                message=f"the block time is {first.number:g} s in one place "
+                f"and {setting.number:g} s in another",
                 evidence=f"{first.key} = {first.shown} ({first.file}:{first.line}), "
                 f"{setting.key} = {setting.shown} ({setting.file}:{setting.line})",
                 next_step="write one value, or let one file read it from the other",

@@ -47,10 +47,10 @@ class Evidence:
         return float(self.ok[metric].sum()) if metric in self.ok else 0.0
 
     def place(self, *names: str) -> dict[str, object]:
-        """File, line and name of the first setting called so."""
+        """File, line and name of the first setting called so, or on that topic."""
         for name in names:
             for setting in self.settings:
-                if setting.name == name:
+                if name in (setting.name, setting.topic):
                     return {
                         "file": str(setting.file),
                         "line": setting.line,
