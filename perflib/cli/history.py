@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 from pathlib import Path
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from perflib.model import Run
     from perflib.store import Store
 
+SHOWN = ("mean", "p50", "p95", "p99", "max")
 TICKS = {"met": "[green]✓[/]", "missed": "[red]✗[/]", "unknown": "[yellow]?[/]"}
 
 
@@ -88,9 +88,10 @@ def list_runs(
 
 @history.command("show", epilog=RUNS_HELP)
 @click.argument("run")
+@click.option("--labels", is_flag=True, help="Each label as well.")
 @click.option("--json", "as_json", is_flag=True, help="The whole record as JSON.")
 @_store
-def show_run(store: Store, run: str, as_json: bool) -> None:
+def show_run(store: Store, run: str, labels: bool, as_json: bool) -> None:
     """One run: where it took place, what was measured, what was judged."""
     from perflib.model import to_json
 
@@ -99,7 +100,7 @@ def show_run(store: Store, run: str, as_json: bool) -> None:
         if as_json:
             click.echo(to_json(found))
         else:
-            _print_run(found, store)
+            _print_run(found, store, labels)
 
 
 @history.command()
@@ -148,43 +149,65 @@ def _utc(moment: datetime | None) -> datetime | None:
 
 def _runs_table(runs: pd.DataFrame, verdicts: pd.DataFrame) -> Table:
     signs = verdicts["outcome"].map(TICKS).groupby(verdicts["run_id"]).agg("".join)
-    table = Table(box=None, pad_edge=False)
-    table.add_column("run", no_wrap=True, overflow="ignore")
-    for name in ("started (UTC)", "lasted", "promises", "status", "commit"):
-        table.add_column(name)
+    wide = show.console.width >= 100
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in ("run", "promises", "lasted", "status", "commit", *(["started (UTC)"] * wide)):
+        table.add_column(name, no_wrap=True, overflow="ignore")
     for row in runs.to_dict("records"):
-        table.add_row(
+        cells = (
             escape(row["run_id"]),
-            f"{row['started_at']:%Y-%m-%d %H:%M}",
-            format_quantity(row["duration_s"], "s"),
             signs.get(row["run_id"], "–"),
+            format_quantity(row["duration_s"], "s"),
             "[red]bad[/]" if row["bad"] else row["status"],
             escape(row["git_commit"][:8]) + ("+" if row["git_dirty"] else ""),
+            f"{row['started_at']:%Y-%m-%d %H:%M}",
         )
+        table.add_row(*(cells if wide else cells[:-1]))
     return table
 
 
-def _print_run(run: Run, store: Store) -> None:
+def _print_run(run: Run, store: Store, labels: bool) -> None:
     place = run.environment
     facts = {
         "target": f"{run.target} ({run.kind})",
         "started": f"{run.started_at}, {run.status}, lasted {format_quantity(run.duration_s, 's')}",
         "machine": f"{place.cpu}, {place.cores} cores, {place.kernel}",
         "commit": place.git_commit + (" and changes" if place.git_dirty else ""),
+        "load": ", ".join(f"{name} {value}" for name, value in _plain_settings(run.workload)),
         "errors": ", ".join(f"{kind} × {count}" for kind, count in run.errors.items()),
         "folder": str(store.folder(run.id)) if store.folder(run.id).exists() else "",
-        "workload": json.dumps(run.workload, default=str, ensure_ascii=False),
     }
     show.console.print(f"[bold]{escape(run.id)}[/]")
     for name, value in facts.items():
         if value:
-            show.console.print(f"  [dim]{name:9}[/] {escape(value)}", soft_wrap=True)
-    table = Table("statistic", "value [95 % interval]", "n", box=None)
-    for estimate in run.estimates:
-        label = f" [{estimate.label}]" if estimate.label else ""
-        name = f"{estimate.statistic}({estimate.metric}){label}"
-        table.add_row(escape(name), escape(show.with_interval(estimate)), f"{estimate.n:,}")
-    if run.estimates:
-        show.console.print(table)
+            show.console.print(f"  [dim]{name:8}[/] {escape(value)}", soft_wrap=True)
     if run.verdicts or run.caveats:
         show.print_runs([run])
+    if run.estimates:
+        show.console.print(_estimates_table(run, labels))
+
+
+def _plain_settings(workload: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The settings that fit a line; the whole workload is in the JSON."""
+    for name, value in workload.items():
+        if name == "scenario" and isinstance(value, dict):
+            yield from _plain_settings(value)
+        elif isinstance(value, str | int | float) and len(str(value)) < 60:
+            yield name, value
+
+
+def _estimates_table(run: Run, labels: bool) -> Table:
+    """A row a metric, a column a statistic; a single number stands under `mean`."""
+    rows: dict[tuple[str, str], dict[str, str]] = {}
+    for estimate in run.estimates:
+        if labels or not estimate.label:
+            cells = rows.setdefault((estimate.metric, estimate.label), {"n": f"{estimate.n:,}"})
+            cells[estimate.statistic] = format_quantity(estimate.value, estimate.unit)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in ("metric", *SHOWN, "n"):
+        table.add_column(name, justify="left" if name == "metric" else "right", overflow="fold")
+    for (metric, label), cells in rows.items():
+        cells.setdefault("mean", cells.get("value", ""))
+        name = f"  {label}" if label else metric
+        table.add_row(escape(name), *(cells.get(column, "") for column in (*SHOWN, "n")))
+    return table
