@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 import gevent.ssl
+from locust.exception import CatchResponseError
 
 from perflib.load.connection import Reply
 from perflib.load.faults import NETWORK_ERRORS, SUCCESSES, BadStatus, Fault, fault_of
@@ -293,4 +294,9 @@ class PerfHttpSession:
 
 
 def _kind(error: Exception) -> str:
-    return error.kind if isinstance(error, Fault) else f"check: {str(error)[:100]}"
+    if isinstance(error, Fault):
+        return error.kind
+    said = (
+        str(error) if isinstance(error, CatchResponseError) else f"{type(error).__name__}: {error}"
+    )
+    return f"check: {said[:100]}"

@@ -45,10 +45,13 @@ class Origin(NamedTuple):
 @functools.lru_cache(4096)
 def split_url(url: str) -> tuple[Origin, str, str]:
     """The origin, the request target and the `user:password` of an absolute URL."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError as error:
+        raise Refused("not an http address", f"`{url}`: {error}") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise Refused("not an http address", f"`{url}`; expected http://host[:port]/path")
-    port = parts.port or (443 if parts.scheme == "https" else 80)
     target = quote(parts.path or "/", safe=_KEPT)
     if parts.query:
         target += "?" + quote(parts.query, safe=_KEPT)

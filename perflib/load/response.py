@@ -61,6 +61,11 @@ class Asked(NamedTuple):
     body: bytes
     payload: bytes
 
+    @property
+    def headers(self) -> Headers:
+        """The header fields that were sent."""
+        return Headers(self.payload.partition(b"\r\n\r\n")[0])
+
 
 class Response:
     """What `client.get` and its like return. `status_code` is 0 and `error` set when none came."""
@@ -230,7 +235,7 @@ class StreamedResponse(Response):
     Its sample ends when the content does, when it is closed, or when nobody holds it any more.
     """
 
-    __slots__ = ("_finish", "_pieces", "received")
+    __slots__ = ("_finish", "_pieces", "_whole", "received")
 
     def __init__(
         self,
@@ -240,8 +245,19 @@ class StreamedResponse(Response):
     ) -> None:
         super().__init__(plain.status_code, plain._head, None, plain.request, plain.error)
         self._pieces = pieces
+        self._whole: bytes | None = None
         self._finish: Callable[[bool, StreamedResponse], None] | None = finish
         self.received = 0
+
+    @property  # type: ignore[override]
+    def content(self) -> bytes:
+        """The rest of the content, read now."""
+        if self._whole is None:
+            self._whole = b"".join(self.iter_content())
+        return self._whole
+
+    @content.setter
+    def content(self, _: None) -> None: ...
 
     def iter_content(self, chunk_size: int = 65536, decode_content: bool = False) -> Iterator[Any]:
         """The content in pieces of at most `chunk_size` bytes (text with `decode_content`)."""

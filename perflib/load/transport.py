@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -70,7 +71,7 @@ class Transport:
     def travel(self, ask: Ask, first: Reply | BaseException | None = None) -> Reply:
         """The final answer to `ask`; `first` is what a first exchange gave already."""
         reply = self._first(ask, first)
-        for _ in range(self._max_redirects + 1):
+        for count in itertools.count():
             headers = Headers(reply.head)
             if "set-cookie" in headers:
                 self._cookies.learn(ask.url, reply.head)
@@ -78,10 +79,12 @@ class Transport:
             self._release(ask, reply, drop=followed and ask.stream)
             if not followed:
                 return reply
-            self._redirect(ask, reply.status, urljoin(ask.url, headers["location"]))
+            if count >= self._max_redirects:
+                raise Fault("too many redirects", f"more than {self._max_redirects}")
+            self._redirect(ask, reply.status, headers["location"])
             self._engine.extra_exchanges += 1
             reply = self._exchange(ask)
-        raise Fault("too many redirects", f"more than {self._max_redirects}")
+        raise AssertionError
 
     def _first(self, ask: Ask, first: Reply | BaseException | None) -> Reply:
         if isinstance(first, Reply):
@@ -141,7 +144,11 @@ class Transport:
         ask.line.set_timeout(self._timeout_s)
         self.idle(split_url(ask.url)[0]).append(ask.line)
 
-    def _redirect(self, ask: Ask, status: int, url: str) -> None:
+    def _redirect(self, ask: Ask, status: int, location: str) -> None:
+        try:
+            url = urljoin(ask.url, location)
+        except ValueError as error:
+            raise Refused("not an http address", f"`{location}`: {error}") from None
         old, new = split_url(ask.url)[0], split_url(url)[0]
         ask.url = url
         drops_body = status == 303 or (status in (301, 302) and ask.method == "POST")
@@ -152,5 +159,3 @@ class Transport:
         if old != new:  # credentials stay with the origin they were given to
             dropped = {"authorization", "cookie", "host"}
             ask.fields = {k: v for k, v in ask.fields.items() if k.lower() not in dropped}
-        if new.scheme not in ("http", "https"):
-            raise Refused("redirect refused", url)
