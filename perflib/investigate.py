@@ -106,7 +106,7 @@ class Investigation:
         self.range.value = self.span
         self._updating = False
         chosen = "" if self.label.value == WHOLE else str(self.label.value)
-        self.timeline.mark(since_s, until_s)
+        self.timeline.mark(since_s, until_s, shown=until_s - since_s < 0.99 * self.index.marks[-1])
         self.finding = self.views.update(since_s, until_s, chosen)
         for figure in (self.timeline.figure, self.views.figure):
             figure.canvas.draw_idle()

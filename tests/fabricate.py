@@ -46,7 +46,7 @@ PLAN = """Limit  (cost=8.44..8.45 rows=1 width=64) (actual time=6.020..6.021 row
 Execution Time: 6.240 ms"""
 
 
-def http(rng: np.random.Generator, slow: float, n: int = 6000) -> tuple[pd.DataFrame, dict]:
+def http(rng: np.random.Generator, slow: float, n: int = 3000) -> tuple[pd.DataFrame, dict]:
     labels = ["GET /health", "GET /chain/info", "POST /auth/login", "GET /sessions"]
     chosen = rng.choice(len(labels), n, p=[0.3, 0.3, 0.1, 0.3])
     intended = np.arange(n) / n * 23.0
@@ -142,7 +142,7 @@ def chunks(rng: np.random.Generator, slow: float, n: int = 600) -> tuple[pd.Data
     return _filled(frame), {"facts": facts}
 
 
-def sql(rng: np.random.Generator, slow: float, n: int = 5000) -> tuple[pd.DataFrame, dict]:
+def sql(rng: np.random.Generator, slow: float, n: int = 2500) -> tuple[pd.DataFrame, dict]:
     names = ["session_by_id", "sessions_of_user", "latest_blocks", "chunk_totals"]
     chosen = rng.choice(4, n, p=[0.4, 0.3, 0.2, 0.1])
     query = rng.lognormal(np.log(np.array([4e-4, 9e-4, 6e-4, 4.2e-3]))[chosen], 0.4) * slow

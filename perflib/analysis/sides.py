@@ -48,7 +48,7 @@ def side(given: Any, store: Store | None = None) -> list[Member]:
     if isinstance(given, str | Run) or _is_pair(given):
         return [_member(given, store)]
     items = given if isinstance(given, np.ndarray) else list(given)
-    if len(items) and np.ndim(items[0]) == 0 and not isinstance(items[0], str | Run):
+    if len(items) and _is_numbers(items[0]) and np.ndim(items[0]) == 0:
         return [_numbers(items)]
     members = [_numbers(item) if _is_numbers(item) else _member(item, store) for item in items]
     if not members:

@@ -94,9 +94,10 @@ class Timeline:
             axes, clean(text, 70), (0, 1), coords="axes fraction", shift=(2, 6), color=color, size=8
         )
 
-    def mark(self, since_s: float, until_s: float) -> None:
+    def mark(self, since_s: float, until_s: float, *, shown: bool = True) -> None:
         """Shade the brush on every axis."""
         for span in self.spans:
+            span.set_visible(shown)
             span.set_x(since_s)
             span.set_width(until_s - since_s)
 

@@ -85,7 +85,7 @@ def arrivals(desk: Desk) -> Drawing:
     edges = bin_edges(float(left.max()), 120)
     inside = in_flight(came, left, edges)
     figure, (top, low) = sheet(
-        _keeping_up(inside, edges, desk),
+        _keeping_up(inside[edges <= came.max()], edges, desk),
         "above: arrivals and completions a second; below: requests inside the target",
         source_line(desk.run, len(rows)),
         height_in=3.1,

@@ -1,0 +1,204 @@
+"""Cards say the finding first, in three dialects, and never let data become markup."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from perflib import analysis, cards
+from perflib.cards.card import SIGNS, Card, Code, Number, Pre, Spark, State, Steps, Table
+from perflib.course import by_label, indicators, open_course
+from perflib.desk import open_all, open_comparison, open_desk
+from perflib.errors import StoreError
+from perflib.store import Store
+from tests import fabricate
+
+EVIL = (
+    "<script>alert(1)</script>\"' onload=x </pre></table> | `code` **bold** "
+    "[a](javascript:x) \u202e"
+)
+ALLOWED = {"div", "p", "span", "strong", "code", "pre", "br", "ol", "li"}
+ALLOWED |= {"table", "caption", "thead", "tbody", "tr", "th", "td"}
+ALLOWED |= {"svg", "polyline", "line", "circle"}
+
+
+class Tags(HTMLParser):
+    """Collects the tags and attributes of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.names: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        self.tags.add(tag)
+        self.names |= {name for name, _ in attrs}
+
+
+def full(text: str) -> Card:
+    blocks = [
+        text,
+        Table([text, "n"], [[text, Number(text, 1.5)], [State("met"), Code(text)]], caption=text),
+        Table(["s"], [[Spark([1, 2], text, 1.5)], [(text, Code(text))]]),
+        Pre(text),
+        Steps([[text, Code(text)]]),
+    ]
+    return Card(text, "missed", blocks)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    store = Store(tmp_path_factory.mktemp("data"))
+    fabricate.history(store, "database", runs=8, shift_at=5, factor=2.6)
+    fabricate.history(store, "blockchain", runs=3, shift_at=9)
+    return store
+
+
+class TestDialects:
+    def test_html_of_hostile_text_has_only_our_tags(self) -> None:
+        page = Tags()
+        page.feed(full(EVIL)._repr_html_())
+        assert page.tags <= ALLOWED
+        assert not {name for name in page.names if name.startswith("on")}
+        assert "<script" not in full(EVIL)._repr_html_()
+
+    def test_markdown_of_hostile_text_stays_text(self) -> None:
+        text = full(EVIL)._repr_markdown_()
+        outside_code = re.sub(r"`[^`]*`|^    .*$", "", text, flags=re.MULTILINE)
+        assert not re.search(r"(?<!\\)<script", outside_code)
+        assert not re.search(r"(?<!\\)\]\(javascript", outside_code)
+
+    def test_the_finding_and_its_state_come_first(self) -> None:
+        card = Card("It is slow", "missed", ["because"])
+        assert repr(card) == "✗ missed: It is slow\nbecause"
+        assert card._repr_markdown_() == "✗ **missed** – **It is slow**\n\nbecause"
+        assert card._repr_html_().index("It is slow") < card._repr_html_().index("because")
+
+    def test_numbers_sort_by_their_value(self) -> None:
+        html = Card("x", blocks=[Table(["t"], [[Number("6.2 ms", 0.0062)]])])._repr_html_()
+        assert 'data-sort="0.0062"' in html
+
+    def test_every_state_has_a_sign(self) -> None:
+        assert len(set(SIGNS.values())) == len(SIGNS)
+
+    def test_a_spark_of_one_value_is_a_dash(self) -> None:
+        assert "–" in Card("x", blocks=[Table(["s"], [[Spark([1.0], "one")]])])._repr_html_()
+
+    def test_direction_signs_do_not_pass(self) -> None:
+        assert "\u202e" not in full(EVIL)._repr_html_().split("<pre>")[0]
+
+
+class TestRun:
+    def test_verdict_answers_the_four_questions(self, store: Store) -> None:
+        desk = open_desk("database", data=store.root)
+        text = repr(cards.verdict(desk))
+        first, how_much, since, *_ = text.splitlines()
+        assert first.startswith(("✗ missed", "? unknown", "✓ met"))
+        assert how_much.startswith("By how much: p95")
+        assert since.startswith("Since when: 3 runs, met before since 23 Nov")
+        assert "What to do:" in text
+
+    def test_met_promises_have_nothing_to_do(self, store: Store) -> None:
+        desk = open_desk("database", store.runs("database")["run_id"].iloc[0], store.root)
+        assert "keeps the promise" in repr(cards.verdict(desk))
+        assert "What to do:" not in repr(cards.verdict(desk))
+
+    def test_facts_have_unit_interval_and_number(self, store: Store) -> None:
+        text = repr(cards.facts(open_desk("database", data=store.root)))
+        assert re.search(r"query time +p95 +[\d.]+ ms \[[\d.]+, [\d.]+\] +2", text)
+
+    def test_plan_shows_what_the_database_said(self, store: Store) -> None:
+        assert "Seq Scan on sessions" in repr(cards.plan(open_desk("database", data=store.root)))
+
+    def test_method_is_enough_to_repeat(self, store: Store) -> None:
+        text = repr(cards.method(open_desk("database", data=store.root)))
+        assert all(word in text for word in ("perflib run database", "seed", "Made-up CPU"))
+
+    def test_a_busy_generator_is_told(self) -> None:
+        run, samples = fabricate.run_of("api_gateway")
+        assert run.generator is not None
+        run.generator.cpu_share = 0.99
+        desk = open_desk.__globals__["Desk"](run, samples)
+        assert repr(cards.generator(desk)).startswith("✗ missed: 1 of 7 checks")
+
+    def test_next_steps_name_a_setting_or_a_step(self, store: Store) -> None:
+        desk = open_desk("database", data=store.root, configs="no-such-folder")
+        assert "create an index on sessions" in repr(cards.next_steps(desk))
+
+
+class TestAcross:
+    def test_overview_names_every_target(self, store: Store) -> None:
+        desks = open_all(data=store.root)
+        text = repr(cards.across.overview(desks))
+        assert "database" in text.splitlines()[0]
+        assert "blockchain" in text
+        assert "Missed promises first" in repr(cards.across.next_steps(desks))
+
+    def test_overview_of_nothing_says_what_to_do(self) -> None:
+        assert "perflib run" in repr(cards.across.overview([]))
+
+    def test_a_shift_is_told_with_commits_and_sides(self, store: Store) -> None:
+        course = open_course("database", data=store.root)
+        text = repr(cards.past.shifts(course))
+        if course.shifts:
+            assert "ab12ab12ab → cd34cd34cd" in text
+        else:
+            assert "No shift in 8 comparable runs" in text
+        assert repr(cards.past.verdict(course)).splitlines()[1].startswith("Now: ")
+        assert "p95 query time" in repr(cards.past.indicators(indicators("database", store.root)))
+        assert len(by_label(course)) == 4
+
+    def test_comparison_says_where_it_moved(self, store: Store) -> None:
+        runs = store.runs("database")["run_id"].tolist()
+        before, after = ",".join(runs[:3]), ",".join(runs[5:])
+        comparison, metric = open_comparison("database", before, after, store.root)
+        assert metric == "query_time"
+        first = repr(cards.comparing.verdict(comparison, metric)).splitlines()[0]
+        assert first.startswith("▼ regressed: b is at +")
+        assert "3 against 3 runs" in repr(cards.comparing.differences(comparison))
+        assert "slower" in repr(cards.comparing.next_steps(comparison))
+
+    def test_incomparable_runs_are_not_compared(self, store: Store) -> None:
+        other = fabricate.Environment(cpu="Another CPU", cores=64)
+        run, samples = fabricate.run_of("database", environment=other)
+        mine = fabricate.run_of("database")
+        comparison = analysis.compare(mine, (run, samples))
+        text = repr(cards.comparing.differences(comparison))
+        assert text.splitlines()[0].startswith("○ no data: Not comparable")
+
+
+class TestWrongCalls:
+    @pytest.mark.parametrize(
+        ("call", "expected"),
+        [
+            (lambda root: open_desk("nothing", data=root), "no run of `nothing`"),
+            (lambda root: open_course("nothing", data=root), "no history of `nothing`"),
+            (lambda root: open_course("database", "query_tim", data=root), "no metric `query_tim`"),
+            (
+                lambda root: open_course("database", "query_time", "p95", "x", root),
+                "under label `x`",
+            ),
+            (lambda root: open_comparison("nothing", data=root), "0 runs of `nothing`"),
+        ],
+    )
+    def test_each_gets_a_sentence(self, call, expected: str, store: Store) -> None:
+        with pytest.raises(StoreError, match=re.escape(expected)) as caught:
+            call(store.root)
+        assert caught.value.next_step
+
+    def test_a_run_of_another_target_is_refused(self, store: Store) -> None:
+        run = store.latest("blockchain")
+        assert run is not None
+        with pytest.raises(StoreError, match="is of `blockchain`"):
+            open_desk("database", run, store.root)
+
+    def test_a_run_without_samples_still_opens(self, tmp_path: Path) -> None:
+        store = Store(tmp_path)
+        run = fabricate.commit(store, "database")
+        (store.folder(run.id) / "samples.parquet").unlink()
+        desk = open_desk("database", data=tmp_path)
+        assert len(desk.samples) == 0
+        assert repr(cards.verdict(desk))

@@ -1,0 +1,237 @@
+"""Figures tell the finding, survive hostile and empty runs, and are the same twice."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+
+from perflib import analysis, plots
+from perflib.desk import Desk
+from perflib.model import Estimate, Run
+from perflib.plots import Drawing, chain, latency, pipeline, queries, traffic
+from perflib.plots.house import Missing, sheet
+from perflib.plots.linked import Timeline, Views, indexed
+from perflib.wording import bound, clean, interval_text, shown
+from tests import fabricate
+
+GENERAL = (
+    plots.distribution,
+    plots.percentiles,
+    plots.heatmap,
+    plots.by_label,
+    traffic.throughput,
+    traffic.arrivals,
+    traffic.errors,
+    traffic.monitored,
+    traffic.capacity,
+)
+SPECIAL = {
+    "blockchain": (chain.intervals, chain.arrivals, chain.proposers, chain.confirmation),
+    "session_processing": (pipeline.stages, pipeline.rates, pipeline.growth),
+    "database": (queries.time_by_query, queries.waiting),
+}
+EVIL = "<script>alert(1)</script> $x^{2}$ \u202e\u0000 </pre>{{7*7}}\n" + "W" * 10_000
+
+
+@pytest.fixture(scope="module")
+def desks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Desk]:
+    folder = tmp_path_factory.mktemp("samples")
+    made = {target: fabricate.recorded(target, folder / target) for target in fabricate.KINDS}
+    metrics = fabricate.service_metrics()
+    return {target: Desk(*pair, metrics=metrics) for target, pair in made.items()}
+
+
+def desk_of(frame: pd.DataFrame, tmp_path: Path, **given: object) -> Desk:
+    run, _ = fabricate.run_of("api_gateway", **given)  # type: ignore[arg-type]
+    fabricate.write_samples(frame, tmp_path / "samples.parquet")
+    return Desk(run, fabricate.read_samples(tmp_path / "samples.parquet"))
+
+
+class TestEveryFigure:
+    @pytest.mark.parametrize("draw", GENERAL, ids=lambda draw: draw.__name__)
+    def test_general_ones_suit_every_kind(
+        self, draw: Callable[[Desk], Drawing], desks: dict[str, Desk]
+    ) -> None:
+        for desk in desks.values():
+            drawing = draw(desk)
+            data, metadata = drawing._repr_mimebundle_()
+            assert drawing.alt == data["text/plain"]
+            assert isinstance(drawing, Missing) or metadata["alt"] == drawing.alt
+            assert isinstance(drawing, Missing) or metadata["image/png"]["width"] == 840
+
+    @pytest.mark.parametrize("target", SPECIAL)
+    def test_special_ones_find_what_they_need(self, target: str, desks: dict[str, Desk]) -> None:
+        for draw in SPECIAL[target]:
+            drawing = draw(desks[target])
+            assert not isinstance(drawing, Missing)
+            assert drawing.png().startswith(b"\x89PNG")
+
+    def test_source_line_names_the_run(self, desks: dict[str, Desk]) -> None:
+        texts = [text.get_text() for text in plots.percentiles(desks["database"]).texts]
+        assert any(desks["database"].run.id in text for text in texts)
+
+    def test_same_input_same_bytes(self, desks: dict[str, Desk]) -> None:
+        first, second = (plots.heatmap(desks["api_gateway"]) for _ in range(2))
+        assert first.png() == second.png()
+        assert first.svg() == second.svg()
+        assert b"<dc:date>" not in first.svg()
+
+    def test_matplotlib_is_left_as_it_was(self, desks: dict[str, Desk]) -> None:
+        before = dict(mpl.rcParams)
+        plots.distribution(desks["database"]).png()
+        assert dict(mpl.rcParams) == before
+
+
+class TestFindings:
+    def test_the_title_says_by_how_much(self, desks: dict[str, Desk]) -> None:
+        desk = desks["database"]
+        p95 = desk.estimate("query_time", "p95")
+        assert p95 is not None
+        under = 100 * (1 - p95.value / 0.010)
+        assert f"{under:.0f} % under the promise" in plots.percentiles(desk).alt
+
+    def test_missed_slots_are_counted(self, desks: dict[str, Desk]) -> None:
+        assert "1 of 36 slots went without a block" in chain.intervals(desks["blockchain"]).alt
+
+    def test_a_stall_is_the_worst_moment(self, desks: dict[str, Desk]) -> None:
+        assert "The worst moment is 14–14.5 s" in plots.heatmap(desks["api_gateway"]).alt
+
+    def test_a_clock_that_lies_is_told(self, desks: dict[str, Desk]) -> None:
+        run, samples = desks["blockchain"].run, desks["blockchain"].samples
+        lying = [b | {"timestamp": b["timestamp"] * 1.5} for b in run.details["blocks"]]
+        changed = fabricate.run_of("blockchain", details={"blocks": lying})[0]
+        assert "do not match the clock" in chain.arrivals(Desk(changed, samples)).alt
+
+    def test_a_growing_queue_is_told(self, tmp_path: Path) -> None:
+        _, frame = fabricate.run_of("api_gateway")
+        frame["end"] = frame["intended_start"] + 0.01 + frame["intended_start"] * 0.4
+        assert "Answers do not keep up" in traffic.arrivals(desk_of(frame, tmp_path)).alt
+
+
+class TestSadRuns:
+    def test_no_samples_at_all(self, tmp_path: Path) -> None:
+        _, frame = fabricate.run_of("api_gateway")
+        desk = desk_of(frame[:0], tmp_path)
+        assert all(isinstance(draw(desk), Missing) for draw in GENERAL)
+
+    def test_all_failed(self, tmp_path: Path) -> None:
+        _, frame = fabricate.run_of("api_gateway")
+        frame["ok"], frame["error"] = False, "connection refused"
+        desk = desk_of(frame, tmp_path)
+        assert "100 % of all requests fail" in traffic.errors(desk).alt
+        assert all(draw(desk).alt for draw in GENERAL)
+
+    def test_hostile_names_are_harmless(self, tmp_path: Path) -> None:
+        _, frame = fabricate.run_of("api_gateway")
+        frame["label"] = [f"{EVIL}{n % 30}" for n in range(len(frame))]
+        frame.loc[frame.index[:9], "ok"] = False
+        frame.loc[frame.index[:9], "error"] = EVIL
+        desk = desk_of(frame, tmp_path)
+        for draw in GENERAL:
+            drawing = draw(desk)
+            assert len(drawing.alt) < 500
+            assert "\u202e" not in drawing.alt
+            drawing._repr_mimebundle_()
+
+    @pytest.mark.parametrize("n", [1, 2, 5])
+    def test_very_few_samples(self, n: int, tmp_path: Path) -> None:
+        _, frame = fabricate.run_of("api_gateway")
+        desk = desk_of(frame[1000 : 1000 + n], tmp_path)
+        assert all(draw(desk)._repr_mimebundle_() for draw in GENERAL)
+
+
+class TestLinked:
+    def test_a_brush_says_what_it_holds(self, desks: dict[str, Desk]) -> None:
+        desk = desks["api_gateway"]
+        views = Views(indexed(desk.samples, "response_time"), "response_time")
+        inside = desk.samples[desk.samples["intended_start"].between(14, 14.6)]
+        found = views.update(14, 14.6)
+        p95 = np.quantile(inside["response_time"], 0.95)
+        told = float(found.split(" is ")[1].split(" ms")[0]) / 1000
+        assert math.isclose(told, p95, rel_tol=0.1)
+        assert "no sample" in views.update(5000, 6000)
+
+    def test_the_timeline_marks_the_brush(self, desks: dict[str, Desk]) -> None:
+        desk = desks["api_gateway"]
+        ends = desk.samples["end"].to_numpy()
+        timeline = Timeline(desk.run, indexed(desk.samples, "response_time"), ends, ends[:0])
+        timeline.mark(3, 5)
+        assert all((s.get_x(), s.get_width()) == (3, 2) for s in timeline.spans)
+
+
+class TestComparing:
+    def test_a_slower_run_is_told(self, tmp_path: Path) -> None:
+        fast, slow = (
+            [
+                fabricate.recorded("database", tmp_path / f"{factor}{n}", seed=n, slow=factor)
+                for n in (1, 2, 3)
+            ]
+            for factor in (1.0, 1.5)
+        )
+        for run, samples in fast + slow:
+            run.estimates = analysis.estimates(run, samples)
+        comparison = analysis.compare(fast, slow)
+        assert "+5" in plots.comparing.shift(comparison, "query_time").alt
+        assert plots.comparing.ratios(comparison).png()
+        assert plots.comparing.labels(comparison, "query_time").png()
+        assert isinstance(plots.comparing.shift(comparison, "no_such"), Missing)
+
+
+@pytest.mark.parametrize(
+    ("given", "width", "expected"),
+    [
+        ("plain", 32, "plain"),
+        ("two\nlines\tand  gaps", 32, "two lines and gaps"),
+        ("a\u202eb\u0000c", 32, "a b c"),
+        ("x" * 100, 10, "xxxxxx…xxx"),
+    ],
+)
+def test_clean(given: str, width: int, expected: str) -> None:
+    assert clean(given, width) == expected
+
+
+def test_values_are_said_in_their_unit() -> None:
+    assert bound(0.05, "s") == "50 ms"
+    assert bound(0.01, "1") == "1 %"
+    assert shown(2.6, "1") == "2.60 ×"
+    assert shown(0.0123, "1") == "1.23 %"
+
+
+def test_interval_text_keeps_one_unit() -> None:
+    estimate = Estimate(
+        metric="query_time", statistic="p95", value=0.0062, low=0.0059, high=0.0066, unit="s", n=9
+    )
+    assert interval_text(estimate) == "6.20 ms [5.90, 6.60]"
+
+
+def test_sheet_puts_the_finding_first() -> None:
+    figure, axes = sheet("`a` is slow", "time, ms", "run x")
+    assert figure.texts[0].get_text() == "“a” is slow"
+    assert figure.alt == "“a” is slow. time, ms."
+    assert len(axes) == 1
+
+
+def test_import_is_light() -> None:
+    code = (
+        "import sys, perflib.plots; "
+        "bad = {'matplotlib.pyplot', 'locust', 'gevent', 'IPython'} & set(sys.modules); "
+        "sys.exit(', '.join(bad) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+
+
+def test_labels_beyond_the_most_are_counted(tmp_path: Path) -> None:
+    _, frame = fabricate.run_of("api_gateway")
+    frame["label"] = [f"GET /{n % 20}" for n in range(len(frame))]
+    desk = desk_of(frame, tmp_path)
+    assert f"the slowest {latency.MOST_LABELS} of 20" in plots.by_label(desk).alt
+    assert isinstance(desk.run, Run)
