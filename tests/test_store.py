@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from perflib.errors import StoreError
 from perflib.model import Estimate, Objective, Outcome, Run, Verdict, to_json
-from perflib.store import BAD, BASELINE, Store, new_run_id
+from perflib.store import BAD, BASELINE, RECORDS, Store, new_run_id
 from perflib.store.folder import check_id
 from tests.fabricate import run_of, write_samples
 
@@ -242,7 +243,7 @@ def test_a_committed_history_is_read_without_writing(tmp_path):
     (sample / "runs").mkdir(parents=True)
     source.folder(runs[2].id).rename(sample / "runs" / runs[2].id)
     lines = [msgspec.json.encode(run) + b"\n" for run in runs]
-    (sample / "runs.jsonl").write_bytes(b"".join(lines) + b"\n")
+    (sample / RECORDS).write_bytes(gzip.compress(b"".join(lines) + b"\n"))
     before = sorted(sample.rglob("*"))
     store = Store.sample_history(sample)
     assert store.runs()["run_id"].tolist() == [run.id for run in runs]
@@ -257,11 +258,35 @@ def test_a_committed_history_is_read_without_writing(tmp_path):
     assert fresh.import_records(lines) == []
 
 
-def test_a_damaged_line_is_named(tmp_path):
-    (tmp_path / "runs.jsonl").write_bytes(b"\n{}\n")
+def test_an_exported_history_is_the_same_history(tmp_path):
+    store = Store(tmp_path / "source")
+    recorded(store)
+    recorded(store)
+    assert store.export_records(tmp_path / RECORDS) == 2
+    first = (tmp_path / RECORDS).read_bytes()
+    assert Store.sample_history(tmp_path).points().equals(store.points())
+    store.export_records(tmp_path / RECORDS)
+    assert (tmp_path / RECORDS).read_bytes() == first
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (gzip.compress(b"\n{}\n"), 2),
+        (gzip.compress(b"\n\n\n{\n"), 4),
+        (gzip.compress(b"{}" * 1000)[:-9], None),
+        (b"no gzip", None),
+        (b"", None),
+    ],
+)
+def test_a_damaged_committed_history_is_told(tmp_path, content, line):
+    (tmp_path / RECORDS).write_bytes(content)
+    if not content:
+        assert Store.sample_history(tmp_path).runs().empty
+        return
     with pytest.raises(StoreError) as caught:
         Store.sample_history(tmp_path)
-    assert (caught.value.line, caught.value.file) == (2, str(tmp_path / "runs.jsonl"))
+    assert (caught.value.line, caught.value.file) == (line, str(tmp_path / RECORDS))
     with pytest.raises(StoreError, match="nothing is recorded"):
         Store.sample_history(tmp_path / "no")
 

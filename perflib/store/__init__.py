@@ -1,39 +1,41 @@
 """The folder of runs is the record; the history database is an index that can be made again.
 
 A run is recorded when its folder `runs/<id>` exists, which happens in one step. The history
-follows, and catches up by itself with what a killed process left out. Only triage lives in
-the history alone, because people write it.
+follows, and catches up by itself with what a killed process left out. Only decisions live in
+the history alone.
 """
 
 from __future__ import annotations
 
+import gzip
 import os
-from collections.abc import Iterable, Mapping, Sequence
+import zlib
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import pandas as pd
-from sqlalchemy import update
 
 from perflib.errors import StoreError, nearest
 from perflib.model import Run
 from perflib.samples import read_samples
 from perflib.store import folder as folders
-from perflib.store import history, rows, schema
+from perflib.store import history, rows
 from perflib.store.database import Database
+from perflib.store.decisions import Decisions
 from perflib.store.folder import new_run_id
 from perflib.store.history import BAD, BASELINE
 
 __all__ = ["BAD", "BASELINE", "RECORDS", "Store", "new_run_id"]
 
-RECORDS = "runs.jsonl"
-"""A committed history: one run.json a line, without samples."""
+RECORDS = "runs.jsonl.gz"
+"""A committed history: one run.json a line, without samples, a fiftieth of their size."""
 _ABANDONED = timedelta(days=1)
 
 
-class Store:
+class Store(Decisions):
     """Runs under `root`, their history at SQLAlchemy URL `history_url`.
 
     Without a URL the history is `root/history.sqlite`. Every method raises `StoreError` with
@@ -51,15 +53,32 @@ class Store:
 
     @classmethod
     def sample_history(cls, root: Path | str) -> Store:
-        """The committed history in `root`: its `runs.jsonl` and its run folders.
+        """The committed history in `root`: its `runs.jsonl.gz` and its run folders.
 
         Indexed in memory; nothing is written to `root`.
         """
         store = cls(root, "sqlite://")
         file = store.root / RECORDS
-        with folders.explained(file, "read"), file.open("rb") as lines:
-            store.import_records(lines, source=file)
+        with folders.explained(file, "read"):
+            packed = file.read_bytes()
+        try:
+            store.import_records(gzip.decompress(packed).splitlines(), source=file)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise StoreError(
+                f"records are damaged ({error})", next_step="restore the file", file=file
+            ) from None
         return store
+
+    def export_records(self, file: Path) -> int:
+        """Write every record to `file` as `sample_history` reads it; returns their number.
+
+        The same records give the same bytes.
+        """
+        ids = self.runs()["run_id"].tolist()
+        lines = b"".join(msgspec.json.encode(self.load(run_id)) + b"\n" for run_id in ids)
+        with folders.explained(file, "written"):
+            file.write_bytes(gzip.compress(lines, mtime=0))
+        return len(ids)
 
     # Recording
 
@@ -191,84 +210,6 @@ class Store:
         with self._history.reading() as connection:
             return history.read_verdicts(connection, {"target": target})
 
-    # Triage: what people decided
-
-    def triage(self, target: str | None = None, *, undone: bool = False) -> pd.DataFrame:
-        """A row a decision, oldest first: the columns of `schema.triage`."""
-        with self._history.reading() as connection:
-            return history.read_triage(connection, target, undone=undone)
-
-    def add_triage(
-        self,
-        *,
-        target: str,
-        action: str,
-        reason: str,
-        metric: str = "",
-        label: str = "",
-        run_id: str = "",
-        author: str = "",
-        created_at: str = "",
-    ) -> int:
-        """Keep a decision; returns its number. `BAD` and `BASELINE` act on `run_id`."""
-        given = {
-            "created_at": created_at or datetime.now(UTC).isoformat(timespec="seconds"),
-            "target": target,
-            "action": action,
-            "reason": reason,
-            "metric": metric,
-            "label": label,
-            "run_id": run_id,
-            "author": author,
-        }
-        clean = {name: rows.plain(value) for name, value in given.items()}
-        self._refuse_read_only()
-        with self._history.writing() as connection:
-            insert = schema.triage.insert().returning(schema.triage.c.id)
-            return int(connection.execute(insert, {**clean, "undone": False}).scalar_one())
-
-    def undo_triage(self, number: int) -> None:
-        """Take decision `number` back; it stays visible as undone."""
-        table = schema.triage
-        self._refuse_read_only()
-        with self._history.writing() as connection:
-            change = update(table).where(table.c.id == number).values(undone=True)
-            if not connection.execute(change).rowcount:
-                raise StoreError(
-                    f"no decision {number}", next_step="list the decisions with `perflib triage`"
-                )
-
-    def changes(self, target: str | None = None) -> pd.DataFrame:
-        """A row a change point, oldest first.
-
-        Columns: target, metric, statistic, label, environment_key, run_id (the first after the
-        change), status, created_at, updated_at, detail (a dict).
-        """
-        with self._history.reading() as connection:
-            return history.read_changes(connection, target)
-
-    def keep_changes(self, changes: Iterable[Mapping[str, Any]]) -> None:
-        """Keep change points, each a mapping of the columns but the times.
-
-        One that is there already keeps its `created_at`; `updated_at` tells when its status
-        last changed, and its detail is that of this moment.
-        """
-        self._refuse_read_only()
-        with self._history.writing() as connection:
-            rows.keep_changes(connection, changes)
-
-    def merge_decisions(
-        self, triage: Iterable[Mapping[str, Any]], changes: Iterable[Mapping[str, Any]]
-    ) -> None:
-        """Add rows of `triage()` and `changes()` from elsewhere; what is here already stays."""
-        self._refuse_read_only()
-        try:
-            with self._history.writing() as connection:
-                rows.merge_triage(connection, triage)
-                rows.merge_changes(connection, changes)
-        except KeyError as error:
-            raise StoreError(f"a decision has no {error}", expected="rows of a history") from None
-
     # Keeping house
 
     def reindex(self) -> int:
@@ -353,11 +294,3 @@ class Store:
             except StoreError as error:
                 self.damaged.append(error)
         return found
-
-    def _refuse_read_only(self) -> None:
-        if self.database.read_only:
-            raise StoreError(
-                "history is read-only here",
-                next_step="make the folder writable, or give another one with `data`",
-                file=self.database.name,
-            )
