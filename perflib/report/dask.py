@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from perflib.report.flow import Settings
 
 
+PATIENCE = "10s"
+
+
 def execute(
     orders: Sequence[Order], settings: Settings, follow: Callable[[Order, list[Any]], None]
 ) -> Iterator[tuple[Order, Notebook]]:
@@ -32,7 +35,7 @@ def execute(
             "Dask is not installed", next_step="install the extra: `pip install perflib[dask]`"
         ) from None
     try:
-        client = Client(settings.dask, timeout="10s", set_as_default=False)  # type: ignore[no-untyped-call]
+        client = Client(settings.dask, timeout=PATIENCE, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, TimeoutError, ValueError):
         raise ReportError(
             f"no Dask scheduler answers at {settings.dask}",
@@ -48,7 +51,7 @@ def execute(
             client.submit(run_here, order.content, here, settings.timeout_s, pure=False): order
             for order in orders
         }
-        for future in as_completed(list(sent)):  # type: ignore[no-untyped-call]
+        for future in as_completed(list(sent), loop=client.loop):  # type: ignore[no-untyped-call]
             follow(sent[future], ["end"])
             yield sent[future], future.result()
 

@@ -94,7 +94,7 @@ def render_reports(
     cache = Cache(out)
     before = cache.state.signature()
     made = _make(orders, root, cache, settings, follow)
-    index = _index(out, cache, runs)
+    index = _index(root, cache, runs)
     if cache.state.signature() != before:
         cache.save()
     pages = [_page(out, order, *made[order.stem]) for order in orders]
@@ -210,13 +210,14 @@ def write(out: Path, order: Order, content: books.Notebook, key: str) -> Made:
     )
 
 
-def _index(out: Path, cache: Cache, runs: Sequence[Summary]) -> Path:
+def _index(root: Path, cache: Cache, runs: Sequence[Summary]) -> Path:
     """Write the index and the feed, unless they tell already what there is."""
     key = cache.index_key(runs)
-    file = out / "index.html"
+    out, file = cache.out, cache.out / "index.html"
     if cache.state.index != key or not file.exists() or not (out / "feed.xml").exists():
         from perflib.report.index import write_index
 
-        write_index(out, cache.state.pages, runs)
+        records = Path(os.path.relpath(root / "runs", out)).as_posix()
+        write_index(out, cache.state.pages, runs, records)
         cache.state.index = key
     return file

@@ -12,8 +12,8 @@ from perflib.report.assets import environment
 from perflib.report.cache import Made, replace
 from perflib.report.plan import Summary
 from perflib.report.redact import certain
-from perflib.report.safe import shortened, visible
-from perflib.units import format_quantity
+from perflib.report.safe import shortened
+from perflib.wording import interval_text, shown
 
 SPARK_RUNS = 40
 """How many of the newest runs a sparkline shows."""
@@ -69,7 +69,7 @@ class Row:
 
 
 def write_index(
-    out: Path, pages: Mapping[str, Made], runs: Sequence[Summary], records: str = "../runs"
+    out: Path, pages: Mapping[str, Made], runs: Sequence[Summary], records: str
 ) -> None:
     """Write `index.html` and `feed.xml` into `out`, from where `records` leads to the runs."""
     from perflib.report.feed import feed
@@ -92,7 +92,7 @@ def write_index(
         ],
     }
     page = environment().get_template("index.html.jinja").render(told)
-    replace(out / "index.html", visible(shortened(certain(page))).encode())
+    replace(out / "index.html", shortened(certain(page)).encode())
     replace(out / "feed.xml", feed(rows))
 
 
@@ -138,19 +138,14 @@ def finding(run: Summary) -> str:
         if found:
             more = f", and {len(found) - 1} more" if len(found) > 1 else ""
             return f"{state}: {found[0].objective.text} ({measured(found[0])}){more}"
-    return f"all {len(run.verdicts)} objectives met"
+    if len(run.verdicts) == 1:
+        return f"met: {run.verdicts[0].objective.text} ({measured(run.verdicts[0])})"
+    return f"all {len(run.verdicts)} promises met"
 
 
 def measured(verdict: Verdict) -> str:
     """The value that was judged, with its interval when there is one."""
-    found = verdict.estimate
-    if found is None:
-        return "no value"
-    value = format_quantity(found.value, found.unit)
-    if found.low is None or found.high is None:
-        return value
-    low, high = (format_quantity(bound, found.unit) for bound in (found.low, found.high))
-    return f"{value}, {low} to {high}"
+    return "no value" if verdict.estimate is None else interval_text(verdict.estimate)
 
 
 def sparkline(runs: Sequence[Summary]) -> Spark | None:
@@ -177,7 +172,7 @@ def sparkline(runs: Sequence[Summary]) -> Spark | None:
     places = [
         (round(3 + 114 * i / (len(values) - 1), 1), y(value)) for i, value in enumerate(values)
     ]
-    ends = [format_quantity(value, first.objective.unit) for value in (values[0], values[-1])]
+    ends = [shown(value, first.objective.unit) for value in (values[0], values[-1])]
     return Spark(
         " ".join(f"{x},{height}" for x, height in places),
         places[-1],

@@ -86,7 +86,7 @@ def _stage(root: Path, reports: Path, stage: Path, *, redact: bool) -> None:
         pdf = source.with_suffix(".pdf")
         if pdf.exists() and not redact:  # it was printed from the page with all names
             shutil.copyfile(pdf, stage / pdf.name)
-    write_index(stage, pages, told, records="runs")
+    write_index(stage, pages, told, "runs")
 
 
 def _record(source: Path, place: Path, redactor: Redactor) -> None:

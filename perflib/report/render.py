@@ -23,7 +23,9 @@ from perflib.report.outputs import without_colours
 from perflib.report.safe import markup, shortened, visible
 
 _PREFERRED = ("text/html", "image/svg+xml", "image/png", "image/jpeg", "text/markdown")
-_TABLE = re.compile(r"<table\b")
+_BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
+_TABLE = re.compile(r"<table\b.*?</table>", re.DOTALL)
+LONG_TABLE_ROWS = 25
 
 
 @dataclass
@@ -75,7 +77,7 @@ class _Page:
         self._tables = 0
 
     def add(self, piece: str) -> None:
-        self.sections[-1].pieces.append(Markup(piece))  # noqa: S704 RUF100 (made of escaped parts)
+        self.sections[-1].pieces.append(Markup(visible(piece)))
 
     def cell(self, cell: dict[str, Any]) -> None:
         if cell["cell_type"] == "markdown":
@@ -133,7 +135,7 @@ class _Page:
             return
         anchor = self._anchor(text)
         if level <= 2:
-            self.sections.append(Section(anchor, Markup(title)))  # noqa: S704 RUF100 (rendered)
+            self.sections.append(Section(anchor, Markup(visible(title))))
             self.contents.append(Entry(anchor, text))
             return
         level = min(level, 4 if self.contents else 3)
@@ -200,6 +202,9 @@ class _Page:
         data: dict[str, Any],
         cell: dict[str, Any],
     ) -> None:
+        if mime != "image/svg+xml" and not _BASE64.fullmatch(value):
+            self.add("<p>A picture that cannot be shown.</p>")
+            return
         self._figures += 1
         own = metadata.get(mime) if isinstance(metadata.get(mime), dict) else {}
         alt = (own or {}).get("alt") or metadata.get("alt") or cell.get("alt")
@@ -208,16 +213,20 @@ class _Page:
             alt = plain if plain and not plain.startswith("<") else f"Figure {self._figures}"
         size = _size(own or {}) or (_png_size(value) if mime == "image/png" else None)
         shape = f' width="{size[0]}" height="{size[1]}"' if size else ""
-        source, text = escape(_data_url(mime, value)), escape(shortened(alt))
-        self.add(f'<figure class="plot"><img src="{source}" alt="{text}"{shape}></figure>')
+        source, text = escape(_data_url(mime, value)), escape(visible(shortened(alt)))
+        picture = f'<figure class="plot"><img src="{source}" alt="{text}"{shape}></figure>'
+        self.sections[-1].pieces.append(Markup(picture))
 
     def _tabled(self, html: str) -> str:
-        def framed(_: re.Match[str]) -> str:
-            self._tables += 1
-            label = f"Table {self._tables}"
-            return f'<div class="scroll" role="region" aria-label="{label}" tabindex="0"><table'
+        """Each table of `html` in a frame that scrolls when the table is wide or long."""
 
-        return _TABLE.sub(framed, html).replace("</table>", "</table></div>")
+        def framed(found: re.Match[str]) -> str:
+            self._tables += 1
+            look = "scroll long" if found[0].count("<tr") > LONG_TABLE_ROWS else "scroll"
+            frame = f'class="{look}" role="region" aria-label="Table {self._tables}" tabindex="0"'
+            return f"<div {frame}>{found[0]}</div>"
+
+        return _TABLE.sub(framed, html)
 
 
 class Rendered(NamedTuple):
@@ -249,7 +258,7 @@ def render(notebook: Notebook, about: About) -> Rendered:
             failure=page.failure,
         )
     )
-    return Rendered(visible(html), heading, page.failure)
+    return Rendered(html, heading, page.failure)
 
 
 @cache

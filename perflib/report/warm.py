@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -189,26 +190,33 @@ class WarmParent:
         return read
 
 
-_KEPT: dict[str, WarmParent] = {}
+_KEPT: dict[int, tuple[str, WarmParent]] = {}
 
 
 @contextlib.contextmanager
 def warm_parent(*, keep: bool = False) -> Iterator[WarmParent]:
     """A warm parent for the time of a call; with `keep` one that the next call finds again.
 
-    A kept parent ends with this process, or when the sources it has imported change.
+    A kept parent belongs to one thread; it ends with this process, or is replaced when the
+    sources it has imported change.
     """
     if not keep:
         with WarmParent() as parent:
             yield parent
         return
-    sources = library()
-    if sources not in _KEPT or not _KEPT[sources].alive:
-        while _KEPT:
-            _KEPT.popitem()[1].close()
-        _KEPT[sources] = WarmParent()
-        atexit.register(_KEPT[sources].close)
-    yield _KEPT[sources]
+    yield _kept(threading.get_ident(), library())
+
+
+def _kept(thread: int, sources: str) -> WarmParent:
+    if thread in _KEPT:
+        known, parent = _KEPT[thread]
+        if known == sources and parent.alive:
+            return parent
+        parent.close()
+    parent = WarmParent()
+    atexit.register(parent.close)
+    _KEPT[thread] = sources, parent
+    return parent
 
 
 FIXED = {

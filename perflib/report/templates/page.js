@@ -33,15 +33,15 @@
   }
 
   const factors = {
-    ns: 1e-9, "µs": 1e-6, us: 1e-6, ms: 1e-3, s: 1, min: 60, h: 3600,
+    ns: 1e-9, "µs": 1e-6, "μs": 1e-6, us: 1e-6, ms: 1e-3, s: 1, min: 60, h: 3600,
     kB: 1e3, MB: 1e6, GB: 1e9, KiB: 1024, MiB: 1048576, GiB: 1073741824, "%": 0.01,
   };
-  const number = /^([+−–-]?)\s*(\d[\d\s,  ]*\.?\d*(?:e[+-]?\d+)?)\s*([^\d\s/]*)/i;
+  const number = /^([+−–-]?)\s*(\d[\d\s\u2009\u202f]*\.?\d*(?:e[+-]?\d+)?)\s*([a-zµμ%×]*)(?:\/[a-z]+)?(?=$|[\s[(±])(?!\s*[-:/\d])/i;
   const valueOf = (cell) => {
-    const text = (cell.dataset.sort ?? cell.textContent).trim();
-    const found = number.exec(text);
+    if (cell.dataset.sort !== undefined) return Number(cell.dataset.sort);
+    const found = number.exec(cell.textContent.trim());
     if (!found) return null;
-    const value = Number(found[2].replace(/[\s,  ]/g, "")) * (factors[found[3]] ?? 1);
+    const value = Number(found[2].replace(/[\s\u2009\u202f]/g, "")) * (factors[found[3]] ?? 1);
     return Number.isNaN(value) ? null : /[−–-]/.test(found[1]) ? -value : value;
   };
   const collator = new Intl.Collator("en", { numeric: true });

@@ -1,0 +1,95 @@
+"""The index and the feed: every target and run, its state, where it leads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree.ElementTree import fromstring
+
+import pytest
+
+from perflib.model import Outcome
+from perflib.report.cache import Made
+from perflib.report.feed import ATOM
+from perflib.report.index import finding, measured, sparkline, write_index
+from perflib.report.plan import Summary, summaries
+from tests.reporting import add_run, verdict
+
+MET, MISSED, UNKNOWN = Outcome.MET, Outcome.MISSED, Outcome.UNKNOWN
+
+
+def run(*outcomes: Outcome, value: float = 0.004) -> Summary:
+    return Summary("r", "db", verdicts=[verdict(one, value) for one in outcomes])
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "state", "told"),
+    [
+        ([MET], "met", "met: p95(query_time) < 10 ms (4.00 ms [3.60, 4.40])"),
+        ([MET, MET], "met", "all 2 promises met"),
+        ([MET, MISSED], "missed", "missed: p95(query_time) < 10 ms (4.00 ms [3.60, 4.40])"),
+        ([UNKNOWN, MISSED, MISSED], "missed", "and 1 more"),
+        ([MET, UNKNOWN], "unknown", "unknown: p95"),
+        ([], "unknown", "nothing was promised"),
+    ],
+)
+def test_the_worst_comes_first(outcomes, state, told):
+    assert run(*outcomes).state == state
+    assert told in finding(run(*outcomes))
+
+
+def test_no_value_is_said():
+    judged = verdict(UNKNOWN, 1.0)
+    assert measured(type(judged)(**{**_fields(judged), "estimate": None})) == "no value"
+
+
+def _fields(judged) -> dict:
+    return {name: getattr(judged, name) for name in judged.__struct_fields__}
+
+
+def test_sparkline():
+    spark = sparkline([run(MET, value=value) for value in (0.002, 0.004, 0.003)])
+    assert spark is not None
+    assert spark.points == "3.0,28.0 60.0,22.0 117.0,25.0"
+    assert spark.bound == 4.0
+    assert "from 2.00 ms to 3.00 ms" in spark.alt
+    assert sparkline([run(MET)]) is None
+    assert sparkline([run(), run()]) is None
+    assert sparkline([run(MET, value=0.0), run(MET, value=0.0)]) is not None
+
+
+def test_index_and_feed(tmp_path):
+    data = tmp_path / "data"
+    for number in range(3):
+        add_run(data, "db", number)
+        add_run(data, "sessions", number)
+    (data / "runs" / "broken").mkdir()
+    (data / "runs" / "broken" / "run.json").write_text("{")
+    runs = summaries(data)
+    assert len(runs) == 6
+    out = data / "reports"
+    out.mkdir()
+    pages = {runs[-1].id: Made("k", {}, "T", ["db"], runs[-1].id, "database")}
+    pages["trends-db"] = Made("k", {}, "Trends", ["db"], "", "trends")
+    write_index(out, pages, runs, "../runs")
+    page = (out / "index.html").read_text()
+    assert "1 of 2 targets missed a promise" in page
+    assert page.index("sessions</h3>") < page.index("db</h3>"), "what is missed comes first"
+    assert f'href="{runs[-1].id}.html"' in page
+    assert 'href="trends-db.html"' in page
+    assert f'href="../runs/{runs[0].id}/samples.parquet"' in page
+    feed = fromstring((out / "feed.xml").read_bytes())
+    entries = feed.findall(f"{{{ATOM}}}entry")
+    assert len(entries) == 6
+    ids = [entry.findtext(f"{{{ATOM}}}id") for entry in entries]
+    assert len(set(ids)) == 6
+    assert all(entry.findtext(f"{{{ATOM}}}updated") for entry in entries)
+    before = (out / "feed.xml").read_bytes(), (out / "index.html").read_bytes()
+    write_index(out, pages, runs, "../runs")
+    assert before == ((out / "feed.xml").read_bytes(), (out / "index.html").read_bytes())
+
+
+def test_without_runs(tmp_path):
+    write_index(tmp_path, {}, [], "runs")
+    assert "Nothing was measured yet" in (tmp_path / "index.html").read_text()
+    assert fromstring((tmp_path / "feed.xml").read_bytes()).tag == f"{{{ATOM}}}feed"
+    assert summaries(Path("nowhere")) == []
