@@ -53,6 +53,13 @@ def test_a_run_comes_back_as_it_was_recorded(tmp_path):
     assert store.latest("another") is None
 
 
+@pytest.mark.parametrize("name", ["with space", "a?b=c#d", "100 %20 é", "sqlite:x"])
+def test_any_folder_can_be_a_store(tmp_path, name):
+    run = recorded(Store(tmp_path / name))
+    assert (tmp_path / name / "history.sqlite").is_file()
+    assert Store(tmp_path / name).latest("database") == run.id
+
+
 def test_the_history_tells_runs_points_and_verdicts_by_time(tmp_path):
     store = Store(tmp_path)
     late = recorded(store, started_at="2026-03-01T12:00:00+02:00")

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 import pandas as pd
+from sqlalchemy import URL
 
 from perflib.errors import StoreError, nearest
 from perflib.model import Run
@@ -45,7 +46,7 @@ class Store(Decisions):
 
     def __init__(self, root: Path | str = "data", history_url: str | None = None) -> None:
         self.root = Path(root)
-        self.history_url = history_url or f"sqlite:///{self.root / 'history.sqlite'}"
+        self.history_url = history_url
         self.damaged: list[StoreError] = []
         self._runs = self.root / "runs"
         self._staging = self.root / "staging"
@@ -264,7 +265,8 @@ class Store(Decisions):
     @cached_property
     def database(self) -> Database:
         """The history database as it stands, opened when first asked for."""
-        return Database(self.history_url)
+        own = URL.create("sqlite", database=str(self.root / "history.sqlite"))
+        return Database(self.history_url or own)
 
     @property
     def _history(self) -> Database:

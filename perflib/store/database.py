@@ -46,7 +46,7 @@ class Database:
     not share one. `read_only` says that what people decide cannot be kept.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str | URL) -> None:
         parsed = _checked(url)
         self.name = parsed.render_as_string()
         self.read_only = False
@@ -163,7 +163,7 @@ def _migrate(connection: Connection) -> None:
     command.upgrade(config, "head")
 
 
-def _checked(url: str) -> URL:
+def _checked(url: str | URL) -> URL:
     """`url` parsed; other databases than SQLite and PostgreSQL are refused."""
     try:
         parsed = make_url(url)
@@ -191,7 +191,9 @@ def _on_disk(file: Path) -> Engine:
     with explained(file.parent, "made"):
         file.absolute().parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
-        f"sqlite:///{file}", poolclass=NullPool, connect_args={"timeout": BUSY_TIMEOUT_S}
+        URL.create("sqlite", database=str(file)),
+        poolclass=NullPool,
+        connect_args={"timeout": BUSY_TIMEOUT_S},
     )
     _explicit_transactions(engine)
     return engine
