@@ -35,7 +35,7 @@ def review(folder: Path, report: bool, markdown: bool, file: Path) -> int:
         found = ranked(found + _of_runs(settings, folder))
     console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
     if not report:
-        _settings_table(read_settings(folder)[0], markdown, console)
+        _settings_table([one for one in read_settings(folder)[0] if one.topic], markdown, console)
     if markdown:
         click.echo(as_markdown(found))
     else:

@@ -88,7 +88,9 @@ def small_pools(settings: Settings) -> Iterator[Finding]:
             continue
         waiting = each if size < each else total
         shared = "" if size < each else " if the pool is shared by all workers"
-        product = f"{_number(workers, 1.0):g} workers × {each:g} threads" if workers else ""
+        product = ""
+        if workers:
+            product = f"{workers.number:g} worker{'s' * (workers.number != 1)} × {each:g} threads"
         yield Finding(
             code="pool smaller than threads",
             message=f"{service}: a pool of {size:g} for {product or f'{each:g} threads'}{shared}: "

@@ -106,31 +106,32 @@ def scans(run: Evidence) -> Iterator[Finding]:
 
 
 def stages(run: Evidence) -> Iterator[Finding]:
-    """One stage that takes most of a chunk's time, or a wait outside of all stages."""
+    """The stage that takes most of a chunk's time, and the time outside of all stages."""
     total = run.total("processing_time")
     if not total:
         return
     told = {stage: run.total(stage) / total for stage in STAGES if run.total(stage)}
-    for stage, share in told.items():
-        if share > DOMINANT:
-            names, step = STAGES[stage]
-            yield run.finding(
-                "one stage dominates",
-                share,
-                names,
-                message=f"{share:.0%} of a chunk's time is {stage.removesuffix('_time')}",
-                evidence=", ".join(f"{name} {part:.0%}" for name, part in told.items()),
-                next_step=f"try {step}",
-                gain=f"up to {share:.0%} of the processing time",
-            )
+    parts = ", ".join(f"{name.removesuffix('_time')} {part:.0%}" for name, part in told.items())
+    if told and (share := max(told.values())) > LARGE:
+        stage = max(told, key=lambda name: told[name])
+        names, step = STAGES[stage]
+        yield run.finding(
+            "one stage dominates" if share > DOMINANT else "largest stage",
+            share,
+            names,
+            message=f"{share:.0%} of a chunk's time is {stage.removesuffix('_time')}",
+            evidence=parts,
+            next_step=f"try {step}",
+            gain=f"up to {share:.0%} of the processing time",
+        )
     outside = 1 - sum(told.values())
-    if told and outside > DOMINANT:
+    if told and outside > LARGE:
         yield run.finding(
             "time outside the stages",
             outside,
             ("threads", "workers"),
             message=f"{outside:.0%} of a chunk's time is spent outside of all told stages",
-            evidence=", ".join(f"{name} {part:.0%}" for name, part in told.items()),
+            evidence=parts,
             next_step="look for a queue before the pipeline (threads, workers) and at the upload",
             gain=f"up to {outside:.0%} of the processing time",
         )

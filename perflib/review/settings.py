@@ -1,7 +1,7 @@
 """Settings are read where they stand, whatever the format, each with its line.
 
-Only settings that bear on performance are kept: those whose name speaks of workers,
-threads, pools, consensus, block time, validation, indexes, queries or connections.
+Those that bear on performance have a topic: their name speaks of workers, threads, pools,
+consensus, block time, validation, indexes, queries or connections.
 """
 
 from __future__ import annotations
@@ -40,7 +40,10 @@ Leaf = tuple[tuple[str, ...], Any, int]
 
 @dataclass(frozen=True)
 class Setting:
-    """One value in one file; `path` are the keys that lead to it, `topic` why it is of interest."""
+    """One value in one file; `path` are the keys that lead to it, `topic` why it is of interest.
+
+    Settings without a topic do not bear on performance by their name. `service` is the folder.
+    """
 
     file: Path
     line: int
@@ -97,7 +100,7 @@ def topic_of(path: tuple[str, ...]) -> str:
 
 
 def read_settings(root: Path) -> tuple[list[Setting], list[PerflibError]]:
-    """All settings below `root` that bear on performance, and the files that cannot be read."""
+    """All settings below `root`, and the files that cannot be read."""
     if not root.exists():
         raise PerflibError(
             "no such folder", file=root, next_step="name the folder of your settings"
@@ -116,13 +119,18 @@ def read_settings(root: Path) -> tuple[list[Setting], list[PerflibError]]:
         except (OSError, ValueError) as error:
             problems.append(PerflibError(f"cannot be read: {error}", file=file))
             continue
-        service = file.relative_to(root).parts[0] if root.is_dir() else file.stem
+        inside = file.relative_to(root).parts
+        service = inside[0] if len(inside) > 1 else root.resolve().name
         found.extend(
-            Setting(file, line, path, value, topic, service)
+            Setting(file, line, path, value, topic_of(_named(file, path)), service)
             for path, value, line in leaves
-            if (topic := topic_of((*((file.stem,) if file.stem in TOPICS else ()), *path)))
         )
     return found, problems
+
+
+def _named(file: Path, path: tuple[str, ...]) -> tuple[str, ...]:
+    """The path of keys; a file named after a topic speaks for keys that do not tell."""
+    return (file.stem, *path) if file.stem in TOPICS else path
 
 
 def reader_of(file: Path) -> Callable[[Path], Iterator[Leaf]] | None:

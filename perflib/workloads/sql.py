@@ -143,39 +143,41 @@ class SqlTarget(Target):
         return url.get_backend_name()
 
     def _explain(self, crew: Crew) -> None:
-        """Keep the plan of the query whose 95th percentile is the highest."""
-        ranked = sorted(
-            ((_p95(crew.tally.latest[name, "query_time"]), name) for name in self.queries),
-            reverse=True,
-        )
-        slowest_s, name = ranked[0]
-        if not slowest_s:
-            return
-        worst = max(
-            (report["task"]["worst"].get(name, (0.0, {})) for report in crew.reports),
-            key=lambda pair: pair[0],
-        )
-        query = self.queries[name]
-        plan: dict[str, Any] = {
-            "query": name,
-            "sql": query.sql,
-            "parameters": worst[1],
-            "p95_query_time": slowest_s,
-            "dialect": sa.make_url(self.url).get_backend_name(),
-        }
-        explain = DIALECTS[plan["dialect"]].explain if plan["dialect"] in DIALECTS else "EXPLAIN"
-        if query.writes and "ANALYZE" in explain:
-            explain = "EXPLAIN"  # to analyse is to execute
+        """Keep the plan of each query, the one with the highest 95th percentile first."""
+        p95 = {name: _p95(crew.tally.latest[name, "query_time"]) for name in self.queries}
+        ranked = sorted((name for name in p95 if p95[name]), key=lambda name: -p95[name])
         engine = open_engine(self.url, self.timeout)
         try:
-            with engine.connect() as connection:
-                rows = connection.execute(sa.text(f"{explain} {query.sql}"), worst[1]).fetchall()
-            plan["text"] = plan_text(rows, plan["dialect"])
-        except sa.exc.SQLAlchemyError as error:
-            plan["text"] = f"no plan: {type(getattr(error, 'orig', error)).__name__}"
+            crew.session.run.details["plans"] = [
+                self._plan(engine, name, crew) | {"p95_query_time": p95[name]} for name in ranked
+            ]
         finally:
             engine.dispose()
-        crew.session.run.details["plans"] = [plan]
+
+    def _plan(self, engine: sa.Engine, name: str, crew: Crew) -> dict[str, Any]:
+        """The plan of query `name` with the parameters that took longest."""
+        query, dialect = self.queries[name], engine.dialect.name
+        _, parameters = max(
+            (report["task"]["worst"].get(name, (0.0, {})) for report in crew.reports),
+            key=lambda pair: pair[0],
+            default=(0.0, {}),
+        )
+        explain = DIALECTS[dialect].explain if dialect in DIALECTS else "EXPLAIN"
+        if query.writes and "ANALYZE" in explain:
+            explain = "EXPLAIN"  # to analyse is to execute
+        try:
+            with engine.connect() as connection:
+                rows = connection.execute(sa.text(f"{explain} {query.sql}"), parameters).fetchall()
+            text = plan_text(rows, dialect)
+        except sa.exc.SQLAlchemyError as error:
+            text = f"no plan: {type(getattr(error, 'orig', error)).__name__}"
+        return {
+            "query": name,
+            "sql": query.sql,
+            "parameters": parameters,
+            "dialect": dialect,
+            "text": text,
+        }
 
 
 def _p95(values: Any) -> float:
