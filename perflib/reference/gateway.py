@@ -6,7 +6,7 @@ slow one delays nobody else. Who asks for somebody else's session hears that the
 Metrics: `gateway_requests_total{route, method, status}` counts what was answered, to be
 compared with what a load generator counted; `gateway_throughput_requests_per_second`,
 the histograms `gateway_request_time_seconds{route}`, `gateway_query_time_seconds{query}`
-and `gateway_hash_time_seconds`, and `gateway_pool_connections{state}`.
+and `gateway_hash_time_seconds`.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ event loop and the server for Python's lock. SQLite has no other way, so there i
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from perflib.reference import schema
 
+Connection = psycopg.AsyncConnection[Any]
 _DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 
 
@@ -29,20 +31,17 @@ class DatabaseError(Exception):
 
 
 class PostgresPool:
-    """At most `size` connections, opened when first needed; the last one used goes first."""
+    """At most `size` connections, opened when first needed; who waits longest gets the next.
+
+    A queue would let newcomers pass those who wait: the slowest hundredth took ten times longer.
+    """
 
     def __init__(self, url: str, size: int, timeout_s: float) -> None:
         self._address = url.replace("postgresql+psycopg", "postgresql")
         self._timeout_s = timeout_s
-        self._idle: asyncio.LifoQueue[psycopg.AsyncConnection[Any] | None] = asyncio.LifoQueue()
-        for _ in range(size):
-            self._idle.put_nowait(None)
+        self._idle: list[Connection | None] = [None] * size
+        self._waiting: deque[asyncio.Future[Connection | None]] = deque()
         self._texts: dict[sa.Executable, Any] = {}
-
-    @property
-    def idle(self) -> int:
-        """Connections, or places for one, that nobody uses."""
-        return self._idle.qsize()
 
     async def run(self, statement: sa.Executable, values: dict[str, Any]) -> Any:
         """Rows of a select, or the number of rows another statement touched."""
@@ -60,23 +59,30 @@ class PostgresPool:
         except psycopg.Error as error:
             raise DatabaseError(str(error).strip()) from None
         finally:
-            self._idle.put_nowait(connection)
+            self._give(connection)
 
-    async def _take(self) -> psycopg.AsyncConnection[Any] | None:
+    async def _take(self) -> Connection | None:
+        if self._idle:
+            return self._idle.pop()
+        waiting: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiting)
         try:
-            return self._idle.get_nowait()
-        except asyncio.QueueEmpty:
-            pass
-        try:
-            return await asyncio.wait_for(self._idle.get(), self._timeout_s)
+            return await asyncio.wait_for(waiting, self._timeout_s)
         except TimeoutError:
             raise PoolBusyError from None
 
+    def _give(self, connection: Connection | None) -> None:
+        while self._waiting:
+            waiting = self._waiting.popleft()
+            if not waiting.done():
+                waiting.set_result(connection)
+                return
+        self._idle.append(connection)
+
     async def close(self) -> None:
         """Close what is open."""
-        while not self._idle.empty():
-            if connection := self._idle.get_nowait():
-                await connection.close()
+        for connection in filter(None, self._idle):
+            await connection.close()
 
 
 class ThreadPool:
@@ -84,12 +90,6 @@ class ThreadPool:
 
     def __init__(self, url: str, size: int, timeout_s: float) -> None:
         self._engine = schema.connect(url, size, timeout_s)
-
-    @property
-    def idle(self) -> int:
-        """Connections that nobody uses."""
-        pool: Any = self._engine.pool
-        return int(pool.size() - pool.checkedout())
 
     async def run(self, statement: sa.Executable, values: dict[str, Any]) -> Any:
         """Rows of a select, or the number of rows another statement touched."""
