@@ -82,6 +82,7 @@ def test_history_lists_shows_and_prunes(call, tmp_path):
         (("history", "list", "--limit", "0"), "x>=1"),
         (("history", "--status", "odd"), "complete"),
         (("history", "--config", "gone.yml"), "gone.yml"),
+        (("history", "--data", "gone"), "no such folder"),
         (("collect", "nobody"), "no target called"),
         (("collect", "other"), "no metrics page is configured for other"),
         (("watch", "--match", "("), "no regular expression"),
@@ -92,6 +93,17 @@ def test_mistakes_are_sentences(call, tmp_path, words, message):
     configure(tmp_path)
     code, text = call(*words)
     assert (code, message in text, "Traceback" in text) == (2, True, False), text
+
+
+def test_a_damaged_run_is_told_and_hides_no_other(call, tmp_path):
+    configure(tmp_path)
+    good, bad = recorded(Store("data")), recorded(Store("data"))
+    (Store("data").folder(bad.id) / "run.json").write_bytes(b"{")
+    Path("data/history.sqlite").unlink()
+    code, text = call("history")
+    assert (code, good.id in text, "record is damaged" in text) == (0, True, True)
+    code, text = call("history", "show", bad.id)
+    assert (code, "record is damaged" in text) == (2, True)
 
 
 def test_collect_keeps_and_tells_the_page(call, tmp_path):

@@ -28,6 +28,8 @@ def open_store(file: Path, data: Path | None = None) -> Store:
     from perflib.store import Store
 
     if data is not None:
+        if not data.is_dir():
+            raise PerflibError("no such folder", expected="a folder of runs", file=data)
         return Store(data)
     settings = config.load(file)
     return Store(settings.data, settings.history)

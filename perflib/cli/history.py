@@ -95,6 +95,10 @@ def show_run(store: Store, run: str, labels: bool, as_json: bool) -> None:
     """One run: where it took place, what was measured, what was judged."""
     from perflib.model import to_json
 
+    known = {*store.runs()["run_id"]}
+    damaged = [error for error in store.damaged if Path(error.file or "").parent.name == run]
+    if damaged and run not in known:
+        raise damaged[0]
     for run_id in pick_runs(store, run):
         found = store.load(run_id)
         if as_json:

@@ -92,12 +92,13 @@ class Database:
 
     def _explained(self, error: Exception) -> StoreError:
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        rebuild = "restore it from a backup, or move it away: runs are indexed again, decisions not"
         steps = {
             "full": "free space on the disk; recorded runs are kept and indexed at the next call",
             "locked": "wait for the other process that writes, then repeat",
             "readonly": "make the folder writable, or give another one with `data`",
-            "not a database": "move the file away; the next call rebuilds the history from `runs`",
-            "malformed": "move the file away; the next call rebuilds the history from `runs`",
+            "not a database": rebuild,
+            "malformed": rebuild,
         }
         fallback = "check the history's URL, its server and its permissions"
         step = next((step for sign, step in steps.items() if sign in reason), fallback)
