@@ -88,6 +88,11 @@
   };
   document.querySelectorAll("main table").forEach(sortable);
 
+  // a figure that scrolls, as on a phone, must be reached by keyboard
+  document.querySelectorAll("figure.plot").forEach((figure) => {
+    if (figure.scrollWidth > figure.clientWidth) figure.tabIndex = 0;
+  });
+
   const links = new Map([...document.querySelectorAll(".contents a")].map(
     (link) => [decodeURIComponent(link.hash.slice(1)), link]));
   if (links.size && "IntersectionObserver" in window) {
