@@ -246,6 +246,15 @@ def test_a_service_that_is_not_there_is_a_caveat_and_no_file(tmp_path):
     assert not scraper.path.exists()
 
 
+def test_a_full_disk_is_a_caveat(tmp_path):
+    """The folder is gone when the first page is written."""
+    with serving(page(b"up 1\n")) as url:
+        scraper = Scraper(url, tmp_path / "gone" / "metrics.parquet", interval_s=0.02)
+        scraper.start()
+        (caveat,) = scraper.stop()
+    assert "cannot be written" in caveat.message
+
+
 def test_a_page_that_drips_for_ever_ends_at_the_timeout():
     stop = threading.Event()
 

@@ -109,6 +109,9 @@ class Scraper:
         """End, finish the file and tell what went wrong; the last page shows the final values."""
         self._stop.set()
         self._thread.join(self.timeout_s + self.interval_s + 5)
+        if self._thread.is_alive():
+            self.failures.append(f"{safe_url(self.url)}: the page never ended")
+            self.path.unlink(missing_ok=True)
         if not self.failures:
             return []
         failed, tried = len(self.failures), self.pages + len(self.failures)
@@ -133,15 +136,22 @@ class Scraper:
         self.stop()
 
     def _run(self) -> None:
+        try:
+            self._scrape_until_stopped()
+        except Exception as error:  # a thread's error would vanish; as a caveat it is told
+            self.failures.append(f"scraping ended: {type(error).__name__}: {error}")
+        finally:
+            self._attempt(self._finish)
+
+    def _scrape_until_stopped(self) -> None:
         due = time.monotonic()
         while True:
             last = self._stop.is_set()
             self._once()
             if last:
-                break
+                return
             due = max(due + self.interval_s, time.monotonic())
             self._stop.wait(due - time.monotonic())
-        self._attempt(self._finish)
 
     def _once(self) -> None:
         assert self.zero_ns is not None
