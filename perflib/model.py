@@ -162,6 +162,7 @@ class GeneratorHealth(Struct, kw_only=True):
     processes: int = 1
     workers_lost: int = 0
     cpu_share: float | None = None
+    cpu_wait_share: float | None = None
     loop_lateness_p99_s: float | None = None
     late_starts: float | None = None
     lateness_p99_s: float | None = None

@@ -18,6 +18,7 @@ from perflib.errors import ExitCode, PerflibError
 VERBS: dict[str, str] = {
     "serve": "perflib.cli.serve:serve",
     "run": "perflib.cli.run:run",
+    "capacity": "perflib.cli.capacity:capacity",
     "collect": "perflib.cli.collect:collect",
     "watch": "perflib.cli.watch:watch",
     "history": "perflib.cli.history:history",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -31,11 +31,9 @@ def health_of(
     return GeneratorHealth(
         processes=max(len(outcome.workers), 1),
         workers_lost=sum(worker.lost for worker in outcome.workers),
-        cpu_share=max((h.cpu_share for h in alive if h.cpu_share is not None), default=None),
-        loop_lateness_p99_s=max(
-            (h.loop_lateness_p99_s for h in alive if h.loop_lateness_p99_s is not None),
-            default=None,
-        ),
+        cpu_share=_worst(h.cpu_share for h in alive),
+        cpu_wait_share=_worst(h.cpu_wait_share for h in alive),
+        loop_lateness_p99_s=_worst(h.loop_lateness_p99_s for h in alive),
         late_starts=float((late_s > 1e-3).mean()) if len(late_s) else None,
         lateness_p99_s=float(np.quantile(late_s, 0.99)) if len(late_s) else None,
         socket_errors=sum(errors.get(kind, 0) for kind in GENERATORS_OWN),
@@ -43,11 +41,17 @@ def health_of(
     )
 
 
+def _worst(values: Iterable[float | None]) -> float | None:
+    return max((value for value in values if value is not None), default=None)
+
+
 def bottleneck(health: GeneratorHealth, rate: float) -> Iterator[Caveat]:
     """Whether the generator, not the target, set the numbers; `rate` is in requests a second."""
     found = []
-    if health.cpu_share is not None and health.cpu_share > BUSY_SHARE:
-        found.append(f"a process used {health.cpu_share:.0%} of a core")
+    busy, waited = health.cpu_share or 0.0, health.cpu_wait_share or 0.0
+    if busy + waited > BUSY_SHARE:
+        text = f"a process used {busy:.0%} of a core"
+        found.append(text + (f" and waited for one {waited:.0%} of the time" if waited else ""))
     if health.loop_lateness_p99_s is not None and health.loop_lateness_p99_s > LATE_LOOP_S:
         late = format_quantity(health.loop_lateness_p99_s, "s")
         found.append(f"its event loop ran up to {late} late (p99)")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import resource
 import time
+from collections import deque
+from pathlib import Path
 
 import gevent
 import numpy as np
@@ -11,25 +13,22 @@ import numpy as np
 from perflib.model import GeneratorHealth
 
 PULSE_S = 0.02
-BUSY_SHARE = 0.9
-LATE_S = 0.02
+LAST_PULSES = 100_000
 clock = time.perf_counter
 
 
 class Health:
-    """Watches this process: CPU, and how late its event loop runs what is due."""
+    """Watches this process: its CPU, its wait for one, and how late its event loop runs."""
 
     def __init__(self) -> None:
-        self._cpu = self._wall = 0.0
-        self._lateness_s: list[float] = []
-        self._busiest = 0.0
-        self._second = (0.0, 0.0)
+        self._cpu_s = self._wall_s = 0.0
+        self._wait_s: float | None = None
+        self._lateness_s: deque[float] = deque(maxlen=LAST_PULSES)
         self._pulse: gevent.Greenlet | None = None
 
     def begin(self) -> None:
-        """Start to measure, after warm-up of the process itself."""
-        self._cpu, self._wall = time.process_time(), clock()
-        self._second = self._cpu, self._wall
+        """Start to measure: all users are there."""
+        self._cpu_s, self._wall_s, self._wait_s = time.process_time(), clock(), cpu_wait_s()
         self._lateness_s.clear()
         if self._pulse is None:
             self._pulse = gevent.spawn(self._beat)
@@ -39,25 +38,30 @@ class Health:
         while True:
             before = clock()
             gevent.sleep(PULSE_S)
-            now = clock()
-            self._lateness_s.append(max(now - before - PULSE_S, 0.0))
-            if now - self._second[1] >= 1.0:
-                cpu = time.process_time()
-                self._busiest = max(
-                    self._busiest, (cpu - self._second[0]) / (now - self._second[1])
-                )
-                self._second = cpu, now
+            self._lateness_s.append(max(clock() - before - PULSE_S, 0.0))
 
     def cpu_share(self) -> float:
         """CPU seconds a second of this process since `begin`."""
-        wall = clock() - self._wall
-        return (time.process_time() - self._cpu) / wall if self._wall and wall > 0 else 0.0
+        wall_s = clock() - self._wall_s
+        return (time.process_time() - self._cpu_s) / wall_s if self._wall_s and wall_s > 0 else 0.0
 
     def report(self) -> GeneratorHealth:
         """The numbers since `begin`."""
-        late = np.array(self._lateness_s)
+        late, wait_s = np.array(self._lateness_s), cpu_wait_s()
+        share = None
+        if wait_s is not None and self._wait_s is not None:
+            share = (wait_s - self._wait_s) / max(clock() - self._wall_s, 1e-9)
         return GeneratorHealth(
             cpu_share=self.cpu_share(),
+            cpu_wait_share=share,
             loop_lateness_p99_s=float(np.quantile(late, 0.99)) if len(late) else None,
             open_files_limit=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
         )
+
+
+def cpu_wait_s() -> float | None:
+    """Seconds for which this process's main thread was ready and had no core (Linux)."""
+    try:
+        return int(Path("/proc/self/schedstat").read_text().split()[1]) * 1e-9
+    except (OSError, IndexError, ValueError):
+        return None

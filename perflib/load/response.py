@@ -249,7 +249,7 @@ class StreamedResponse(Response):
         self._finish: Callable[[bool, StreamedResponse], None] | None = finish
         self.received = 0
 
-    @property  # type: ignore[override]
+    @property
     def content(self) -> bytes:
         """The rest of the content, read now."""
         if self._whole is None:
@@ -257,7 +257,7 @@ class StreamedResponse(Response):
         return self._whole
 
     @content.setter
-    def content(self, _: None) -> None: ...
+    def content(self, _: bytes | None) -> None: ...
 
     def iter_content(self, chunk_size: int = 65536, decode_content: bool = False) -> Iterator[Any]:
         """The content in pieces of at most `chunk_size` bytes (text with `decode_content`)."""

@@ -1,0 +1,201 @@
+"""`perflib capacity`: the highest rate that keeps the promises on latency and errors."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+from rich.table import Table
+
+from perflib import analysis, campaign, config
+from perflib.cli import show
+from perflib.cli.run import adjusted
+from perflib.errors import ExitCode, PerflibError
+from perflib.load.capacity import Bracket, Held, Step, search
+from perflib.load.usl import fit_usl
+from perflib.model import Outcome, Run, Verdict
+from perflib.run import execute
+from perflib.samples import measured, read_samples
+from perflib.session import SAMPLES
+from perflib.store import Store
+from perflib.target import Scenario, Target
+from perflib.units import format_quantity, parse_quantity
+from perflib.workloads.http import HttpTarget
+
+PROMISED = ("response_time", "service_time", "lateness", "error_rate")
+KEPT_UP = 0.97
+
+
+@click.command()
+@click.argument("target")
+@click.option("--config", "file", type=Path, default=config.DEFAULT, show_default=True)
+@click.option("--scenario", default="", help="Users, warm-up and weights; see the scenarios file.")
+@click.option("--start", default="", help="The first rate, such as `500 req/s`.")
+@click.option("--limit", default="100000 req/s", show_default=True, help="Never try more.")
+@click.option("--step-time", default="10 s", show_default=True, help="Measured time of a step.")
+@click.option("--precision", default=0.1, show_default=True, help="Relative width to stop at.")
+def capacity(
+    target: str,
+    file: Path,
+    scenario: str,
+    start: str,
+    limit: str,
+    step_time: str,
+    precision: float,
+) -> int:
+    """Search the highest rate at which TARGET keeps its promises on latency and errors."""
+    settings = config.load(file)
+    wanted = settings.target(target)
+    if not isinstance(wanted, HttpTarget):
+        raise PerflibError(f"`{target}` is of kind {wanted.kind}", expected="a target of kind http")
+    if not any(objective.metric in PROMISED for objective in wanted.objectives):
+        raise PerflibError(
+            f"`{target}` promises nothing on latency or errors",
+            expected="an objective such as `p95(response_time) < 50 ms`",
+        )
+    load = adjusted(wanted.loaded(settings.scenario(scenario)), run_time=step_time)
+    load = load.model_copy(update={"arrival": "open", "shape": "constant", "peak_rate": None})
+    first = parse_quantity(start, "req/s") if start else load.rate or 100.0
+    with campaign.system(settings, [wanted], show.console.print) as (found,):
+        seeker = Seeker(found, load, Store(settings.data, settings.history))
+        try:
+            seeker.seek(first, parse_quantity(limit, "req/s"), precision)
+        except KeyboardInterrupt:
+            show.console.print("stopped: the bounds so far")
+        return seeker.conclude()
+
+
+class Seeker:
+    """One search: its steps, the best run among them, and the bounds so far."""
+
+    def __init__(self, target: Target, scenario: Scenario, store: Store) -> None:
+        self.target = target
+        self.scenario = scenario
+        self.store = store
+        self.steps: list[Step] = []
+        self.bracket = Bracket()
+        self._folder = tempfile.TemporaryDirectory(prefix="perflib-capacity-")
+        self._aside = Store(Path(self._folder.name))
+        self._best: Run | None = None
+
+    def seek(self, first: float, limit: float, precision: float) -> None:
+        """Run steps until the bounds are close enough; each is printed as it ends."""
+        for step, bracket in search(self.attempt, first, limit=limit, precision=precision):
+            self.bracket = bracket
+            sign = {"held": "[green]✓[/]", "broke": "[red]✗[/]", "unknown": "[yellow]?[/]"}
+            show.console.print(
+                f"{sign[step.outcome]} {format_quantity(step.rate, 'req/s')}: {step.reason}"
+            )
+
+    def attempt(self, rate: float) -> Step:
+        """One step at `rate`; judged again over a longer time when it cannot be judged."""
+        step, run = self._measure(rate, self.scenario.run_time)
+        if step.outcome == "unknown":
+            step, run = self._measure(rate, 2 * self.scenario.run_time)
+        self.steps.append(step)
+        if step.held or self._best is None:
+            self._best = run
+        return step
+
+    def _measure(self, rate: float, run_time_s: float) -> tuple[Step, Run]:
+        load = self.scenario.model_copy(update={"rate": rate, "run_time": run_time_s})
+        run = execute(self.target, load, self._aside)
+        if run.status == "interrupted":
+            raise KeyboardInterrupt
+        path = self._aside.root / "runs" / run.id / SAMPLES
+        samples = measured(read_samples(path), run.measured_from_s, run.measured_until_s)
+        good = samples[samples["ok"]]
+        times = good["response_time"].dropna()
+        throughput = len(good) / ((run.measured_until_s or run.duration_s) - run.measured_from_s)
+        promised = [v for v in run.verdicts if v.objective.metric in PROMISED]
+        outcome, reason = judged(promised, throughput, rate)
+        quantile = {q: float(times.quantile(q)) if len(times) else None for q in (0.5, 0.95, 0.99)}
+        step = Step(
+            rate=rate,
+            throughput=throughput,
+            p50_s=quantile[0.5],
+            p95_s=quantile[0.95],
+            p99_s=quantile[0.99],
+            mean_s=float(times.mean()) if len(times) else None,
+            error_rate=1 - len(good) / len(samples) if len(samples) else 1.0,
+            held=outcome == "held",
+            outcome=outcome,
+            reason=reason,
+        )
+        return step, run
+
+    def conclude(self) -> int:
+        """Keep the best step as a run with the whole search in it; print what was found."""
+        details = self._details()
+        if self._best is not None:
+            self._keep(self._best, details)
+        show.console.print(_table(self.steps))
+        show.console.print(_sentence(self.bracket, details.get("usl")))
+        self._folder.cleanup()
+        return ExitCode.MET if self.bracket.low is not None else ExitCode.UNKNOWN
+
+    def _details(self) -> dict[str, Any]:
+        ran = sorted((s for s in self.steps if s.mean_s is not None), key=lambda s: s.rate)
+        usl = fit_usl([s.throughput for s in ran], [s.mean_s or 0.0 for s in ran])
+        return {
+            "capacity": self.bracket.low,
+            "low": self.bracket.low,
+            "high": self.bracket.high,
+            "steps": msgspec.to_builtins(ran),
+            "usl": usl,
+        }
+
+    def _keep(self, best: Run, details: dict[str, Any]) -> None:
+        run_id, staging = self.store.begin(best.target)
+        for path in (self._aside.root / "runs" / best.id).glob("*.parquet"):
+            shutil.copy2(path, staging)
+        best.id, best.details["capacity"] = run_id, details
+        best.verdicts = analysis.judge(best, best.estimates)
+        self.store.commit(best, staging)
+        show.console.print(f"kept as run {run_id}")
+
+
+def judged(verdicts: list[Verdict], throughput: float, rate: float) -> tuple[Held, str]:
+    """Whether a step held: every promise met, and the target kept up with the arrivals."""
+    for verdict in verdicts:
+        if verdict.outcome is Outcome.MISSED:
+            return "broke", verdict.reason
+    if throughput < KEPT_UP * rate:
+        return "broke", f"only {format_quantity(throughput, 'req/s')} were answered well"
+    for verdict in verdicts:
+        if verdict.outcome is not Outcome.MET:
+            return "unknown", verdict.reason
+    return "held", "all promises kept"
+
+
+def _table(steps: list[Step]) -> Table:
+    table = Table("rate", "throughput", "p50", "p95", "p99", "errors", "", box=None)
+    for step in sorted(steps, key=lambda step: step.rate):
+        times = [
+            "–" if value is None else format_quantity(value, "s")
+            for value in (step.p50_s, step.p95_s, step.p99_s)
+        ]
+        rates = [format_quantity(value, "req/s") for value in (step.rate, step.throughput)]
+        table.add_row(*rates, *times, f"{step.error_rate:.2%}", step.outcome)
+    return table
+
+
+def _sentence(bracket: Bracket, usl: dict[str, Any] | None) -> str:
+    if bracket.low is None:
+        text = "no rate held; see the reasons above"
+    else:
+        high = (
+            "no rate broke it" if bracket.high is None else format_quantity(bracket.high, "req/s")
+        )
+        text = f"holds {format_quantity(bracket.low, 'req/s')}; first that did not hold: {high}"
+    if usl is not None:
+        parts = [
+            f"{name} {usl[name]['value']:.3g} [{usl[name]['low']:.3g}, {usl[name]['high']:.3g}]"
+            for name in ("contention", "coherency")
+        ]
+        text += f"\nscalability law: {', '.join(parts)}"
+    return text

@@ -1,0 +1,58 @@
+"""The universal scalability law: how throughput grows with concurrency, and where it turns.
+
+Gunther, N. J. (2007), *Guerrilla Capacity Planning*: X(N) = λN / (1 + σ(N − 1) + κN(N − 1)),
+with σ the share of work that waits for others (contention) and κ the cost of agreeing
+(coherency). Concurrency is taken from Little's law, N = X R, so open arrivals serve as well.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+LEAST_STEPS = 4
+
+
+def usl(concurrency: Any, rate: float, contention: float, coherency: float) -> Any:
+    """Throughput at `concurrency`; `rate` is that of a single request at a time."""
+    n = concurrency
+    return rate * n / (1 + contention * (n - 1) + coherency * n * (n - 1))
+
+
+def fit_usl(
+    throughput: npt.ArrayLike, response_s: npt.ArrayLike, level: float = 0.95
+) -> dict[str, Any] | None:
+    """The law's parameters with their intervals at `level` from steps of load; None below four.
+
+    Least squares on relative errors, parameters not negative; intervals by the linearised
+    covariance and Student's t, cut off at zero.
+    """
+    from scipy.optimize import curve_fit
+    from scipy.stats import t
+
+    x = np.asarray(throughput, dtype=np.float64)
+    n = x * np.asarray(response_s, dtype=np.float64)
+    if len(x) < LEAST_STEPS or np.ptp(n) == 0:
+        return None
+    start = (float(np.max(x / n)), 0.05, 0.0001)
+    try:
+        found, covariance = curve_fit(
+            usl, n, x, p0=start, sigma=x, bounds=(0, [np.inf, 10.0, 10.0]), maxfev=5000
+        )
+    except RuntimeError:
+        return None
+    half = t.ppf((1 + level) / 2, len(x) - 3) * np.sqrt(np.diag(covariance))
+    names = ("rate", "contention", "coherency")
+    result: dict[str, Any] = {
+        name: {"value": float(v), "low": max(float(v - h), 0.0), "high": float(v + h)}
+        for name, v, h in zip(names, found, half, strict=True)
+    }
+    _, contention, coherency = found
+    peak = (
+        float(np.sqrt((1 - contention) / coherency)) if coherency > 0 and contention < 1 else None
+    )
+    result["peak_concurrency"] = peak
+    result["peak_throughput"] = None if peak is None else float(usl(peak, *found))
+    return result

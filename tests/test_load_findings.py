@@ -1,0 +1,140 @@
+"""What makes a load doubtful is found when it is there, and not when it is not."""
+
+import numpy as np
+import pytest
+
+from perflib.load.capacity import Step, search
+from perflib.load.findings import bottleneck, refusals, steadiness, unfinished
+from perflib.load.plan import Outcome, Plan, Worker
+from perflib.load.steady import steady_from
+from perflib.load.usl import fit_usl, usl
+from perflib.model import GeneratorHealth
+
+RNG = np.random.default_rng(7)
+
+
+@pytest.mark.parametrize(
+    ("health", "rate", "says"),
+    [
+        ({}, 1000, None),
+        ({"cpu_share": 0.5, "loop_lateness_p99_s": 0.002, "ceiling": 10_000}, 5000, None),
+        ({"cpu_share": 0.97}, 1000, "97% of a core"),
+        ({"cpu_share": 0.5, "cpu_wait_share": 0.45}, 1000, "waited for one 45%"),
+        ({"loop_lateness_p99_s": 0.05}, 1000, "50.0 ms late"),
+        ({"socket_errors": 3}, 1000, "3 requests found no free file descriptor"),
+        ({"ceiling": 10_000}, 9000, "90% of what it reaches"),
+        ({"ceiling": 10_000, "processes": 2}, 9000, None),
+    ],
+)
+def test_the_generator_as_bottleneck(health, rate, says):
+    found = list(bottleneck(GeneratorHealth(**health), rate))
+    assert bool(found) is (says is not None)
+    if says:
+        assert says in found[0].message
+        assert found[0].forbids("throughput")
+        assert found[0].forbids("response_time")
+
+
+@pytest.mark.parametrize(
+    ("errors", "codes", "void"),
+    [
+        ({}, [], False),
+        ({"status 500": 3}, [], False),
+        ({"refused 429": 1}, ["rate limited"], True),
+        ({"refused 503": 5}, ["overloaded"], False),
+    ],
+)
+def test_refusals_are_told_apart(errors, codes, void):
+    found = list(refusals(errors, 100))
+    assert [caveat.code for caveat in found] == codes
+    assert any(caveat.forbids("throughput") for caveat in found) is void
+
+
+@pytest.mark.parametrize(("undone", "found"), [(0, 0), (1, 0), (50, 1)])
+def test_arrivals_that_were_never_sent_make_times_lower_bounds(undone, found):
+    plan = Plan(url="http://h", folder="", zero_ns=0)
+    outcome = Outcome(workers=[Worker(id="a", arrivals_begun=5000, arrivals_undone=undone)])
+    assert len(list(unfinished(outcome, plan))) == found
+
+
+@pytest.mark.parametrize(
+    ("series", "reached"),
+    [
+        (lambda n: RNG.normal(size=n), True),
+        (lambda n: RNG.lognormal(size=n), True),
+        (lambda n: RNG.normal(size=n) + 9 * np.exp(-np.arange(n) / 20), True),
+        (lambda n: RNG.normal(size=n) + np.linspace(0, 9, n), False),
+        (lambda n: np.linspace(0, 1, n), False),
+        (np.ones, True),
+        (lambda n: RNG.normal(size=n)[:20], None),
+    ],
+    ids=["noise", "skewed", "slow start", "drift", "line", "flat", "too few"],
+)
+def test_steady_state(series, reached):
+    assert steady_from(series(300), 0.1).reached is reached
+
+
+def test_false_alarms_are_rare():
+    alarms = [steady_from(RNG.lognormal(size=150), 0.1).reached is False for _ in range(200)]
+    assert np.mean(alarms) < 0.02
+
+
+def test_a_slow_start_is_cut_off_and_a_drift_is_told():
+    began = np.arange(0, 30, 0.001)
+    slow = 0.01 + 0.1 * np.exp(-began / 1.0)
+    noise = RNG.lognormal(sigma=0.2, size=len(began))
+    cut, caveats = steadiness(began, slow * noise, 0, 30)
+    assert 1 < cut < 12
+    assert not caveats
+    _, caveats = steadiness(began, (0.01 + 0.01 * began) * noise, 0, 30)
+    assert [caveat.code for caveat in caveats] == ["not steady"]
+    assert steadiness(began, 0.01 * noise, 0, 30) == (0.0, [])
+    assert steadiness(began[:0], began[:0], 0, 30) == (0.0, [])
+
+
+def test_the_scalability_law_is_found_again():
+    n = np.array([1, 2, 4, 8, 16, 32, 64])
+    x = usl(n, 1000, 0.05, 0.001) * RNG.normal(1, 0.01, len(n))
+    found = fit_usl(x, n / x)
+    for name, value in (("rate", 1000), ("contention", 0.05), ("coherency", 0.001)):
+        assert found[name]["low"] <= value <= found[name]["high"]
+    assert found["peak_concurrency"] == pytest.approx(30.8, rel=0.15)
+    assert fit_usl(x[:3], (n / x)[:3]) is None
+    assert fit_usl([5.0] * 5, [0.1] * 5) is None
+
+
+def attempt_up_to(capacity):
+    def attempt(rate):
+        held = rate <= capacity
+        return Step(
+            rate=rate,
+            throughput=rate,
+            p50_s=None,
+            p95_s=None,
+            p99_s=None,
+            mean_s=None,
+            error_rate=0.0,
+            held=held,
+            outcome="held" if held else "broke",
+            reason="",
+        )
+
+    return attempt
+
+
+@pytest.mark.parametrize(
+    ("start", "limit", "low", "high"),
+    [
+        (100, 1e5, (665, 740), (740, 822)),
+        (5000, 1e5, (665, 740), (740, 822)),
+        (100, 500, (500, 500), None),
+        (1e5, 1e5, None, (0, 1e5)),
+    ],
+)
+def test_the_search_brackets_then_bisects(start, limit, low, high):
+    truth = 740 if low else 0.1
+    steps = list(search(attempt_up_to(truth), start, limit=limit, precision=0.1))
+    bracket = steps[-1][1]
+    assert len(steps) <= 12
+    for value, bounds in ((bracket.low, low), (bracket.high, high)):
+        assert value is None if bounds is None else bounds[0] <= value <= bounds[1]
