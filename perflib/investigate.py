@@ -16,13 +16,13 @@ import numpy as np
 from matplotlib.widgets import SpanSelector
 from PIL import Image
 
+from perflib.analysis.scraped import tracks
 from perflib.analysis.suspects import suspects
 from perflib.cards import Card, Cell, Code, Number, Table
 from perflib.desk import Desk, open_desk, open_store
 from perflib.model import find_metric
 from perflib.plots.house import PIXEL_RATIO, Drawing, picture
-from perflib.plots.linked import Timeline, Track, Views, indexed
-from perflib.plots.traffic import liveliest
+from perflib.plots.linked import Timeline, Views, indexed
 from perflib.units import format_quantity
 from perflib.wording import clean, count, words
 
@@ -67,8 +67,9 @@ class Investigation:
         self.index = indexed(samples, metric)
         failed = samples.loc[~samples["ok"], "end"].to_numpy(dtype=np.float64)
         ends = samples["end"].to_numpy(dtype=np.float64)
-        tracks = [Track(*series) for series in liveliest(self.desk.metrics)]
-        self.timeline = Timeline(self.desk.run, self.index, ends, failed, tracks)
+        run = self.desk.run
+        found = tracks(self.desk.metrics, since_s=run.measured_from_s, most=2)
+        self.timeline = Timeline(run, self.index, ends, failed, found)
         self.views = Views(self.index, metric)
         self._set_choices()
         self._mount()

@@ -122,7 +122,7 @@ class TestRun:
         assert run.generator is not None
         run.generator.cpu_share = 0.99
         desk = open_desk.__globals__["Desk"](run, samples)
-        assert repr(cards.generator(desk)).startswith("✗ missed: 1 of 7 checks")
+        assert repr(cards.generator(desk)).startswith("? unknown: 1 of 7 checks")
 
     def test_next_steps_name_a_setting_or_a_step(self, store: Store) -> None:
         desk = open_desk("database", data=store.root, configs="no-such-folder")

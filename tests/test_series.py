@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from perflib.analysis.scraped import tracks
 from perflib.analysis.series import (
     TimeIndex,
     began,
@@ -112,3 +113,39 @@ class TestTimeIndex:
     def test_no_samples_at_all(self) -> None:
         empty = TimeIndex(np.empty(0), np.empty(0), pd.Series([], dtype=object))
         assert empty.between(0, 1).counts.sum() == 0
+
+
+class TestTracks:
+    def table(self, **series: list[float]) -> pd.DataFrame:
+        return pd.concat(
+            pd.DataFrame({"time_s": range(len(v)), "name": name, "labels": "{}", "value": v})
+            for name, v in series.items()
+        )
+
+    def test_counters_become_growth_and_sums_become_means(self) -> None:
+        metrics = self.table(
+            gc_total=[0, 5, 15, 20], t_seconds_sum=[0, 1, 3, 3], t_seconds_count=[0, 2, 4, 4]
+        )
+        found = {track.name: track for track in tracks(metrics)}
+        assert found["gc_total, a second"].values.tolist() == [5, 10, 5]
+        mean = found["t_seconds, mean"]
+        assert mean.values[:2].tolist() == [0.5, 1.0]
+        assert np.isnan(mean.values[2])
+        assert mean.unit == "s"
+
+    def test_labels_add_up_and_cpu_leads(self) -> None:
+        one = self.table(queue=[1, 9, 2], process_cpu_seconds_total=[0, 1, 3])
+        found = tracks(pd.concat([one, one]))
+        assert [track.name for track in found] == ["process_cpu_seconds_total, a second", "queue"]
+        assert found[1].values.tolist() == [2, 18, 4]
+
+    @pytest.mark.parametrize("name", ["x_created", "x_bucket", "python_info", "still"])
+    def test_what_says_nothing_is_left_out(self, name: str) -> None:
+        assert tracks(self.table(**{name: [3.0, 3.0, 3.0]})) == []
+
+    def test_a_restart_is_no_negative_rate(self) -> None:
+        (found,) = tracks(self.table(n_total=[5, 9, 1, 4]), names=["n_total"])
+        assert np.isnan(found.values[1])
+
+    def test_nothing_scraped(self) -> None:
+        assert tracks(None) == []

@@ -27,11 +27,11 @@ from perflib.wording import clean, count
 
 INK, MUTED, FAINT, GRID = "#1f2933", "#52606d", "#9aa5b1", "#e4e7eb"
 BLUE, SKY, ORANGE, PURPLE, TEAL = "#0072b2", "#56b4e9", "#e69f00", "#aa4499", "#00735a"
-RED, GREEN, GREY = "#c24e00", "#00735a", "#616e7c"
+RED, GREEN, GREY, PALE = "#c24e00", "#00735a", "#616e7c", "#b8c0c9"
 SERIES = (BLUE, ORANGE, TEAL, PURPLE, SKY, GREY)
 """Colours that colour-blind readers tell apart (after Okabe and Ito), dark enough for text."""
 
-TEXT = {ORANGE: "#8a5a00", SKY: "#1f6f9f", FAINT: GREY}
+TEXT = {ORANGE: "#8a5a00", PALE: GREY, SKY: "#1f6f9f", FAINT: GREY}
 """Colours too light for text, and what to write in instead."""
 
 STATES: dict[str, tuple[str, str, str]] = {

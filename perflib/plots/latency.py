@@ -137,7 +137,7 @@ def _interval_row(
     for limit in () if objective is None else (objective.low, objective.high):
         if objective is not None and limit is not None:
             axes.plot([limit, limit], [row - 0.34, row + 0.34], color=INK, linewidth=2, zorder=4)
-            note(axes, promised(objective), (limit, row))
+            note(axes, promised(objective), (limit, row), shift=(0, 16), ha="center")
 
 
 @in_house_style
@@ -153,7 +153,7 @@ def heatmap(desk: Desk, metric: str = "") -> Drawing:
     coarse = bin_edges(times.max(), 40)
     p50, p99 = quantiles_over(times, values, coarse, (0.5, 0.99))
     figure, (axes,) = sheet(
-        _worst_moment(coarse, p99, name),
+        _worst_moment(coarse, np.where(coarse[:-1] < desk.run.measured_from_s, np.nan, p99), name),
         f"every {words(name)} over time; darker: more of them; lines: median and p99",
         source_line(desk.run, len(values)),
         height_in=2.9,
@@ -196,9 +196,11 @@ def _worst_moment(edges: np.ndarray, p99: np.ndarray, name: str) -> str:
 
 
 @in_house_style
-def by_label(desk: Desk, metric: str = "", statistic: str = "p95") -> Drawing:
-    """Each label's median and tail with interval, slowest first."""
+def by_label(desk: Desk, metric: str = "", statistic: str = "") -> Drawing:
+    """Each label's median and promised statistic (else p95) with interval, slowest first."""
     name = metric or desk.headline
+    promise = desk.promise(name)
+    statistic = statistic or (promise.statistic if promise else "p95")
     found = desk.by_label(name, statistic)
     shown = found[:MOST_LABELS]
     if not shown:

@@ -7,12 +7,13 @@ numbers come from a `TimeIndex`, so the cost hardly depends on how many samples 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.ticker import FuncFormatter
 
+from perflib.analysis.scraped import Track
 from perflib.analysis.series import TimeIndex, began, envelope, rate
 from perflib.model import Run, find_metric
 from perflib.plots.house import (
@@ -33,14 +34,6 @@ from perflib.wording import clean, count, words
 
 COLUMNS = 700
 """Slices of the timeline; each keeps its first, lowest, highest and last value."""
-
-
-class Track(NamedTuple):
-    """A scraped series on the timeline."""
-
-    name: str
-    times: Any
-    values: Any
 
 
 def _figure(height_in: float, dpi: float) -> Drawing:
@@ -78,7 +71,8 @@ class Timeline:
         for place, (part, track) in enumerate(zip(self.axes[2:], tracks, strict=False)):
             part.plot(*envelope(track.times, track.values, COLUMNS), color=SERIES[place + 1])
             self._name(part, track.name, SERIES[place + 1])
-            part.locator_params(axis="y", nbins=3)
+            largest = float(np.nanmax(np.append(track.values, 0.0)))
+            unit_axis(part.yaxis, track.unit, largest, count=3)
         self._name(top, "every value, extremes kept: drag to look inside", BLUE)
         self._name(through, "completed a second, failed in red", INK)
         through.locator_params(axis="y", nbins=3)

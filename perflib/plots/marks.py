@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -104,8 +105,10 @@ def bound_line(axes: Axes, value: float, text: str, *, vertical: bool = False) -
     style: dict[str, Any] = {"color": INK, "linewidth": 1.1, "linestyle": (0, (5, 3)), "zorder": 3}
     if vertical:
         axes.axvline(value, **style)
+        place = axes.transAxes.inverted().transform(axes.transData.transform((value, 0)))[0]
+        side = "left" if place < 0.12 else "right" if place > 0.88 else "center"
         over = ("data", "axes fraction")
-        note(axes, text, (value, 1), coords=over, shift=(0, 3), ha="center", va="bottom")
+        note(axes, text, (value, 1), coords=over, shift=(0, 3), ha=side, va="bottom")
         return
     axes.axhline(value, **style)
     beside = ("axes fraction", "data")
@@ -134,6 +137,14 @@ def row_text(axes: Axes, row: float, text: str, color: str = MUTED) -> None:
     """What a row amounts to, in a column right of the axes."""
     beside = ("axes fraction", "data")
     note(axes, text, (1, row), coords=beside, shift=(10, 0), size=9, color=color)
+
+
+def key(axes: Axes, entries: Sequence[tuple[str, str]]) -> None:
+    """What the colours of stacked bars mean, in one line above them."""
+    at = 0.0
+    for text, color in entries:
+        note(axes, f"■ {text}", (0, 1), coords="axes fraction", shift=(2 + at, 8), color=color)
+        at += 22 + 6 * len(text)
 
 
 def band(axes: Axes, low: float, high: float, text: str) -> None:

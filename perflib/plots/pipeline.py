@@ -11,6 +11,7 @@ from perflib.plots.house import (
     BLUE,
     GREY,
     ORANGE,
+    PALE,
     PURPLE,
     SKY,
     TEAL,
@@ -20,7 +21,7 @@ from perflib.plots.house import (
     sheet,
     source_line,
 )  # fmt: skip
-from perflib.plots.marks import bound_line, note, row_text, unit_axis
+from perflib.plots.marks import bound_line, key, note, row_text, unit_axis
 from perflib.units import format_number, format_quantity
 from perflib.wording import clean, count, promised
 
@@ -32,7 +33,7 @@ STAGES = (
     ("encrypt_time", "encrypt", ORANGE),
     ("hash_time", "hash", TEAL),
     ("store_time", "store", PURPLE),
-    ("rest", "send, wait", "#b8c0c9"),
+    ("rest", "send, wait", PALE),
 )
 
 
@@ -69,14 +70,11 @@ def stages(desk: Desk) -> Drawing:
         left_in=1.1,
         right_in=1.6,
     )
+    key(axes, [(text, color) for _, text, color in shown])
     left = np.zeros(len(means))
-    for name, text, color in shown:
+    for name, _, color in shown:
         share = (means[name] / means["processing_time"]).to_numpy()
         axes.barh(range(len(means)), share, left=left, color=color, height=0.66)
-        place = float(left[-1] + share[-1] / 2)
-        if share[-1] > 0.05:
-            below = ("data", "axes fraction")
-            note(axes, text, (place, 0), coords=below, shift=(0, -10), ha="center", color=color)
         _inside(axes, share, left, color)
         left += share
     for row, mean in enumerate(means["processing_time"]):
@@ -91,7 +89,7 @@ def stages(desk: Desk) -> Drawing:
 def _inside(axes: object, share: np.ndarray, left: np.ndarray, color: str) -> None:
     for row, (part, start) in enumerate(zip(share, left, strict=True)):
         if part > 0.07:
-            ink = "#1f2933" if color in (ORANGE, SKY, "#b8c0c9") else "white"
+            ink = "#1f2933" if color in (ORANGE, SKY, PALE) else "white"
             place = (float(start + part / 2), row)
             note(axes, f"{100 * part:.0f} %", place, shift=(0, 0), ha="center", color=ink)  # type: ignore[arg-type]
 

@@ -17,7 +17,7 @@ from perflib.plots.house import (
     sheet,
     source_line,
 )  # fmt: skip
-from perflib.plots.marks import end_label, note, row_text, time_axis, unit_axis, warmup
+from perflib.plots.marks import end_label, key, row_text, time_axis, unit_axis, warmup
 from perflib.units import format_number, format_quantity
 from perflib.wording import clean, count
 
@@ -54,9 +54,7 @@ def time_by_query(desk: Desk) -> Drawing:
     for row, name in enumerate(query.index):
         share = 100 * (query[name] + waits[name]) / whole
         row_text(axes, row, f"{format_number(share, 2)} %  n {count(int(sizes[name]))}")
-    top = ("axes fraction", "axes fraction")
-    note(axes, "■ query", (0, 1), coords=top, shift=(2, 4), color=BLUE)
-    note(axes, "■ pool wait", (0, 1), coords=top, shift=(62, 4), color=ORANGE)
+    key(axes, [("query", BLUE), ("pool wait", ORANGE)])
     axes.set_yticks(place, [clean(name, 28) for name in query.index])
     axes.set(ylim=(len(query) - 0.4, -0.75), xticks=[])
     axes.spines["bottom"].set_visible(False)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from perflib.analysis.scraped import Track, tracks
 from perflib.analysis.series import Array, began, bin_edges, in_flight, rate
 from perflib.plots.house import (
     BLUE,
@@ -29,8 +30,6 @@ from perflib.wording import against, clean, count, promised, words
 
 if TYPE_CHECKING:
     from perflib.desk import Desk
-
-MOST_SERIES = 6
 
 
 @in_house_style
@@ -128,13 +127,13 @@ def _keeping_up(inside: Array, edges: Array, desk: Desk) -> str:
 @in_house_style
 def monitored(desk: Desk, names: tuple[str, ...] = ()) -> Drawing:
     """The service's own metrics under the load, on one time axis."""
-    series = liveliest(desk.metrics, names)
+    series = tracks(desk.metrics, since_s=desk.run.measured_from_s, names=names)
     if not series:
         return missing("The service's own metrics were not collected")
     rows = desk.samples
     edges = bin_edges(float(rows["end"].max()) if len(rows) else desk.run.duration_s, 90)
     figure, axes = sheet(
-        _loudest(series),
+        _loudest(series, desk.run.measured_from_s),
         "the load, then what the service says of itself; counters as growth a second",
         source_line(desk.run),
         height_in=0.85 * (len(series) + 1),
@@ -148,13 +147,22 @@ def monitored(desk: Desk, names: tuple[str, ...] = ()) -> Drawing:
     note(axes[0], "completed requests a second", (0, 1), coords="axes fraction", shift=(3, 2))
     axes[0].set_ylim(0, max(load.max() * 1.1, 1))
     unit_axis(axes[0].yaxis, "1", load.max(), count=2)
-    for index, (name, times, values) in enumerate(series):
+    for index, (name, times, values, unit) in enumerate(series):
         part, color = axes[index + 1], SERIES[index % len(SERIES)]
         part.plot(times, values, color=color, linewidth=1.4)
-        note(part, name, (0, 1), coords="axes fraction", shift=(3, 3), color=color, halo=True)
-        largest = float(np.nanmax(values)) if len(values) else 1.0
-        part.set_ylim(min(0.0, float(np.nanmin(values))), largest * 1.15 or 1.0)
-        unit_axis(part.yaxis, "1", largest, count=2)
+        note(
+            part,
+            clean(name, 76),
+            (0, 1),
+            coords="axes fraction",
+            shift=(3, 3),
+            color=color,
+            halo=True,
+        )
+        known = values[np.isfinite(values)]
+        largest = float(np.max(known, initial=0.0))
+        part.set_ylim(min(0.0, float(np.min(known, initial=0.0))), largest * 1.2 or 1.0)
+        unit_axis(part.yaxis, unit, largest, count=2)
     axes[0].set_xlim(0, edges[-1])
     for part in axes:
         warmup(part, desk.run, label=False)
@@ -162,36 +170,14 @@ def monitored(desk: Desk, names: tuple[str, ...] = ()) -> Drawing:
     return figure
 
 
-def liveliest(
-    metrics: pd.DataFrame | None, names: tuple[str, ...] = ()
-) -> list[tuple[str, Any, Any]]:
-    """The liveliest series: (name, times, values); counters become growth a second."""
-    if metrics is None or not len(metrics):
-        return []
-    found = []
-    for (name, labels), rows in metrics.groupby(
-        ["name", metrics["labels"].astype(str)], sort=True, observed=True
-    ):
-        if len(rows) < 3 or (names and name not in names) or str(name).endswith("_bucket"):
-            continue
-        times, values = rows["time_s"].to_numpy(), rows["value"].to_numpy(dtype=float)
-        if str(name).endswith(("_total", "_sum", "_count")):
-            values, times = np.diff(values) / np.maximum(np.diff(times), 1e-9), times[1:]
-        spread = float(np.nanstd(values)) / (abs(float(np.nanmean(values))) or 1.0)
-        if spread > 0.01 or names:
-            found.append((spread, clean(f"{name} {_labels(str(labels))}", 76), times, values))
-    found.sort(key=lambda item: (-item[0], item[1]))
-    return [item[1:] for item in found[:MOST_SERIES]]
-
-
-def _labels(labels: str) -> str:
-    return "" if labels in ("{}", "", "None") else labels
-
-
-def _loudest(series: list[tuple[str, Any, Any]]) -> str:
-    name, times, values = series[0]
-    moment = times[int(np.nanargmax(values))]
-    return f"`{clean(name, 40)}` moves most, with its peak at {moment:.0f} s"
+def _loudest(series: list[Track], since_s: float) -> str:
+    judged = series[0].times >= since_s
+    times, values = series[0].times[judged], series[0].values[judged]
+    if not np.isfinite(values).any():
+        return "What the service says of itself"
+    top = int(np.nanargmax(values))
+    value = format_quantity(float(values[top]), series[0].unit.replace("1", ""))
+    return f"`{clean(series[0].name, 52)}` peaks at {value}, {times[top]:.0f} s into the run"
 
 
 @in_house_style
