@@ -10,12 +10,14 @@ import codecs
 import gzip
 import hashlib
 import io
+import json
 import zlib
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+import charset_normalizer
 import msgspec
 import pyarrow as pa
 from msgspec import Struct, field
@@ -58,7 +60,8 @@ class Reading(Struct, kw_only=True):
     """One run found in a file. What the file does not tell is absent.
 
     `samples` yields Arrow batches made by `perflib.formats.tally.batch`, their times in
-    nanoseconds since the epoch, or from zero when `clock` is False; `resolution_s` is the step
+    nanoseconds since the epoch, or from zero when `clock` is False; `outcomes` is False where the
+    file does not tell which requests failed; `resolution_s` is the step
     to which the tool wrote durations. `series` has the columns time_s, name, labels, value.
     """
 
@@ -70,6 +73,7 @@ class Reading(Struct, kw_only=True):
     indicators: list[Indicator] = field(default_factory=list)
     samples: Callable[[], Iterator[pa.RecordBatch]] | None = None
     clock: bool = True
+    outcomes: bool = True
     resolution_s: float = 0.0
     series: pa.Table | None = None
     details: dict[str, Any] = field(default_factory=dict)
@@ -146,14 +150,15 @@ class Source:
 
     @cached_property
     def encoding(self) -> str:
-        """UTF-8 or UTF-16 by byte-order mark, else UTF-8 where it fits, else Latin-1."""
+        """By byte-order mark, else UTF-8 where it fits, else the likeliest other encoding."""
         for bom, name in _BOMS.items():
             if self.head.startswith(bom):
                 return name
         try:
             codecs.getincrementaldecoder("utf-8")().decode(self.head)
         except UnicodeDecodeError:
-            return "latin-1"
+            likeliest = charset_normalizer.from_bytes(self.head).best()
+            return likeliest.encoding if likeliest else "latin-1"
         return "utf-8"
 
     @cached_property
@@ -186,8 +191,8 @@ class Source:
         if self.head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"{", b"["):
             return None
         try:
-            return msgspec.json.decode(self.text.lstrip("\ufeff"))
-        except (msgspec.DecodeError, RecursionError, FormatError):
+            return _decoded(self.text.lstrip("\ufeff"))
+        except (ValueError, RecursionError, FormatError):
             return None
 
     def lines(self) -> Iterator[tuple[int, str]]:
@@ -204,6 +209,16 @@ class Source:
                         line = text.readline(LINE_CHARS)
                     continue
                 yield number, line.rstrip("\r\n")
+
+
+def _decoded(text: str) -> Any:
+    """JSON, and the NaN and Infinity that Python's writer puts into it, which become None."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        if "NaN" not in text and "Infinity" not in text:
+            raise
+        return json.loads(text, parse_constant=lambda _: None)
 
 
 class Stream(io.RawIOBase):

@@ -71,11 +71,12 @@ def _dictionary(values: Any) -> pa.DictionaryArray:
 class Tally:
     """Collects batches; `estimates` and `indicators` summarise what was added."""
 
-    def __init__(self, resolution_s: float = 0.0) -> None:
+    def __init__(self, resolution_s: float = 0.0, *, outcomes: bool = True) -> None:
         self.rows = 0
         self.first_ns: int | None = None
         self.last_ns: int | None = None
         self._resolution_s = resolution_s
+        self._outcomes = outcomes
         self._labels: dict[str, int] = {}
         self._codes: list[npt.NDArray[np.uint16]] = []
         self._durations: list[npt.NDArray[np.int64]] = []
@@ -134,11 +135,10 @@ class Tally:
         self, label: str, durations: npt.NDArray[np.int64], ok: npt.NDArray[np.bool_]
     ) -> list[Estimate]:
         rows = len(ok)
-        failed = stats.share_interval(~ok)
-        found = [
-            self._estimate(label, "requests", "value", "req", _bare(rows, rows, "count")),
-            self._estimate(label, "error_rate", "value", "1", failed),
-        ]
+        found = [self._estimate(label, "requests", "value", "req", _bare(rows, rows, "count"))]
+        if self._outcomes:
+            failed = stats.share_interval(~ok)
+            found.append(self._estimate(label, "error_rate", "value", "1", failed))
         if self.duration_s > 0:
             rate = _bare(rows / self.duration_s, rows, "count over time")
             found.append(self._estimate(label, "throughput", "value", "req/s", rate))

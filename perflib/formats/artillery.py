@@ -1,0 +1,127 @@
+"""Artillery's JSON report (version 2 and 1): summaries in milliseconds, percentiles from a sketch.
+
+A run in which every request failed has no response times, and none are made up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from perflib.formats.base import Reading, Source
+from perflib.formats.found import Found, iso, number
+
+TOOL = "Artillery"
+_STATISTICS = {
+    "min": "min",
+    "max": "max",
+    "mean": "mean",
+    "median": "p50",
+    "p50": "p50",
+    "p75": "p75",
+    "p90": "p90",
+    "p95": "p95",
+    "p99": "p99",
+    "p999": "p99.9",
+}
+# Artillery's sketch keeps 1 % of relative accuracy
+ACCURACY = 0.01
+
+
+def recognise(source: Source) -> bool:
+    """`aggregate` with counters or codes, beside `intermediate`."""
+    document = source.json
+    if not isinstance(document, dict) or not isinstance(document.get("aggregate"), dict):
+        return False
+    return "intermediate" in document and bool({"counters", "codes"} & set(document["aggregate"]))
+
+
+def read(source: Source) -> Iterator[Reading]:
+    """One run."""
+    aggregate = source.json["aggregate"]
+    found = Found()
+    if "counters" in aggregate:
+        _version_2(found, aggregate)
+    else:
+        _version_1(found, aggregate)
+    first = number(aggregate.get("firstCounterAt") or aggregate.get("firstMetricAt"))
+    started = iso(first / 1e3) if first else str(aggregate.get("timestamp") or "")
+    yield Reading(tool=TOOL, started_at=started, indicators=found.indicators)
+
+
+def _version_2(found: Found, aggregate: dict[str, Any]) -> None:
+    counters = _object(aggregate, "counters")
+    requests = number(counters.get("http.requests"))
+    errors = sum(number(v) or 0.0 for key, v in counters.items() if key.startswith("errors."))
+    bad = sum(
+        number(v) or 0.0
+        for key, v in counters.items()
+        if key.startswith("http.codes.") and (number(key[11:]) or 0) >= 400
+    )
+    found.add("requests", "value", requests, "req", source_name="http.requests")
+    if requests:
+        found.add(
+            "failures", "value", errors + bad, "req", source_name="errors.* + http.codes.4xx, 5xx"
+        )
+        found.add("error_rate", "value", min((errors + bad) / requests, 1.0), n=requests)
+    rate = _object(aggregate, "rates").get("http.request_rate")
+    found.add("throughput", "value", rate, "req/s", source_name="http.request_rate")
+    for name, summary in _object(aggregate, "summaries").items():
+        if not isinstance(summary, dict):
+            continue
+        base, _, label = name.partition(".response_time.")
+        timed = "response_time" in name or "session_length" in name
+        metric = (
+            "service_time"
+            if base in ("http.response_time", "plugins.metrics-by-endpoint")
+            else base
+        )
+        _summary(found, metric, label, summary, name, "ms" if timed else "1")
+
+
+def _version_1(found: Found, aggregate: dict[str, Any]) -> None:
+    found.add(
+        "requests",
+        "value",
+        aggregate.get("requestsCompleted"),
+        "req",
+        source_name="requestsCompleted",
+    )
+    rps = aggregate.get("rps")
+    mean = rps.get("mean") if isinstance(rps, dict) else None
+    found.add("throughput", "value", mean, "req/s", source_name="rps.mean")
+    _summary(found, "service_time", "", _object(aggregate, "latency"), "latency", "ms")
+    completed = number(aggregate.get("requestsCompleted"))
+    errors = sum(number(v) or 0.0 for v in _object(aggregate, "errors").values())
+    codes = _object(aggregate, "codes")
+    bad = sum(number(v) or 0.0 for code, v in codes.items() if (number(code) or 0) >= 400)
+    if completed is not None and completed + errors:
+        found.add(
+            "error_rate", "value", (errors + bad) / (completed + errors), n=completed + errors
+        )
+
+
+def _summary(
+    found: Found, metric: str, label: str, summary: dict[str, Any], name: str, unit: str
+) -> None:
+    for key, statistic in _STATISTICS.items():
+        value = number(summary.get(key))
+        sketched = statistic.startswith("p")
+        if value is None or (key == "p50" and "median" in summary):
+            continue
+        found.add(
+            metric,
+            statistic,
+            value,
+            unit,
+            label=label,
+            source_name=f"{name}.{key}",
+            n=summary.get("count"),
+            approximate=sketched,
+            resolution=abs(value) * ACCURACY if sketched else 0.0,
+        )
+
+
+def _object(document: dict[str, Any], key: str) -> dict[str, Any]:
+    value = document.get(key)
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,61 @@
+"""chainhammer's run report: transactions a second by the watcher and by block timestamps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from perflib.formats.base import Reading, Source
+from perflib.formats.found import Found, iso, number
+from perflib.formats.locust_history import table
+
+TOOL = "chainhammer"
+_TITLE = re.compile(r"^## (.+?) with (\d+) txs: ([\d.]+) TPS", re.MULTILINE)
+_RAW = re.compile(r"'(\w+)': (-?[\d.]+)")
+_BLOCK = re.compile(
+    r"^block (\d+) \| new #TX\s+(\d+) / (\d+) ms =\s+([\d.]+) TPS_current "
+    r"\| total: #TX\s+(\d+) /\s*([\d.]+) s"
+)
+_RATES = {
+    "finalTpsAv": "watcher",
+    "peakTpsAv": "watcher, peak of the average",
+    "blocktimestampsTpsAv": "",
+}
+
+
+def recognise(source: Source) -> bool:
+    """Its title, or the lines of its watcher."""
+    head = source.head_text
+    return bool(_TITLE.search(head)) or "TPS_current" in head
+
+
+def read(source: Source) -> Iterator[Reading]:
+    """One run; the rate over block timestamps is the run's, the watcher's are labelled."""
+    found, series = Found(), []
+    for _, text in source.lines():
+        if match := _BLOCK.match(text):
+            at = float(match[6])
+            series.append((at, "block_transactions", "", float(match[2])))
+            series.append((at, "throughput", "", float(match[4])))
+    _, _, tail = source.text.partition("### info raw")
+    stated = dict(_RAW.findall(tail))
+    for key, label in _RATES.items():
+        found.add("throughput", "mean", stated.get(key), "tx/s", label=label, source_name=key)
+    found.add("transactions", "value", stated.get("num_txs"), "tx", source_name="num_txs")
+    title = _TITLE.search(source.text)
+    if title and not stated:
+        found.add("throughput", "mean", title[3], "tx/s", source_name="TPS", resolution=0.1)
+        found.add("transactions", "value", title[2], "tx", source_name="txs")
+    sizes = [value for _, name, _, value in series if name == "block_transactions"]
+    if sizes:
+        found.add("block_transactions", "mean", sum(sizes) / len(sizes), "tx", n=len(sizes))
+    if not found.indicators:
+        raise source.fail("no rate: the experiment was not finished")
+    start = number(stated.get("start_epochtime"))
+    yield Reading(
+        tool=TOOL,
+        run=title[1] if title else "",
+        started_at=iso(start) if start else "",
+        indicators=found.indicators,
+        series=table(series),
+    )

@@ -1,0 +1,111 @@
+"""fortio's JSON: a histogram in seconds, percentiles interpolated inside its buckets.
+
+Nighthawk writes the same shape without percentiles and with its duration in seconds instead of
+nanoseconds: the requested duration, which carries its unit, tells which it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from perflib.formats.base import Reading, Source
+from perflib.formats.found import Found, number
+from perflib.formats.k6_text import duration
+
+TOOL = "fortio"
+_STATISTICS = {"Avg": "mean", "Min": "min", "Max": "max", "StdDev": "stdev"}
+
+
+def recognise(source: Source) -> bool:
+    """`DurationHistogram` and `ActualQPS`."""
+    document = source.json
+    return isinstance(document, dict) and {"DurationHistogram", "ActualQPS"} <= set(document)
+
+
+def read(source: Source) -> Iterator[Reading]:
+    """One run."""
+    document, found = source.json, Found()
+    histogram = document["DurationHistogram"]
+    if not isinstance(histogram, dict):
+        raise source.fail("`DurationHistogram` is no object")
+    n = number(histogram.get("Count"))
+    found.add("requests", "value", n, "req", source_name="DurationHistogram.Count")
+    found.add("throughput", "value", document["ActualQPS"], "req/s", source_name="ActualQPS", n=n)
+    found.add_all("service_time", histogram, _STATISTICS, "s", n=n)
+    _duration(found, document)
+    buckets = _listed(histogram, "Data")
+    if "Percentiles" not in histogram:
+        _from_buckets(found, buckets, n)
+    for entry in _listed(histogram, "Percentiles"):
+        q, value = number(entry.get("Percentile")), number(entry.get("Value"))
+        if q is not None and value is not None:
+            found.add(
+                "service_time",
+                f"p{q:g}",
+                value,
+                "s",
+                n=n,
+                source_name=f"Percentiles.{q:g}",
+                approximate=True,
+                resolution=_width(buckets, value),
+            )
+    _errors(found, document, n)
+    yield Reading(
+        tool=TOOL,
+        version=str(document.get("Version") or ""),
+        run=str(document.get("Labels") or ""),
+        started_at=str(document.get("StartTime") or ""),
+        indicators=found.indicators,
+    )
+
+
+def _duration(found: Found, document: dict[str, Any]) -> None:
+    actual = number(document.get("ActualDuration"))
+    requested, _ = duration(str(document.get("RequestedDuration", "")))
+    for unit, factor in (("ns", 1e-9), ("s", 1.0)):
+        if actual and requested and 0.1 < actual * factor / requested < 10:
+            found.add("duration", "value", actual, unit, source_name="ActualDuration")
+
+
+def _from_buckets(found: Found, buckets: list[dict[str, Any]], n: float | None) -> None:
+    """Percentiles as the upper ends of the buckets that reach them."""
+    for q in (50.0, 90.0, 95.0, 99.0):
+        for bucket in buckets:
+            low, high = number(bucket.get("Start")), number(bucket.get("End"))
+            if low is None or high is None or (number(bucket.get("Percent")) or 0.0) < q:
+                continue
+            more: dict[str, Any] = {"approximate": True, "resolution": high - low}
+            found.add("service_time", f"p{q:g}", high, "s", n=n, source_name="Data", **more)
+            break
+
+
+def _width(buckets: list[dict[str, Any]], value: float) -> float:
+    """The width of the bucket that holds `value`."""
+    for bucket in buckets:
+        low, high = number(bucket.get("Start")), number(bucket.get("End"))
+        if low is not None and high is not None and low <= value <= high and high > low:
+            return high - low
+    return 0.0
+
+
+def _errors(found: Found, document: dict[str, Any], n: float | None) -> None:
+    codes = document.get("RetCodes")
+    if not isinstance(codes, dict) or not codes:
+        return
+    counts = {code: number(count) or 0.0 for code, count in codes.items()}
+    total = sum(counts.values())
+    good = sum(
+        v
+        for code, v in counts.items()
+        if 200 <= (number(code) or 0) < 400 or code in ("SERVING", "OK")
+    )
+    if total:
+        found.add(
+            "error_rate", "value", (total - good) / total, n=n or total, source_name="RetCodes"
+        )
+
+
+def _listed(histogram: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    listed = histogram.get(key)
+    return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []

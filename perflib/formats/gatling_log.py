@@ -1,0 +1,104 @@
+"""Gatling's text `simulation.log` (2 and 3.0 to 3.9): a request a row, in milliseconds.
+
+The place of the columns moved between versions: a request's start and end are the two numbers
+before its `OK` or `KO`, its name stands before them. The binary log of newer versions is
+recognised and refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from perflib.formats.base import Reading, Source
+from perflib.formats.found import iso, number
+from perflib.formats.tally import batch
+
+TOOL = "Gatling"
+BATCH_ROWS = 65_536
+
+
+def recognise(source: Source) -> bool:
+    """A `RUN` row or the binary header."""
+    first = source.head_text.lstrip("\ufeff").split("\n", 1)[0]
+    return (first.startswith(("RUN\t", "REQUEST\t")) or "\tRUN\t" in first) or _binary(source)
+
+
+def _binary(source: Source) -> bool:
+    """A zero byte, then the version as a length-prefixed string."""
+    head = source.head
+    return (
+        head[:4] == b"\0\0\0\0"
+        and 5 <= head[4] <= 20
+        and head[5:6].isdigit()
+        and b"." in head[5:12]
+    )
+
+
+def read(source: Source) -> Iterator[Reading]:
+    """One run of samples."""
+    if _binary(source):
+        version = source.head[5 : 5 + source.head[4]].decode("ascii", "replace")
+        raise source.fail(
+            f"the binary log of Gatling {version}, whose format is private to its version",
+            next_step="import `js/stats.json` of the report that `gatling` generates from it",
+        )
+    run, version, started = _run(source)
+    yield Reading(
+        tool=TOOL,
+        version=version,
+        run=run,
+        started_at=started,
+        samples=lambda: _samples(source),
+        resolution_s=1e-3,
+    )
+
+
+def _run(source: Source) -> tuple[str, str, str]:
+    cells = source.head_text.split("\n", 1)[0].split("\t")
+    stamp = next((c for c in cells if c.isdigit() and len(c) == 13), "")
+    version = next((c for c in reversed(cells) if c[:1].isdigit() and "." in c), "")
+    named = [c for c in cells[1:] if c.strip() and c not in ("RUN", stamp, version)]
+    return named[0] if named else "", version, iso(int(stamp) / 1e3) if stamp else ""
+
+
+def _samples(source: Source) -> Iterator[pa.RecordBatch]:
+    rows: list[tuple[Any, ...]] = []
+    for line, text in source.lines():
+        cells = text.split("\t")
+        if "REQUEST" not in (cells[0], cells[2] if len(cells) > 2 else ""):
+            continue
+        row = _row(cells)
+        if row is None:
+            source.skip(line, "a request without start, end or outcome")
+            continue
+        rows.append(row)
+        if len(rows) == BATCH_ROWS:
+            yield _batch(rows)
+            rows = []
+    if rows:
+        yield _batch(rows)
+
+
+def _row(cells: list[str]) -> tuple[Any, ...] | None:
+    at = next((i for i, cell in enumerate(cells) if cell in ("OK", "KO") and i >= 3), None)
+    if at is None:
+        return None
+    start, end = number(cells[at - 2]), number(cells[at - 1])
+    if start is None or end is None or not 0 <= start <= end < 9e12:
+        return None
+    # Gatling 2 writes first and last bytes of both directions: four numbers
+    if at >= 5 and cells[at - 3].isdigit() and cells[at - 4].isdigit() and len(cells[at - 4]) == 13:
+        start, name = float(cells[at - 4]), cells[at - 5]
+    else:
+        name = cells[at - 3]
+    message = cells[at + 1].strip() if len(cells) > at + 1 else ""
+    ok = cells[at] == "OK"
+    return (name, int(start) * 10**6, int(end) * 10**6, ok, "" if ok else message or "KO")
+
+
+def _batch(rows: list[tuple[Any, ...]]) -> pa.RecordBatch:
+    label, start, end, ok, error = zip(*rows, strict=True)
+    return batch(list(label), start, end, ok, error=list(error))

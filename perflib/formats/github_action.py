@@ -1,0 +1,90 @@
+"""github-action-benchmark: its custom input (a list), and the `data.js` history that it keeps.
+
+Units are what the user wrote. A unit that we know becomes base units, another stays as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from perflib.formats.base import Reading, Source
+from perflib.formats.found import Found, iso, number
+
+TOOL = "github-action-benchmark"
+_PREFIX = re.compile(r"^\s*window\.BENCHMARK_DATA\s*=\s*")
+_PER = {
+    "ns/iter": "ns",
+    "ns/op": "ns",
+    "us/iter": "us",
+    "ms/iter": "ms",
+    "sec": "s",
+    "seconds": "s",
+}
+
+
+def recognise(source: Source) -> bool:
+    """`window.BENCHMARK_DATA`, or a list of name, unit and value."""
+    if _PREFIX.match(source.head_text):
+        return True
+    document = source.json
+    if isinstance(document, dict):
+        return {"lastUpdate", "entries"} <= set(document)
+    return isinstance(document, list) and bool(document) and all(_is_entry(e) for e in document)
+
+
+def _is_entry(entry: Any) -> bool:
+    return isinstance(entry, dict) and {"name", "unit", "value"} <= set(entry)
+
+
+def read(source: Source) -> Iterator[Reading]:
+    """One run, or one a commit of the history."""
+    document = _document(source)
+    if isinstance(document, list):
+        yield _reading(source, document, {})
+        return
+    entries = document.get("entries") if isinstance(document, dict) else None
+    for suite, history in entries.items() if isinstance(entries, dict) else ():
+        for point in history if isinstance(history, list) else ():
+            if isinstance(point, dict) and isinstance(point.get("benches"), list):
+                yield _reading(source, point["benches"], point, suite)
+            else:
+                source.skip(0, f"an entry of {suite} without benchmarks")
+
+
+def _document(source: Source) -> Any:
+    if source.json is not None:
+        return source.json
+    try:
+        return msgspec.json.decode(_PREFIX.sub("", source.text).rstrip("; \n"))
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise source.fail(f"broken JSON: {error}") from None
+
+
+def _reading(source: Source, benches: list[Any], point: dict[str, Any], suite: str = "") -> Reading:
+    found = Found()
+    for bench in benches:
+        if not _is_entry(bench):
+            source.skip(0, "a benchmark without name, unit and value")
+            continue
+        unit = str(bench["unit"])
+        metric = "time" if unit in _PER or unit in ("ns", "us", "ms", "s") else "value"
+        found.add(
+            metric,
+            "value",
+            bench["value"],
+            _PER.get(unit, unit),
+            label=str(bench["name"]),
+            source_name=unit,
+        )
+    commit, date = point.get("commit"), number(point.get("date"))
+    return Reading(
+        tool=TOOL,
+        run=suite,
+        started_at=iso(date / 1e3) if date else "",
+        commit=str(commit.get("id") or "") if isinstance(commit, dict) else "",
+        indicators=found.indicators,
+    )

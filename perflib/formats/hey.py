@@ -1,0 +1,95 @@
+"""hey's and oha's text summaries, which share their shape; oha may print units of its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from perflib.formats.base import Reading, Source
+from perflib.formats.found import Found, decimal_places, number
+from perflib.formats.quantities import quantity
+
+_FIELD = re.compile(r"\s*([A-Z][\w /+-]*?):\s*(.+?)\s*$")
+_PERCENTILE = re.compile(r"\s*(\d+(?:\.\d+)?)%+ in (\S+(?: \S+)?)")
+_STATUS = re.compile(r"\s*\[(\d{3})\]\s+(\d+) responses")
+_ERROR = re.compile(r"\s*\[(\d+)\]\s+(\S.*)")
+_TIMES = {"Average": "mean", "Fastest": "min", "Slowest": "max"}
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def recognise(source: Source) -> bool:
+    """`Summary:` with its fields, and no other tool's."""
+    head = source.head_text
+    return all(word in head for word in ("Summary:", "Slowest:", "Fastest:", "Requests/sec:"))
+
+
+def read(source: Source) -> Iterator[Reading]:
+    """One run for each summary in the file."""
+    runs: list[list[str]] = []
+    for _, text in source.lines():
+        clean = _ANSI.sub("", text)
+        if clean.strip() == "Summary:":
+            runs.append([])
+        elif runs:
+            runs[-1].append(clean)
+    if not runs:
+        raise source.fail("no `Summary:`")
+    for lines in runs:
+        yield _reading(lines)
+
+
+def _reading(lines: list[str]) -> Reading:
+    found = Found()
+    fields = {m[1].strip(): m[2] for line in lines if (m := _FIELD.match(line))}
+    for name, statistic in _TIMES.items():
+        _time(found, statistic, fields.get(name, ""), name)
+    if (total := quantity(fields.get("Total", ""))) is not None:
+        found.add("duration", "value", total.value, "s", resolution=total.step)
+    rate = fields.get("Requests/sec", "")
+    found.add(
+        "throughput",
+        "value",
+        rate,
+        "req/s",
+        source_name="Requests/sec",
+        resolution=10.0 ** -decimal_places(rate),
+    )
+    for line in lines:
+        if (match := _PERCENTILE.match(line)) and (q := number(match[1])):
+            _time(found, f"p{q:g}", match[2], f"{match[1]}%")
+    _outcomes(found, lines, fields)
+    return Reading(tool="oha" if "Success rate" in fields else "hey", indicators=found.indicators)
+
+
+def _time(found: Found, statistic: str, text: str, name: str) -> None:
+    time = quantity(text)
+    if time is not None:
+        found.add(
+            "service_time",
+            statistic,
+            time.value,
+            "s",
+            source_name=name,
+            approximate=statistic.startswith("p"),
+            resolution=time.step,
+        )
+
+
+def _outcomes(found: Found, lines: list[str], fields: dict[str, str]) -> None:
+    """Answers by status and errors; a status of 400 or more is a failure."""
+    answers = [(int(m[1]), number(m[2]) or 0.0) for line in lines if (m := _STATUS.match(line))]
+    errors, listing = 0.0, False
+    for line in lines:
+        listing = line.startswith("Error distribution") or (listing and bool(line.strip()))
+        if listing and (match := _ERROR.match(line)):
+            errors += number(match[1]) or 0.0
+    requests = sum(count for _, count in answers) + errors
+    failed = sum(count for status, count in answers if status >= 400) + errors
+    if requests:
+        found.add("requests", "value", requests, "req")
+        found.add("failures", "value", failed, "req")
+        found.add("error_rate", "value", failed / requests, n=requests)
+    elif share := re.match(r"([\d.]+)%", fields.get("Success rate", "")):
+        found.add(
+            "error_rate", "value", 100 - (number(share[1]) or 0.0), "%", source_name="Success rate"
+        )

@@ -1,0 +1,110 @@
+"""JMH's JSON and CSV: the unit of a score is in the file, `ops/ms` or `ns/op`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from perflib.formats.base import Reading, Source
+from perflib.formats.found import Found, number
+from perflib.formats.tables import header, rows
+
+TOOL = "JMH"
+_SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "hr": 3600.0, "day": 86400.0}
+_PERCENTILE = re.compile(r"·?p(\d+\.\d+)")
+
+
+def scaled(value: Any, unit: str) -> tuple[str, float | None, str]:
+    """Metric, value and base unit of a score in JMH's `unit`."""
+    score = number(value)
+    over, _, per = unit.partition("/")
+    if score is None:
+        return "score", None, unit
+    if over == "ops" and per in _SECONDS:
+        return "rate", score / _SECONDS[per], "ops/s"
+    if over in _SECONDS and per in ("op", ""):
+        return "time", score * _SECONDS[over], "s"
+    if unit == "B/op":
+        return "allocation", score, "B"
+    return "score", score, unit
+
+
+def recognise(source: Source) -> bool:
+    """Entries with `jmhVersion` or `primaryMetric`, or JMH's columns."""
+    document = source.json
+    if isinstance(document, list):
+        return any(isinstance(e, dict) and "primaryMetric" in e for e in document)
+    return {"Benchmark", "Mode", "Score", "Unit"} <= set(header(source)[0])
+
+
+def read(source: Source) -> Iterator[Reading]:
+    """One run, a label a benchmark with its parameters."""
+    if isinstance(source.json, list):
+        yield _json(source, source.json)
+    else:
+        yield _csv(source)
+
+
+def _json(source: Source, entries: list[Any]) -> Reading:
+    found, version = Found(), ""
+    for entry in entries:
+        metric = entry.get("primaryMetric") if isinstance(entry, dict) else None
+        if not isinstance(metric, dict) or "benchmark" not in entry:
+            source.skip(0, "an entry without a benchmark or score")
+            continue
+        version = str(entry.get("jmhVersion") or version)
+        label = _label(str(entry["benchmark"]), entry.get("params"))
+        _add(found, label, metric, "")
+        secondary = entry.get("secondaryMetrics")
+        for name, each in secondary.items() if isinstance(secondary, dict) else ():
+            if isinstance(each, dict):
+                _add(found, label, each, name.lstrip("·"))
+    return Reading(tool=TOOL, version=version, indicators=found.indicators)
+
+
+def _add(found: Found, label: str, metric: dict[str, Any], name: str) -> None:
+    unit = str(metric.get("scoreUnit", ""))
+    ours, value, base = scaled(metric.get("score"), unit)
+    raw = metric.get("rawData")
+    n = sum(len(fork) for fork in raw if isinstance(fork, list)) if isinstance(raw, list) else None
+    found.add(name or ours, "mean", value, base, label=label, source_name="score", n=n)
+    if name:
+        return
+    percentiles = metric.get("scorePercentiles")
+    for key, each in percentiles.items() if isinstance(percentiles, dict) else ():
+        q = number(key)
+        if q is not None and 0 < q < 100:
+            _, at, base = scaled(each, unit)
+            found.add(
+                ours, f"p{q:g}", at, base, label=label, source_name=f"scorePercentiles.{key}", n=n
+            )
+
+
+def _csv(source: Source) -> Reading:
+    found = Found()
+    for line, row in rows(source):
+        if number(row["Score"]) is None:
+            source.skip(line, "no score")
+            continue
+        parameters = {
+            k.removeprefix("Param: "): v for k, v in row.items() if k.startswith("Param: ") and v
+        }
+        benchmark, _, name = row["Benchmark"].partition(":")
+        ours, value, base = scaled(row["Score"], row["Unit"])
+        label, quantile = (
+            _label(benchmark, parameters),
+            _PERCENTILE.fullmatch(name.rpartition("·")[2]),
+        )
+        statistic = f"p{float(quantile[1]) * 100:g}" if quantile else "mean"
+        metric = ours if quantile or not name else name.lstrip("·")
+        found.add(
+            metric, statistic, value, base, label=label, source_name="Score", n=row.get("Samples")
+        )
+    return Reading(tool=TOOL, indicators=found.indicators)
+
+
+def _label(benchmark: str, parameters: Any) -> str:
+    given = parameters if isinstance(parameters, dict) else {}
+    arguments = ", ".join(f"{key}={value}" for key, value in given.items())
+    return f"{benchmark}({arguments})" if arguments else benchmark

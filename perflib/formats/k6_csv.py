@@ -1,0 +1,50 @@
+"""k6's `--out csv`: the same points as its NDJSON, times in whole seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from perflib.formats.base import Reading, Source
+from perflib.formats.found import number
+from perflib.formats.k6_points import REQUEST, Row, label, nanoseconds, reading, row
+from perflib.formats.tables import header, rows
+
+_NEEDED = {"metric_name", "timestamp", "metric_value"}
+
+
+def recognise(source: Source) -> bool:
+    """The columns of k6's CSV."""
+    return set(header(source)[0]) >= _NEEDED
+
+
+def read(source: Source) -> Iterator[Reading]:
+    """One run, its requests as samples."""
+    from_csv = reading(lambda: _requests(source))
+    from_csv.details["time_step_s"] = 1.0
+    yield from_csv
+
+
+def _requests(source: Source) -> Iterator[Row]:
+    for line, cells in rows(source):
+        if cells["metric_name"] != REQUEST:
+            continue
+        value = number(cells["metric_value"])
+        end = _time(cells["timestamp"])
+        if value is None or end is None or not 0 <= value < 1e12:
+            source.skip(line, "a request without time or duration")
+            continue
+        error = cells.get("error") or cells.get("error_code") or ""
+        ok = cells.get("expected_response", "").lower() != "false" and not error
+        kind = error or ("" if ok else f"status {cells.get('status')}")
+        name = label(cells.get("method"), cells.get("name") or cells.get("url"))
+        yield row(name, end, value, ok, kind, cells.get("status"))
+
+
+def _time(text: str) -> int | None:
+    seconds = number(text)
+    if seconds is None:
+        return nanoseconds(text)
+    scale = next(
+        s for s, most in ((1e9, 1e11), (1e6, 1e14), (1e3, 1e17), (1, 1e21)) if seconds < most
+    )
+    return round(seconds * scale) if seconds >= 0 else None

@@ -1,0 +1,146 @@
+"""k6's points, one metric value a row: `--out json` (NDJSON) and `--out csv`.
+
+`http_req_duration` points are the requests and become samples; a point's time is the end of
+its request. Everything else becomes series.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+from msgspec import Struct
+
+from perflib.formats.base import Reading, Source
+from perflib.formats.k6 import TOOL
+from perflib.formats.tally import batch
+
+BATCH_ROWS = 65_536
+REQUEST = "http_req_duration"
+Row = tuple[str, int, int, bool, str, int]
+
+
+class _Tags(Struct):
+    name: str | None = None
+    url: str | None = None
+    method: str | None = None
+    status: str | int | None = None
+    error: str | None = None
+    error_code: str | int | None = None
+    expected_response: str | bool | None = None
+
+
+class _Data(Struct):
+    time: str | None = None
+    value: float | None = None
+    tags: _Tags | None = None
+
+
+class _Point(Struct):
+    type: str
+    metric: str | None = None
+    data: _Data | None = None
+
+
+def label(method: str | None, name: str | None) -> str:
+    """`GET https://…`."""
+    return " ".join(part for part in (method, name) if part)
+
+
+def row(name: str, end_ns: int, value_ms: float, ok: bool, error: str, status: Any) -> Row:
+    """One request as a sample."""
+    text = str(status or "0")
+    code = int(text) if text.isdigit() and len(text) < 4 else 0
+    return (name, end_ns - round(value_ms * 1e6), end_ns, ok, error, code)
+
+
+def batches(rows: Iterator[Row]) -> Iterator[pa.RecordBatch]:
+    """Rows in batches."""
+    collected: list[Row] = []
+    for each in rows:
+        collected.append(each)
+        if len(collected) == BATCH_ROWS:
+            yield _batch(collected)
+            collected = []
+    if collected:
+        yield _batch(collected)
+
+
+def _batch(rows: list[Row]) -> pa.RecordBatch:
+    names, start, end, ok, error, status = zip(*rows, strict=True)
+    return batch(list(names), start, end, ok, error=list(error), status=status)
+
+
+def nanoseconds(text: str) -> int | None:
+    """RFC 3339 with any number of fractional digits as epoch nanoseconds."""
+    try:
+        head, _, rest = text.partition(".")
+        fraction = rest[: len(rest) - len(rest.lstrip("0123456789"))]
+        zone = rest[len(fraction) :] if rest else ""
+        when = datetime.fromisoformat(head + zone if rest else text)
+        if when.tzinfo is None:
+            return None
+        return int(when.timestamp()) * 10**9 + int((fraction + "0" * 9)[:9])
+    except (ValueError, OverflowError):
+        return None
+
+
+def recognise(source: Source) -> bool:
+    """Lines of `Metric` and `Point` objects."""
+    first = source.head_text.lstrip("\ufeff\n ").split("\n", 1)[0]
+    return (
+        first.startswith("{")
+        and '"type":"' in first.replace(" ", "")
+        and ('"Point"' in first or '"Metric"' in first)
+        and '"data"' in first
+    )
+
+
+def read(source: Source) -> Iterator[Reading]:
+    """One run, its requests as samples."""
+    yield reading(lambda: _requests(source))
+
+
+def reading(requests: Callable[[], Iterator[Row]]) -> Reading:
+    """A run of k6 whose samples are `requests`."""
+    return Reading(tool=TOOL, samples=lambda: batches(requests()))
+
+
+def _requests(source: Source) -> Iterator[Row]:
+    decode = msgspec.json.Decoder(_Point).decode
+    for line, text in source.lines():
+        # most lines are other metrics: looking is much cheaper than decoding
+        if REQUEST not in text:
+            continue
+        try:
+            point = decode(text)
+        except (msgspec.DecodeError, RecursionError):
+            source.skip(line, "no JSON")
+            continue
+        if point.type != "Point" or point.metric != REQUEST:
+            continue
+        made = _sample(point.data)
+        if made is None:
+            source.skip(line, "a request without time or duration")
+        else:
+            yield made
+
+
+def _sample(data: _Data | None) -> Row | None:
+    if data is None or data.time is None or data.value is None or not _sane(data.value):
+        return None
+    end = nanoseconds(data.time)
+    tags = data.tags or _Tags()
+    if end is None:
+        return None
+    ok = str(tags.expected_response).lower() != "false" and not tags.error
+    error = "" if ok else str(tags.error or tags.error_code or f"status {tags.status}")
+    return row(label(tags.method, tags.name or tags.url), end, data.value, ok, error, tags.status)
+
+
+def _sane(value_ms: float) -> bool:
+    return math.isfinite(value_ms) and 0 <= value_ms < 1e12

@@ -1,0 +1,37 @@
+"""Locust's `_failures.csv` and `_exceptions.csv`: how often each error came; often none did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from perflib.formats.base import Reading, Source
+from perflib.formats.found import Found, number
+from perflib.formats.locust_stats import TOOL, label
+from perflib.formats.tables import header, rows
+
+_FAILURES = {"Method", "Name", "Error", "Occurrences"}
+_EXCEPTIONS = {"Count", "Message", "Traceback"}
+
+
+def recognise(source: Source) -> bool:
+    """The columns of either file."""
+    columns, _ = header(source)
+    return set(columns) >= _FAILURES or set(columns) >= _EXCEPTIONS
+
+
+def read(source: Source) -> Iterator[Reading]:
+    """One run: an indicator an error, and their sum."""
+    failures = "Occurrences" in header(source)[0]
+    metric, column = ("failures", "Occurrences") if failures else ("exceptions", "Count")
+    found, total = Found(), 0.0
+    for line, row in rows(source):
+        count = number(row[column])
+        if count is None:
+            source.skip(line, f"no count: `{row[column]}`")
+            continue
+        total += count
+        name = label(row.get("Method"), row.get("Name")) if failures else row["Message"]
+        what = row["Error"] if failures else "exception"
+        found.add(metric, "value", count, "1", label=name, source_name=what)
+    found.add(metric, "value", total, "1", source_name=column)
+    yield Reading(tool=TOOL, indicators=found.indicators)

@@ -1,0 +1,90 @@
+"""Locust's `_stats_history.csv`: a series over time whose `Total …` columns are cumulative.
+
+The percentiles in it describe the last ten seconds of each moment, so they are kept in the
+series and never taken for the run's; the totals of each label's last row are the run's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from perflib.formats.base import Reading, Source
+from perflib.formats.found import Found, iso, number
+from perflib.formats.locust_stats import TOOL, label
+from perflib.formats.tables import header, rows
+
+_TOTALS = {
+    "Total Request Count": ("requests", "value", "req"),
+    "Total Failure Count": ("failures", "value", "req"),
+    "Total Average Response Time": ("service_time", "mean", "ms"),
+    "Total Min Response Time": ("service_time", "min", "ms"),
+    "Total Max Response Time": ("service_time", "max", "ms"),
+    "Total Average Content Size": ("content_size", "mean", "B"),
+}
+_CURRENT = {"User Count": "users", "Requests/s": "throughput", "Failures/s": "failure_rate"}
+
+
+def recognise(source: Source) -> bool:
+    """The columns of `_stats_history.csv`."""
+    columns, _ = header(source)
+    return {"Timestamp", "User Count", "Name", "Total Request Count"} <= set(columns)
+
+
+def read(source: Source) -> Iterator[Reading]:
+    """One run: the last totals of each label, and the series."""
+    last: dict[str, dict[str, str]] = {}
+    series: list[tuple[float, str, str, float]] = []
+    first = None
+    for line, row in rows(source):
+        at = number(row["Timestamp"])
+        if at is None:
+            source.skip(line, f"no time: `{row['Timestamp']}`")
+            continue
+        first = at if first is None else first
+        name = label(row.get("Type"), row["Name"])
+        last[name] = row
+        series += [
+            (at - first, metric, name, value)
+            for column, metric in _CURRENT.items()
+            if (value := number(row.get(column))) is not None
+        ]
+        series += [
+            (at - first, f"service_time_p{column[:-1]}", name, value / 1e3)
+            for column, cell in row.items()
+            if column.endswith("%") and (value := number(cell)) is not None
+        ]
+    found = Found()
+    for name, row in last.items():
+        requests = number(row["Total Request Count"]) or 0
+        for column, (metric, statistic, unit) in _TOTALS.items():
+            if requests or unit == "req":
+                found.add(
+                    metric,
+                    statistic,
+                    row.get(column),
+                    unit,
+                    label=name,
+                    source_name=column,
+                    n=requests,
+                )
+        failures = number(row.get("Total Failure Count"))
+        if requests and failures is not None:
+            found.add("error_rate", "value", failures / requests, label=name, n=requests)
+    yield Reading(
+        tool=TOOL,
+        started_at="" if first is None else iso(first),
+        indicators=found.indicators,
+        series=table(series),
+    )
+
+
+def table(series: list[tuple[float, str, str, float]]) -> pa.Table | None:
+    """Rows of (time_s, name, labels, value) as a table; None without rows."""
+    if not series:
+        return None
+    columns = zip(*series, strict=True)
+    return pa.table(
+        dict(zip(("time_s", "name", "labels", "value"), map(list, columns), strict=True))
+    )

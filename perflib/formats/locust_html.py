@@ -1,0 +1,106 @@
+"""Locust's HTML report: its numbers lie in one JSON object inside the page (Locust 2)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from perflib.formats.base import Reading, Source
+from perflib.formats.found import Found, number
+from perflib.formats.locust_stats import TOOL, add_rounded, label
+
+_ARGUMENTS = re.compile(r"window\.templateArgs\s*=\s*(\{)")
+_STATED = {
+    "num_requests": ("requests", "value", "req"),
+    "num_failures": ("failures", "value", "req"),
+    "avg_response_time": ("service_time", "mean", "ms"),
+    "min_response_time": ("service_time", "min", "ms"),
+    "max_response_time": ("service_time", "max", "ms"),
+    "avg_content_length": ("content_size", "mean", "B"),
+    "total_rps": ("throughput", "value", "req/s"),
+    "total_fail_per_sec": ("failure_rate", "value", "req/s"),
+}
+
+
+def recognise(source: Source) -> bool:
+    """An HTML page of Locust's."""
+    head = source.head_text[:4096].lower()
+    return "<html" in head and "locust" in head and "<title>" in head
+
+
+def read(source: Source) -> Iterator[Reading]:
+    """One run, a label a request name."""
+    page = _arguments(source)
+    found = Found()
+    for entry in page.get("requests_statistics") or ():
+        if isinstance(entry, dict):
+            _add(found, entry)
+    for entry in page.get("response_time_statistics") or ():
+        if isinstance(entry, dict):
+            _add_percentiles(found, entry)
+    if not found.indicators:
+        raise source.fail("the page holds no request statistics")
+    yield Reading(
+        tool=TOOL, started_at=str(page.get("start_time") or ""), indicators=found.indicators
+    )
+
+
+def _arguments(source: Source) -> dict[str, Any]:
+    for match in _ARGUMENTS.finditer(source.text):
+        text = _object(source.text, match.start(1))
+        try:
+            decoded = msgspec.json.decode(text)
+        except (msgspec.DecodeError, RecursionError):
+            continue
+        if isinstance(decoded, dict):
+            return decoded
+    raise source.fail(
+        "the page holds no data object, as before Locust 2.16",
+        next_step="import the CSV files that `locust --csv` writes instead",
+    )
+
+
+def _object(text: str, start: int) -> str:
+    """The JSON object that begins at `start`, by counting braces outside of strings."""
+    depth, quoted, at = 0, False, start
+    for match in re.compile(r'\\.|["{}]').finditer(text, start):
+        sign, at = match[0], match.end()
+        if sign == '"':
+            quoted = not quoted
+        elif not quoted and sign in "{}":
+            depth += 1 if sign == "{" else -1
+            if depth == 0:
+                break
+    return text[start:at]
+
+
+def _add(found: Found, entry: dict[str, Any]) -> None:
+    name = label(entry.get("method"), entry.get("name"))
+    requests = number(entry.get("num_requests")) or 0
+    for key, (metric, statistic, unit) in _STATED.items():
+        if requests or unit not in ("ms", "B"):
+            found.add(
+                metric, statistic, entry.get(key), unit, label=name, source_name=key, n=requests
+            )
+    failures = number(entry.get("num_failures"))
+    if requests and failures is not None:
+        found.add("error_rate", "value", failures / requests, label=name, n=requests)
+    add_rounded(
+        found,
+        "p50",
+        number(entry.get("median_response_time")),
+        name,
+        "median_response_time",
+        int(requests),
+    )
+
+
+def _add_percentiles(found: Found, entry: dict[str, Any]) -> None:
+    name = label(entry.get("method"), entry.get("name"))
+    for key, value in entry.items():
+        share = number(key)
+        if share is not None and 0 < share < 1:
+            add_rounded(found, f"p{share * 100:g}", number(value), name, key, 0)

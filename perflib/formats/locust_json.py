@@ -1,0 +1,135 @@
+"""Locust's JSON: `--json`, `--json-file`, and the reports that workers send, one a line.
+
+Each entry carries a histogram of rounded response times, so percentiles are approximate to
+Locust's rounding; entries of the same request from several workers are added up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from perflib.formats.base import Reading, Source
+from perflib.formats.found import Found, iso, number
+from perflib.formats.locust_stats import TOOL, add_rounded, label
+
+_KEYS = {"num_requests", "total_response_time", "response_times"}
+_PERCENTILES = (50, 90, 95, 99)
+
+
+def recognise(source: Source) -> bool:
+    """Entries with Locust's keys, in a list or in the `stats` of a worker's line."""
+    head = source.head_text
+    return head.lstrip("\ufeff \n")[:1] in ("[", "{") and all(f'"{key}"' in head for key in _KEYS)
+
+
+def read(source: Source) -> Iterator[Reading]:
+    """One run, a label a request name."""
+    merged: dict[str, dict[str, Any]] = {}
+    for entry in _entries(source):
+        _merge(merged.setdefault(label(entry.get("method"), entry.get("name")), {}), entry)
+    if not merged:
+        raise source.fail("no entry with Locust's statistics")
+    started = [s for each in merged.values() if (s := each.get("start")) is not None]
+    found = Found()
+    _merge_all(merged)
+    for name, each in merged.items():
+        _add(found, name, each)
+    yield Reading(
+        tool=TOOL,
+        started_at=iso(min(started)) if started else "",
+        indicators=found.indicators,
+    )
+
+
+def _entries(source: Source) -> Iterator[dict[str, Any]]:
+    document = source.json
+    if isinstance(document, list):
+        yield from _checked(source, document, 0)
+    elif isinstance(document, dict):
+        yield from _checked(source, document.get("stats"), 0)
+    else:
+        for line, text in source.lines():
+            if not text.strip():
+                continue
+            try:
+                report = msgspec.json.decode(text)
+            except (msgspec.DecodeError, RecursionError):
+                source.skip(line, "no JSON")
+                continue
+            stats = report.get("stats") if isinstance(report, dict) else None
+            yield from _checked(source, stats, line)
+
+
+def _checked(source: Source, entries: Any, line: int) -> Iterator[dict[str, Any]]:
+    for entry in entries if isinstance(entries, list) else ():
+        if (
+            isinstance(entry, dict)
+            and set(entry) >= _KEYS
+            and isinstance(entry["response_times"], dict)
+        ):
+            yield entry
+        else:
+            source.skip(line, "an entry without Locust's statistics")
+
+
+def _merge(total: dict[str, Any], entry: dict[str, Any]) -> None:
+    for key in ("num_requests", "num_failures", "total_response_time", "total_content_length"):
+        total[key] = total.get(key, 0.0) + (number(entry.get(key)) or 0.0)
+    for key, pick in (("min_response_time", min), ("max_response_time", max)):
+        values = [v for v in (total.get(key), number(entry.get(key))) if v is not None]
+        total[key] = pick(values) if values else None
+    for key, source_key, pick in (
+        ("start", "start_time", min),
+        ("end", "last_request_timestamp", max),
+    ):
+        values = [v for v in (total.get(key), number(entry.get(source_key))) if v is not None]
+        total[key] = pick(values) if values else None
+    times = total.setdefault("times", {})
+    for value, count in entry["response_times"].items():
+        read_value, read_count = number(value), number(count)
+        if read_value is not None and read_count is not None:
+            times[read_value] = times.get(read_value, 0.0) + read_count
+
+
+def _merge_all(merged: dict[str, dict[str, Any]]) -> None:
+    """The total over all labels, where the file does not state it."""
+    if "" not in merged:
+        total: dict[str, Any] = {}
+        for each in list(merged.values()):
+            renamed = {"start_time": each["start"], "last_request_timestamp": each["end"]}
+            _merge(total, {**each, **renamed, "response_times": each["times"]})
+        merged[""] = total
+
+
+def _add(found: Found, name: str, each: dict[str, Any]) -> None:
+    n = int(each["num_requests"])
+    found.add("requests", "value", n, "req", label=name, source_name="num_requests")
+    found.add(
+        "failures", "value", each["num_failures"], "req", label=name, source_name="num_failures"
+    )
+    if not n:
+        return
+    found.add("error_rate", "value", each["num_failures"] / n, label=name, n=n)
+    found.add("service_time", "mean", each["total_response_time"] / n, "ms", label=name, n=n)
+    for key, statistic in (("min_response_time", "min"), ("max_response_time", "max")):
+        found.add("service_time", statistic, each[key], "ms", label=name, n=n, source_name=key)
+    span = (each["end"] or 0) - (each["start"] or 0)
+    if each["start"] is not None and span > 0:
+        found.add("throughput", "value", n / span, "req/s", label=name, n=n)
+    for q in _PERCENTILES:
+        value = _percentile(each["times"], q / 100)
+        add_rounded(found, f"p{q}", value, name, "response_times", n)
+
+
+def _percentile(times: dict[float, float], q: float) -> float | None:
+    """The value below which a share `q` of the counted times lies."""
+    wanted = q * sum(times.values())
+    seen = 0.0
+    for value in sorted(times):
+        seen += times[value]
+        if seen >= wanted:
+            return value
+    return None

@@ -1,0 +1,119 @@
+"""Locust's request statistics: `_stats.csv`, `--json`, worker reports and the HTML report.
+
+Locust rounds response times before it counts them: to 1 ms below 100 ms, 10 ms below 1 s,
+100 ms below 10 s, else 1 s. Its percentiles are approximate to that step; mean, minimum and
+maximum are exact.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from perflib.formats.base import Reading, Source
+from perflib.formats.found import Found, number
+from perflib.formats.tables import header, rows
+
+TOOL = "Locust"
+_STATED = {  # our metric, statistic, unit ← Locust's columns, new and old
+    "Request Count": ("requests", "value", "req"),
+    "# requests": ("requests", "value", "req"),
+    "# reqs": ("requests", "value", "req"),
+    "Failure Count": ("failures", "value", "req"),
+    "# failures": ("failures", "value", "req"),
+    "# fails": ("failures", "value", "req"),
+    "Average Response Time": ("service_time", "mean", "ms"),
+    "Average response time": ("service_time", "mean", "ms"),
+    "Min Response Time": ("service_time", "min", "ms"),
+    "Min response time": ("service_time", "min", "ms"),
+    "Max Response Time": ("service_time", "max", "ms"),
+    "Max response time": ("service_time", "max", "ms"),
+    "Average Content Size": ("content_size", "mean", "B"),
+    "Requests/s": ("throughput", "value", "req/s"),
+    "requests/s": ("throughput", "value", "req/s"),
+    "Failures/s": ("failure_rate", "value", "req/s"),
+}
+_ROUNDED = {"Median Response Time": "p50", "Median response time": "p50"}
+_WHOLE = ("Aggregated", "Total", "None Total", "None Aggregated")
+
+
+def rounding(value_ms: float) -> float:
+    """The step (ms) to which Locust rounds a response time of `value_ms`."""
+    if value_ms < 100:
+        return 1.0
+    return min(10.0 ** (math.floor(math.log10(value_ms)) - 1), 1000.0)
+
+
+def label(kind: Any, name: Any) -> str:
+    """`GET /path`; empty for the row over all requests."""
+    text = " ".join(str(part).strip() for part in (kind, name) if part not in (None, ""))
+    return "" if text in _WHOLE else text
+
+
+def recognise(source: Source) -> bool:
+    """The columns of `_stats.csv`."""
+    columns, _ = header(source)
+    names = set(columns)
+    named = "Name" in names and bool(names & {"Type", "Method"})
+    return named and bool(names & {"Request Count", "# requests"}) and "Timestamp" not in names
+
+
+def read(source: Source) -> Iterator[Reading]:
+    """One run, a label a row."""
+    found = Found()
+    for line, row in rows(source):
+        if number(row.get("Request Count", row.get("# requests"))) is None:
+            source.skip(line, "no request count")
+            continue
+        add_row(found, row)
+    yield Reading(tool=TOOL, indicators=found.indicators)
+
+
+def add_row(found: Found, row: Mapping[str, Any]) -> None:
+    """Add one row of statistics; a row without requests has no times."""
+    name = label(row.get("Type", row.get("Method")), row.get("Name"))
+    requests = number(row.get("Request Count", row.get("# requests"))) or 0
+    for column, (metric, statistic, unit) in _STATED.items():
+        timed = unit in ("ms", "B")
+        if column in row and (requests or not timed):
+            found.add(
+                metric, statistic, row[column], unit, label=name, source_name=column, n=requests
+            )
+    failures = number(row.get("Failure Count", row.get("# failures")))
+    if requests and failures is not None:
+        found.add("error_rate", "value", failures / requests, label=name, n=requests)
+    for column, value in row.items():
+        statistic = _ROUNDED.get(column) or _percentile(column)
+        if statistic and requests:
+            add_rounded(found, statistic, number(value), name, column, int(requests))
+
+
+def _percentile(column: str) -> str:
+    if not column.endswith("%") or number(column[:-1]) is None:
+        return ""
+    return "max" if column == "100%" else f"p{number(column[:-1]):g}"
+
+
+def add_rounded(
+    found: Found, statistic: str, value_ms: float | None, name: str, column: str, n: int
+) -> None:
+    """Add a percentile that Locust took from rounded times."""
+    if value_ms is None or statistic == "max":
+        return
+    if any(
+        (known.label, known.metric, known.statistic) == (name, "service_time", statistic)
+        for known in found.indicators[-20:]
+    ):
+        return
+    found.add(
+        "service_time",
+        statistic,
+        value_ms,
+        "ms",
+        label=name,
+        source_name=column,
+        n=n,
+        approximate=True,
+        resolution=rounding(value_ms),
+    )

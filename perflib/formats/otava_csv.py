@@ -1,0 +1,67 @@
+"""The CSV that Otava (Hunter) analyses: a time, attributes, and a metric a column; a run a row.
+
+The file does not say units, so the numbers keep none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from perflib.formats.base import Reading, Source
+from perflib.formats.found import Found, iso, number
+from perflib.formats.tables import header, rows
+
+TOOL = "Otava CSV"
+_TIMES = ("time", "timestamp", "date")
+_COMMITS = ("commit", "sha", "revision", "version", "branch")
+_PATTERNS = (
+    "%Y.%m.%d %H:%M:%S %z",
+    "%Y.%m.%d %H:%M:%S",
+    "%Y-%m-%d %H:%M:%S %z",
+    "%Y-%m-%d %H:%M:%S",
+)
+
+
+def recognise(source: Source) -> bool:
+    """`time` first, a commit or branch, and only numbers in at least one other column."""
+    columns, _ = header(source)
+    names = [name.lower() for name in columns]
+    if not names or names[0] not in _TIMES or len(names) < 2:
+        return False
+    return any(name in _COMMITS for name in names[1:])
+
+
+def read(source: Source) -> Iterator[Reading]:
+    """One run a row."""
+    columns, _ = header(source)
+    commit = next((name for name in columns if name.lower() in _COMMITS[:3]), "")
+    for line, row in rows(source):
+        when = _time(row[columns[0]])
+        if when is None:
+            source.skip(line, f"no time: `{row[columns[0]]}`")
+            continue
+        found = Found()
+        for name in columns[1:]:
+            if name.lower() not in _COMMITS:
+                found.add(name, "value", row[name], "1", source_name=name)
+        yield Reading(
+            tool=TOOL, started_at=when, commit=row.get(commit, ""), indicators=found.indicators
+        )
+
+
+def _time(text: str) -> str | None:
+    seconds = number(text)
+    if seconds is not None:
+        return iso(seconds / 1e3 if seconds > 1e11 else seconds) or None
+    for pattern in _PATTERNS:
+        try:
+            when = datetime.strptime(text.strip(), pattern)  # noqa: DTZ007 (the zone is in the pattern or absent)
+        except ValueError:
+            continue
+        return (when if when.tzinfo else when.replace(tzinfo=UTC)).isoformat()
+    try:
+        when = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    return (when if when.tzinfo else when.replace(tzinfo=UTC)).isoformat()

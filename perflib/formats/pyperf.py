@@ -1,0 +1,73 @@
+"""pyperf's JSON: values of each process, in seconds unless the metadata names another unit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from perflib.formats.base import Reading, Source
+from perflib.formats.found import Found, number
+
+TOOL = "pyperf"
+_UNITS = {"second": ("time", "s"), "byte": ("memory", "B"), "integer": ("value", "1")}
+
+
+def recognise(source: Source) -> bool:
+    """`benchmarks` with `runs`."""
+    document = source.json
+    listed = document.get("benchmarks") if isinstance(document, dict) else None
+    return isinstance(listed, list) and any(isinstance(b, dict) and "runs" in b for b in listed)
+
+
+def read(source: Source) -> Iterator[Reading]:
+    """One run, a label a benchmark; warm-ups and calibrations are left out."""
+    document, found = source.json, Found()
+    shared = _object(document, "metadata")
+    dates: list[str] = []
+    for entry in document["benchmarks"]:
+        if not isinstance(entry, dict) or not isinstance(entry.get("runs"), list):
+            source.skip(0, "a benchmark without runs")
+            continue
+        metadata = {**shared, **_object(entry, "metadata")}
+        runs = [run for run in entry["runs"] if isinstance(run, dict)]
+        dates += [str(date) for run in runs if (date := _object(run, "metadata").get("date"))]
+        values = [v for run in runs for x in _list(run, "values") if (v := number(x)) is not None]
+        _add(found, metadata, values)
+    yield Reading(
+        tool=TOOL,
+        version=str(shared.get("perf_version") or shared.get("pyperf_version") or ""),
+        started_at=min(dates, default="").replace(" ", "T"),
+        indicators=found.indicators,
+    )
+
+
+def _add(found: Found, metadata: dict[str, Any], values: list[float]) -> None:
+    unit = str(metadata.get("unit", "second"))
+    metric, base = _UNITS.get(unit, ("value", unit))
+    if not values:
+        return
+    array = np.asarray(values)
+    with np.errstate(over="ignore"):
+        numbers = {
+            "mean": array.mean(),
+            "p50": np.median(array),
+            "min": array.min(),
+            "max": array.max(),
+            "stdev": array.std(ddof=1) if len(array) > 1 else None,
+        }
+    for statistic, value in numbers.items():
+        stated = None if value is None else float(value)
+        label = str(metadata.get("name", ""))
+        found.add(metric, statistic, stated, base, label=label, n=len(values), source_name="values")
+
+
+def _object(document: Any, key: str) -> dict[str, Any]:
+    value = document.get(key) if isinstance(document, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def _list(run: dict[str, Any], key: str) -> list[Any]:
+    value = run.get(key)
+    return value if isinstance(value, list) else []

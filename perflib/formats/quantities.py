@@ -1,0 +1,61 @@
+"""Numbers glued to their units, as terminals show them: `635.91us`, `1.2k`, `17.76GB`, `2 mins`."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from perflib.formats.found import decimal_places, number
+
+_UNITS = {
+    "ns": 1e-9,
+    "us": 1e-6,
+    "µs": 1e-6,
+    "μs": 1e-6,
+    "ms": 1e-3,
+    "s": 1.0,
+    "sec": 1.0,
+    "secs": 1.0,
+    "m": 60.0,
+    "min": 60.0,
+    "mins": 60.0,
+    "h": 3600.0,
+    "hr": 3600.0,
+    "b": 1.0,
+    "bytes": 1.0,
+    "": 1.0,
+}
+_BINARY = {"": 1.0, "K": 2.0**10, "M": 2.0**20, "G": 2.0**30, "T": 2.0**40}
+_TEXT = re.compile(r"([+-]?[\d.,]+)\s*([a-zA-Zµμ]*)")
+
+
+class Quantity(NamedTuple):
+    """A value in base units and the step of its last printed digit."""
+
+    value: float
+    step: float
+
+
+def quantity(text: str, *, binary: bool = True) -> Quantity | None:
+    """`text` in seconds or bytes; None when it is no quantity.
+
+    `KB`, `MB` count in 1024 for tools that do so (`binary`); `KiB`, `MiB` always do.
+    """
+    match = _TEXT.fullmatch(text.strip())
+    if match is None:
+        return None
+    value, unit = number(match[1]), match[2]
+    factor = _UNITS.get(unit.lower()) if unit.lower() in _UNITS else _size(unit, binary)
+    if value is None or factor is None:
+        return None
+    return Quantity(value * factor, factor * 10.0 ** -decimal_places(match[1]))
+
+
+def _size(unit: str, binary: bool) -> float | None:
+    match = re.fullmatch(r"([kKMGT])(i?)[bB]?", unit)
+    if match is None:
+        return None
+    power = match[1].upper()
+    if match[2] or binary:
+        return _BINARY[power]
+    return 1000.0 ** list(_BINARY).index(power)

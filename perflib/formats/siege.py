@@ -1,0 +1,108 @@
+"""siege: its summary (text or JSON), and the lines that `--verbose` prints a request.
+
+Times are printed to 10 ms.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from perflib.formats.base import Reading, Source
+from perflib.formats.found import Found, number
+from perflib.formats.tally import batch
+
+TOOL = "siege"
+_ANSI = re.compile(r"\x1b?\[[0-9;]*m")
+_VERBOSE = re.compile(
+    r"\s*(?:\d+,)?HTTP/[\d.]+,(\d{3}),\s*([\d.]+),\s*(\d+),([^,]*),(?:[^,]*),"
+    r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)"
+)
+_FIELD = re.compile(r'\s*"?([A-Za-z][\w ]+?)"?:\s+"?([\d.]+)"?\s*(\S*?),?\s*$')
+_FIELDS = {
+    "transactions": ("requests", "req"),
+    "availability": ("availability", "%"),
+    "elapsed_time": ("duration", "s"),
+    "transaction_rate": ("throughput", "req/s"),
+    "failed_transactions": ("failures", "req"),
+    "concurrency": ("concurrency", "1"),
+}
+_TIMES = {"response_time": "mean", "longest_transaction": "max", "shortest_transaction": "min"}
+
+
+def recognise(source: Source) -> bool:
+    """Its verbose lines, or its summary."""
+    head = _ANSI.sub("", source.head_text)
+    lines = head.split("\n", 40)[:40]
+    if sum(bool(_VERBOSE.match(line)) for line in lines) >= 1:
+        return True
+    words = head.lower().replace("_", " ")
+    return "transaction rate" in words and "longest transaction" in words
+
+
+def read(source: Source) -> Iterator[Reading]:
+    """One run; verbose lines become samples."""
+    found, rows = Found(), []
+    stated: dict[str, float] = {}
+    for line, raw in source.lines():
+        text = _ANSI.sub("", raw)
+        if match := _VERBOSE.match(text):
+            row = _sample(match)
+            if row is None:
+                source.skip(line, "no time or duration")
+            else:
+                rows.append(row)
+        elif match := _FIELD.match(text):
+            _add(found, stated, match)
+    requests, failed = stated.get("transactions"), stated.get("failed_transactions")
+    if requests is not None and failed is not None and requests + failed:
+        found.add("error_rate", "value", failed / (requests + failed), n=requests + failed)
+    yield Reading(
+        tool=TOOL,
+        indicators=found.indicators,
+        samples=(lambda: iter([_batch(rows)])) if rows else None,
+        resolution_s=1e-2,
+    )
+
+
+def _add(found: Found, stated: dict[str, float], match: re.Match[str]) -> None:
+    name = match[1].strip().lower().replace(" ", "_")
+    if name in _FIELDS:
+        metric, unit = _FIELDS[name]
+        stated[name] = number(match[2]) or 0.0
+        found.add(metric, "value", match[2], unit, source_name=match[1])
+    elif name in _TIMES:
+        unit = "ms" if match[3] == "ms" else "s"
+        step = 10.0 ** -len(match[2].partition(".")[2])
+        found.add(
+            "service_time", _TIMES[name], match[2], unit, source_name=match[1], resolution=step
+        )
+
+
+def _sample(match: re.Match[str]) -> tuple[Any, ...] | None:
+    took, status = number(match[2]), int(match[1])
+    try:
+        # siege writes local time without a zone, when the request ended
+        end = datetime.strptime(match[5], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return None
+    if took is None:
+        return None
+    end_ns = round(end) * 10**9
+    ok = status < 400
+    return (
+        match[4],
+        end_ns - round(took * 1e9),
+        end_ns,
+        ok,
+        "" if ok else f"status {status}",
+        status,
+        int(match[3]),
+    )
+
+
+def _batch(rows: list[tuple[Any, ...]]) -> Any:
+    label, start, end, ok, error, status, size = zip(*rows, strict=True)
+    return batch(list(label), start, end, ok, error=list(error), status=status, size=size)

@@ -1,0 +1,141 @@
+"""sysbench's text, 0.4 to 1.0: older versions print units behind each time, 1.0 in the heading.
+
+The percentile comes from a histogram, so it is approximate; with `--histogram` its buckets tell
+how closely.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+
+from perflib.formats.base import Reading, Source
+from perflib.formats.found import Found, decimal_places, number
+from perflib.formats.quantities import quantity
+
+TOOL = "sysbench"
+_VERSION = re.compile(r"sysbench (\d[\w.]*)")
+_THREADS = re.compile(r"Number of threads: (\d+)")
+_COUNT = re.compile(
+    r"\s*(transactions|queries|read/write requests|other operations|deadlocks|ignored errors|"
+    r"reconnects|events per second|total number of events|operations performed):?\s*([\d.]+)"
+    r"(?:\s+\(\s*([\d.]+) per sec\.\))?"
+)
+_QUERIES = re.compile(r"\s+(read|write|other|total):\s+(\d+)\s*$")
+_TIME = re.compile(
+    r"\s*(min|avg|max|approx\.\s+(\d+)\s+percentile|(\d+)th percentile):\s+([\d.]+)(\w*)\s*$"
+)
+_TOTAL = re.compile(r"\s*total time:\s+(\S+)")
+_SUM = re.compile(r"\s*(?:total time taken by event execution|sum):\s+([\d.]+)")
+_STATISTICS = {"min": "min", "avg": "mean", "max": "max"}
+_HISTOGRAM = re.compile(r"\s+(\d+\.\d+) \|\*{0,60}\s+(\d+)")
+
+
+def recognise(source: Source) -> bool:
+    """sysbench's own head, or its general statistics."""
+    head = source.head_text
+    tests = "Running the test with following options" in head
+    return (
+        ("sysbench" in head and tests)
+        or "Threads fairness:" in head
+        or (tests and "Number of threads" in head)
+    )
+
+
+def read(source: Source) -> Iterator[Reading]:
+    """One run for each test in the file; a test without statistics was not finished."""
+    version = _VERSION.search(source.text)
+    parts = source.text.split("Running the test with following options")
+    made = [_reading(part) for part in (parts[1:] or parts)]
+    finished = [reading for reading in made if reading.indicators]
+    if not finished:
+        raise source.fail("no statistics: the run failed or was stopped before its end")
+    for reading in finished:
+        reading.version = version[1] if version else ""
+        yield reading
+
+
+def _reading(part: str) -> Reading:
+    found = Found()
+    lines = part.split("\n")
+    # 1.0 prints milliseconds and says so in the heading
+    heading = next((m[1] for line in lines if (m := re.match(r"Latency \((\w+)\):", line))), "")
+    events = next(
+        (
+            number(m[2])
+            for line in lines
+            if (m := _COUNT.match(line)) and m[1] == "total number of events"
+        ),
+        None,
+    )
+    width = _bucket_width(lines)
+    for line in lines:
+        if match := _TIME.match(line):
+            _time(found, match, heading, events, width)
+        elif match := _COUNT.match(line):
+            _count(found, match)
+        elif match := _QUERIES.match(line):
+            found.add(f"queries_{match[1]}", "value", match[2], source_name=match[1])
+        elif (match := _TOTAL.match(line)) and (total := quantity(match[1])):
+            found.add(
+                "duration",
+                "value",
+                total.value,
+                "s",
+                source_name="total time",
+                resolution=total.step,
+            )
+    threads = _THREADS.search(part)
+    return Reading(
+        tool=TOOL,
+        run=f"{threads[1]} threads" if threads else "",
+        indicators=found.indicators,
+    )
+
+
+def _time(
+    found: Found, match: re.Match[str], heading: str, events: float | None, width: float
+) -> None:
+    q = match[2] or match[3]
+    unit = match[5] or heading
+    if unit not in ("ms", "s", "us"):
+        return
+    step = 10.0 ** -decimal_places(match[4])
+    value = number(match[4]) or 0.0
+    found.add(
+        "event_time",
+        f"p{q}" if q else _STATISTICS[match[1]],
+        match[4],
+        unit,
+        source_name=match[1],
+        n=events,
+        approximate=bool(q),
+        resolution=max(step, value * width) if q else step,
+    )
+
+
+def _bucket_width(lines: list[str]) -> float:
+    """The relative width of the histogram's buckets, where it is printed."""
+    values = [number(m[1]) or 0.0 for line in lines if (m := _HISTOGRAM.match(line))]
+    ratios = [b / a - 1 for a, b in pairwise(values) if 0 < a < b]
+    return min(ratios, default=0.0)
+
+
+def _count(found: Found, match: re.Match[str]) -> None:
+    name, count, rate = match.groups()
+    if name == "events per second":
+        found.add("throughput", "value", count, "ops/s", source_name=name)
+        return
+    metric = {
+        "total number of events": "events",
+        "transactions": "transactions",
+        "ignored errors": "ignored_errors",
+        "read/write requests": "queries",
+        "operations performed": "operations",
+    }.get(name, name.replace(" ", "_"))
+    found.add(metric, "value", count, source_name=name)
+    unit = "tx/s" if name == "transactions" else "1/s"
+    measured = "throughput" if name == "transactions" else f"{metric}_rate"
+    if rate is not None and (name != "transactions" or number(count)):
+        found.add(measured, "value", rate, unit, source_name=f"{name} per sec.")

@@ -1,0 +1,47 @@
+"""CSV that people and tools really write: any separator, any line end, rows checked one by one."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+
+from perflib.formats.base import LINE_CHARS, Source
+
+SEPARATORS = (",", ";", "\t", "|")
+
+
+def header(source: Source, separators: Iterable[str] = SEPARATORS) -> tuple[list[str], str]:
+    """The cells of the first line that has any, and the separator that splits it best."""
+    lines = source.head_text.lstrip("\ufeff\n ").split("\n", 1)
+    best: tuple[list[str], str] = ([], ",")
+    for separator in separators:
+        try:
+            cells = next(csv.reader([lines[0]], delimiter=separator), [])
+        except csv.Error:
+            continue
+        if len(cells) > len(best[0]):
+            best = ([cell.strip() for cell in cells], separator)
+    return best
+
+
+def rows(source: Source) -> Iterator[tuple[int, dict[str, str]]]:
+    """The line and the cells by column name of each row; rows of another length are skipped."""
+    columns, separator = header(source)
+    before = csv.field_size_limit(LINE_CHARS)
+    try:
+        reader = csv.reader(io.StringIO(source.text.lstrip("\ufeff")), delimiter=separator)
+        named = False
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
+                continue
+            if not named:
+                named = True
+            elif len(cells) != len(columns):
+                source.skip(reader.line_num, f"{len(cells)} columns where there are {len(columns)}")
+            else:
+                yield reader.line_num, dict(zip(columns, cells, strict=True))
+    except csv.Error as error:
+        raise source.fail(f"broken CSV: {error}", reader.line_num) from None
+    finally:
+        csv.field_size_limit(before)

@@ -1,0 +1,84 @@
+"""Taurus' final statistics, XML and CSV: seconds; its `throughput` is a count of requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from perflib.formats.base import Reading, Source
+from perflib.formats.found import Found, number
+from perflib.formats.tables import header, rows
+
+TOOL = "Taurus"
+_TIMES = {"avg_rt": "mean", "stdev_rt": "stdev"}
+_PARTS = {"avg_lt": "latency", "avg_ct": "connect_time"}
+
+
+def recognise(source: Source) -> bool:
+    """Its root element, or its columns."""
+    if "<FinalStatus" in source.head_text[:4096]:
+        return True
+    return {"label", "avg_rt", "throughput", "succ", "fail"} <= set(header(source)[0])
+
+
+def read(source: Source) -> Iterator[Reading]:
+    """One run, a label a group."""
+    found = Found()
+    groups = _xml(source) if "<FinalStatus" in source.head_text[:4096] else _csv(source)
+    for label, values in groups:
+        _add(found, label, values)
+    yield Reading(tool=TOOL, indicators=found.indicators)
+
+
+def _xml(source: Source) -> Iterator[tuple[str, dict[str, Any]]]:
+    try:
+        root: Element = fromstring(source.content)
+    except ParseError as error:
+        raise source.fail(f"broken XML: {error}", error.position[0]) from None
+    except DefusedXmlException:
+        raise source.fail("XML with entities, which are never expanded") from None
+    for group in root.iter("Group"):
+        values: dict[str, Any] = {}
+        for element in group:
+            parameter = element.get("param")
+            name = f"{element.tag}_{parameter}" if parameter else element.tag
+            values[name] = element.get("value")
+        yield group.get("label", ""), values
+
+
+def _csv(source: Source) -> Iterator[tuple[str, dict[str, Any]]]:
+    for _, row in rows(source):
+        yield row["label"], row
+
+
+def _add(found: Found, label: str, values: dict[str, Any]) -> None:
+    n, failed = number(values.get("throughput")), number(values.get("fail"))
+    more: dict[str, Any] = {"label": label, "n": n}
+    found.add("requests", "value", n, "req", source_name="throughput", **more)
+    found.add("failures", "value", failed, "req", source_name="fail", **more)
+    if n and failed is not None:
+        found.add("error_rate", "value", failed / n, **more)
+    found.add("concurrency", "value", values.get("concurrency"), source_name="concurrency", **more)
+    found.add("received", "value", values.get("bytes"), "B", source_name="bytes", **more)
+    found.add_all("service_time", values, _TIMES, "s", **more)
+    for key, metric in _PARTS.items():
+        found.add(metric, "mean", values.get(key), "s", source_name=key, **more)
+    for key, value in values.items():
+        q = number(key[5:]) if key.startswith("perc_") else None
+        if q is not None:
+            statistic = {0.0: "min", 100.0: "max"}.get(q, f"p{q:g}")
+            approximate = statistic.startswith("p")
+            found.add(
+                "service_time",
+                statistic,
+                value,
+                "s",
+                source_name=key,
+                approximate=approximate,
+                resolution=1e-3 if approximate else 0.0,
+                **more,
+            )

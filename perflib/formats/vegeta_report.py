@@ -1,0 +1,54 @@
+"""Vegeta's JSON report: nanoseconds; `success` is a ratio; its `throughput` counts successes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from perflib.formats.base import Reading, Source
+from perflib.formats.found import Found, number
+
+TOOL = "Vegeta"
+_STATISTICS = {
+    "mean": "mean",
+    "50th": "p50",
+    "90th": "p90",
+    "95th": "p95",
+    "99th": "p99",
+    "max": "max",
+    "min": "min",
+}
+
+
+def recognise(source: Source) -> bool:
+    """`latencies`, `status_codes` and `success`."""
+    document = source.json
+    return isinstance(document, dict) and {"latencies", "success", "requests"} <= set(document)
+
+
+def read(source: Source) -> Iterator[Reading]:
+    """One run; percentiles come from Vegeta's t-digest and are approximate."""
+    report, found = source.json, Found()
+    n = number(report["requests"])
+    latencies = report["latencies"] if isinstance(report["latencies"], dict) else {}
+    for key, statistic in _STATISTICS.items():
+        found.add(
+            "service_time",
+            statistic,
+            latencies.get(key),
+            "ns",
+            source_name=f"latencies.{key}",
+            n=n,
+            approximate=key.endswith("th"),
+        )
+    found.add("requests", "value", n, "req", source_name="requests")
+    found.add("offered_rate", "value", report.get("rate"), "req/s", source_name="rate")
+    found.add(
+        "throughput", "value", report.get("throughput"), "req/s", source_name="throughput", n=n
+    )
+    found.add("duration", "value", report.get("duration"), "ns", source_name="duration")
+    success = number(report["success"])
+    if success is not None:
+        found.add("error_rate", "value", 1 - success, source_name="success", n=n)
+    yield Reading(
+        tool=TOOL, started_at=str(report.get("earliest") or ""), indicators=found.indicators
+    )

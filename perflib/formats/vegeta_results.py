@@ -1,0 +1,126 @@
+"""Vegeta's results, a request a row: JSON lines and CSV; its gob is recognised and refused."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+from msgspec import Struct
+
+from perflib.formats.base import Reading, Source
+from perflib.formats.found import number
+from perflib.formats.k6_points import nanoseconds
+from perflib.formats.tally import batch
+
+TOOL = "Vegeta"
+BATCH_ROWS = 65_536
+_GOB = b"\x06Result\x01"
+
+
+class _Result(Struct):
+    timestamp: str
+    latency: int
+    code: int = 0
+    error: str = ""
+    bytes_in: int = 0
+    method: str = ""
+    url: str = ""
+
+
+def recognise(source: Source) -> bool:
+    """A gob of results, JSON lines with `latency` and `seq`, or rows that begin as Vegeta's do."""
+    first = source.head_text.split("\n", 1)[0]
+    if _GOB in source.head[:64]:
+        return True
+    if first.startswith("{"):
+        return all(
+            f'"{key}":' in first for key in ("attack", "seq", "code", "timestamp", "latency")
+        )
+    cells = first.split(",")
+    return (
+        len(cells) >= 10
+        and len(cells[0]) == 19
+        and all(cell.isdigit() for cell in (*cells[:5], cells[8]))
+        and len(cells[1]) <= 3
+    )
+
+
+def read(source: Source) -> Iterator[Reading]:
+    """One run of samples; latencies count from the actual send."""
+    if _GOB in source.head[:64]:
+        raise source.fail(
+            "Vegeta's binary results, in Go's gob encoding",
+            next_step="convert them: `vegeta encode --to json results.bin > results.json`",
+        )
+    lines = _json if source.head_text.startswith("{") else _csv
+    yield Reading(tool=TOOL, samples=lambda: _batches(lines(source)))
+
+
+def _json(source: Source) -> Iterator[tuple[Any, ...]]:
+    decode = msgspec.json.Decoder(_Result).decode
+    for line, text in source.lines():
+        if not text.strip():
+            continue
+        try:
+            result = decode(text)
+        except (msgspec.DecodeError, RecursionError):
+            source.skip(line, "no result of Vegeta's")
+            continue
+        start = nanoseconds(result.timestamp)
+        if start is None or not 0 <= result.latency < 10**15:
+            source.skip(line, "no time or latency")
+            continue
+        name = f"{result.method} {result.url}".strip()
+        yield _row(name, start, result.latency, result.code, result.error, result.bytes_in)
+
+
+def _csv(source: Source) -> Iterator[tuple[Any, ...]]:
+    for line, text in source.lines():
+        cells = next(csv.reader([text]), []) if text.strip() else []
+        if not cells:
+            continue
+        numbers = [number(cell) for cell in cells[:5]]
+        if len(cells) < 6 or any(value is None for value in numbers):
+            source.skip(line, "fewer columns than Vegeta's, or no numbers")
+            continue
+        stamp, code, latency, _, size = (int(value or 0) for value in numbers)
+        if not 0 <= latency < 10**15 or not 0 <= stamp < 2**62:
+            source.skip(line, "no time or latency")
+            continue
+        name = " ".join(cells[9:11]) if len(cells) > 10 else ""
+        # float would round nanoseconds since 1970
+        exact = int(cells[0]) if cells[0].isdigit() else stamp
+        yield _row(name, exact, latency, code, cells[5], size)
+
+
+def _row(name: str, start: int, latency: int, code: int, error: str, size: int) -> tuple[Any, ...]:
+    ok = not error and 200 <= code < 400
+    kind = "" if ok else error or f"status {code}"
+    return (
+        name,
+        start,
+        start + latency,
+        ok,
+        kind,
+        min(max(code, 0), 999),
+        min(max(size, 0), 2**62),
+    )
+
+
+def _batches(rows: Iterator[tuple[Any, ...]]) -> Iterator[pa.RecordBatch]:
+    collected: list[tuple[Any, ...]] = []
+    for row in rows:
+        collected.append(row)
+        if len(collected) == BATCH_ROWS:
+            yield _batch(collected)
+            collected = []
+    if collected:
+        yield _batch(collected)
+
+
+def _batch(rows: list[tuple[Any, ...]]) -> pa.RecordBatch:
+    label, start, end, ok, error, status, size = zip(*rows, strict=True)
+    return batch(list(label), start, end, ok, error=list(error), status=status, size=size)

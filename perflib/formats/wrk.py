@@ -1,0 +1,114 @@
+"""wrk's and wrk2's text. wrk measures from the actual send; wrk2's recorded latency counts from
+the intended start, so it is a response time. What is printed is rounded to its last digit.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from perflib.formats.base import Reading, Source
+from perflib.formats.found import Found, number
+from perflib.formats.quantities import quantity
+
+_START = re.compile(r"Running (\S+) test @ (\S+)")
+_THREADS = re.compile(r"\s*(\d+) threads and (\d+) connections")
+_LATENCY = re.compile(r"\s*Latency\s+(\S+)\s+(\S+)\s+(\S+)\s+(\S+)")
+_PERCENTILE = re.compile(r"\s*(\d+(?:\.\d+)?)%\s+(\S+)\s*$")
+_TOTAL = re.compile(r"\s*(\d+) requests in (\S+?), (\S+) read")
+_ERRORS = re.compile(r"\s*Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)")
+_STATUS = re.compile(r"\s*Non-2xx or 3xx responses: (\d+)")
+_RATE = re.compile(r"\s*Requests/sec:\s*([\d.]+)")
+_TRANSFER = re.compile(r"\s*Transfer/sec:\s*(\S+)")
+_SPECTRUM = re.compile(r"\s+([\d.]+)\s+([01]\.\d{6})\s+(\d+)\s+([\d.]+|inf)")
+
+
+def recognise(source: Source) -> bool:
+    """The first lines of a wrk run."""
+    return bool(_START.search(source.head_text)) and bool(_THREADS.search(source.head_text))
+
+
+def read(source: Source) -> Iterator[Reading]:
+    """One run for each `Running … test` in the file."""
+    begun: list[tuple[str, list[str]]] = []
+    for _, text in source.lines():
+        if match := _START.search(text):
+            begun.append((match[2], []))
+        elif begun:
+            begun[-1][1].append(text)
+    if not begun:
+        raise source.fail("no line `Running … test @ …`")
+    for url, lines in begun:
+        yield _reading(source, url, lines)
+
+
+def _reading(source: Source, url: str, lines: list[str]) -> Reading:
+    wrk2 = any("Thread calibration" in line or "HdrHistogram" in line for line in lines)
+    metric, found = ("response_time" if wrk2 else "service_time"), Found()
+    for text in lines:
+        if match := _LATENCY.match(text):
+            for statistic, at in (("mean", 1), ("stdev", 2), ("max", 3)):
+                _time(found, metric, statistic, match[at], f"Latency {statistic}")
+        elif match := _PERCENTILE.match(text):
+            q = number(match[1]) or 0.0
+            if q < 100:
+                _time(found, metric, f"p{q:g}", match[2], f"{match[1]}%")
+        elif match := _RATE.match(text):
+            found.add("throughput", "value", match[1], "req/s", source_name="Requests/sec")
+        elif (match := _TRANSFER.match(text)) and (rate := quantity(match[1])):
+            found.add("data_rate", "value", rate.value, "B/s", resolution=rate.step)
+    _counts(found, lines)
+    _spectrum(found, metric, lines)
+    if not found.indicators:
+        raise source.fail("the run has no result; it was stopped or failed")
+    return Reading(tool="wrk2" if wrk2 else "wrk", run=url, indicators=found.indicators)
+
+
+def _counts(found: Found, lines: list[str]) -> None:
+    requests, failed = None, 0.0
+    for text in lines:
+        if match := _TOTAL.match(text):
+            requests = number(match[1])
+            found.add("requests", "value", match[1], "req", source_name="requests")
+            if duration := quantity(match[2]):
+                found.add("duration", "value", duration.value, "s", resolution=duration.step)
+        elif match := _ERRORS.match(text):
+            errors = sum(number(count) or 0.0 for count in match.groups())
+            failed += errors
+            found.add("socket_errors", "value", errors, source_name="Socket errors")
+        elif match := _STATUS.match(text):
+            failed += number(match[1]) or 0.0
+            found.add("failures", "value", match[1], "req", source_name="Non-2xx or 3xx responses")
+    if requests:
+        found.add("error_rate", "value", failed / requests, n=requests)
+
+
+def _time(found: Found, metric: str, statistic: str, text: str, name: str) -> None:
+    if time := quantity(text):
+        found.add(
+            metric,
+            statistic,
+            time.value,
+            "s",
+            source_name=name,
+            approximate=statistic.startswith("p"),
+            resolution=time.step,
+        )
+
+
+def _spectrum(found: Found, metric: str, lines: list[str]) -> None:
+    """p95 from wrk2's spectrum, in milliseconds, where the summary does not state it."""
+    for text in lines:
+        match = _SPECTRUM.match(text)
+        if match and number(match[2]) == 0.95:
+            found.add(
+                metric,
+                "p95",
+                match[1],
+                "ms",
+                source_name="spectrum 0.950000",
+                approximate=True,
+                resolution=1e-3,
+                n=match[3],
+            )
+            return
