@@ -118,6 +118,19 @@ def test_open_arrivals_keep_their_schedule_whatever_the_database_does(postgres_u
     assert samples["lateness"].max() > 1.0
 
 
+def test_arrivals_that_no_user_was_free_for_are_not_forgotten(postgres_url: str) -> None:
+    sleepy = {"sql": "SELECT pg_sleep(0.2)"}
+    run, samples = go(
+        target(postgres_url, sleepy, connect_interval="0 s", timeout="0.5 s"),
+        arrival="open",
+        rate="30 req/s",
+        users=1,
+    )
+    assert len(samples) == pytest.approx(30, abs=1)
+    assert run.errors["not started"] > 10
+    assert "backlog" in codes(run)
+
+
 def test_a_small_pool_shows_as_wait_and_not_as_query_time(postgres_url: str) -> None:
     sleepy = {"sql": "SELECT pg_sleep(0.02)"}
     _, samples = go(target(postgres_url, sleepy, pool_size=1), users=4)

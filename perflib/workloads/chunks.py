@@ -5,6 +5,7 @@ The time is the client's own; stage times are the target's word and are held aga
 
 from __future__ import annotations
 
+import time
 from typing import Annotated, Any, Literal
 
 import httpx
@@ -134,11 +135,11 @@ class ChunksTarget(Target):
         after = sums["compressed_size"] or sums["stored_size"]
         if after:
             run.facts["compression_ratio"] = sums["chunk_size"] / after
-        busy_s = cpu.spent_s
+        cores = cpu.busy_cores
         if self.callable:
-            busy_s = window_s * sum(report["cpu_share"] for report in crew.reports)
-        if busy_s:
-            run.facts["efficiency"] = sums["chunk_size"] / busy_s
+            cores = sum(report["cpu_share"] for report in crew.reports)
+        if cores:
+            run.facts["efficiency"] = run.facts["data_rate"] / cores
         else:
             run.details["absent"] = {"efficiency": cpu.why}
         self._compare_stages(crew)
@@ -159,7 +160,7 @@ class _Cpu:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.readings: list[float] = []
+        self.readings: list[tuple[float, float]] = []
         self.why = "no `metrics_url` is configured" if not url else ""
 
     def read(self) -> None:
@@ -178,11 +179,14 @@ class _Cpu:
             self.why = f"{without_secrets(self.url)} cannot be read: {type(error).__name__}"
             return
         if samples:
-            self.readings.append(sum(samples))
+            self.readings.append((time.monotonic(), sum(samples)))
         else:
             self.why = "the target's metrics tell no `process_cpu_seconds_total`"
 
     @property
-    def spent_s(self) -> float:
-        """CPU seconds between the readings; 0 when not known."""
-        return self.readings[-1] - self.readings[0] if len(self.readings) > 1 else 0.0
+    def busy_cores(self) -> float:
+        """CPU seconds a second between the readings; 0 when not known."""
+        if len(self.readings) < 2:
+            return 0.0
+        (began, before), (ended, after) = self.readings[0], self.readings[-1]
+        return (after - before) / (ended - began) if ended > began else 0.0

@@ -12,17 +12,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec.structs import replace
+
+from perflib.load.findings import bottleneck
 from perflib.model import GeneratorHealth
 from perflib.session import Session
 from perflib.target import Scenario
 from perflib.workloads.hand import STOP_S, Hand
-from perflib.workloads.worker import Job
+from perflib.workloads.worker import NOT_STARTED, Job
 
 KEPT = 20_000
 START_S = 20.0
 SHOW_S = 0.5
-BUSY = 0.9
-"""CPU share of one client process from which its own work is a part of what it measures."""
 
 
 @dataclass
@@ -221,12 +222,15 @@ class Crew:
                 "read the message; lower the load or the chunk size, and measure again",
                 ("*",),
             )
-        share = run.generator.cpu_share or 0.0
-        if self.saturates and share > BUSY:
-            timed = tuple(name for name in self.metrics if name.endswith(("_time", "_wait")))
+        timed = tuple(name for name in self.metrics if name.endswith(("_time", "_wait")))
+        if self.saturates:
+            for caveat in bottleneck(run.generator, 0.0):
+                run.caveats.append(replace(caveat, voids=(*caveat.voids, "data_rate", *timed)))
+        if undone := run.errors.get(NOT_STARTED, 0):
             self.session.warn(
-                "generator was the bottleneck",
-                f"a client process used {share:.0%} of its core, so part of each time is its own",
-                "raise the scenario's `processes`, or lower `users` or the rate",
-                ("throughput", "data_rate", "service_time", "response_time", *timed),
+                "backlog",
+                f"{undone} arrivals were due and never sent: all {self.threads} users were busy "
+                "until the end, so response times are lower bounds",
+                "the target does not take this rate: lower it, or give it more `users`",
+                ("response_time", "lateness"),
             )

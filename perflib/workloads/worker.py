@@ -22,6 +22,10 @@ from typing import Any, BinaryIO, NamedTuple, Protocol
 import msgspec
 import psutil
 
+from perflib.load.schedule import Schedule, Shape, make_schedule
+
+NOT_STARTED = "not started"
+"""The label and the error of an arrival that no user was free for until the end."""
 BEAT_S = 0.02
 SEND_S = 0.25
 GRACE_S = 0.5
@@ -45,7 +49,7 @@ class Job(msgspec.Struct, kw_only=True):
     probe_interval_s: float = 0.0
     rate: float | None = None
     peak_rate: float | None = None
-    shape: str = "constant"
+    shape: Shape = "constant"
     steps: int = 1
     spawn_rate: float = 32.0
 
@@ -163,7 +167,7 @@ class Worker:
         with self.lock:
             left = list(starts)
         now = self.now()
-        self.rows.extend(("not started", at, now, now, *Done("not started")) for at in left)
+        self.rows.extend((NOT_STARTED, at, now, now, *Done(NOT_STARTED)) for at in left)
 
     def _starts(self) -> Iterator[float | None]:
         """Intended starts of this process's share of the schedule; None: at once (closed)."""
@@ -172,13 +176,10 @@ class Worker:
             while self.now() < self.until:
                 yield None
             return
-        rng, at, number = random.Random(f"{job.seed}/arrivals"), 0.0, 0
-        while at < job.warmup_s + job.run_time_s:
-            if number % job.processes == job.index:
-                yield self.begin + at
-            rate = rate_at(job, at)
-            at += rng.expovariate(rate) if job.shape == "poisson" else 1 / rate
-            number += 1
+        for at in schedule_of(job).times():
+            if at >= job.warmup_s + job.run_time_s:
+                return
+            yield self.begin + at
 
     def _user(self, number: int, starts: Iterator[float | None]) -> None:
         rng = random.Random(f"{self.job.seed}/{self.job.index}/{number}")
@@ -219,15 +220,17 @@ class Worker:
         self.out.flush()
 
 
-def rate_at(job: Job, at: float) -> float:
-    """Arrivals a second at `at` seconds; the warm-up goes at the first rate."""
-    low, high = job.rate or 1.0, job.peak_rate or job.rate or 1.0
-    done = min(max(at - job.warmup_s, 0.0) / job.run_time_s, 1.0)
-    if job.shape == "ramp":
-        return low + (high - low) * done
-    if job.shape == "steps" and job.steps > 1:
-        return low + (high - low) * min(int(done * job.steps), job.steps - 1) / (job.steps - 1)
-    return low
+def schedule_of(job: Job) -> Schedule:
+    """This process's share of the arrivals."""
+    whole = make_schedule(
+        job.rate or 1.0,
+        shape=job.shape,
+        peak_rate=job.peak_rate,
+        over_s=job.warmup_s + job.run_time_s,
+        steps=job.steps,
+        seed=job.seed,
+    )
+    return whole.split(job.index, job.processes)
 
 
 def main() -> None:
