@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-import threading
+import time
 from pathlib import Path
 
 import click
@@ -32,17 +32,25 @@ from perflib.reference import PORTS, ports_from, start
 @click.option("--port", "chosen", multiple=True, metavar="SERVICE=PORT", help="One service's port.")
 def serve(configs: Path, data: Path, port_base: int, chosen: tuple[str, ...]) -> None:
     """Start the reference system and stop it with Ctrl-C."""
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGINT, _interrupt)
     ports = ports_from(port_base) | dict(map(_port, chosen))
-    click.echo("starting …", err=True)
-    with start(configs, ports, data) as system:
-        for name, url in system.urls.items():
-            click.echo(f"{name:<9} {url}")
-        click.echo(f"settings in {configs}, data and logs in {data}; stop with Ctrl-C", err=True)
-        while not stop.wait(0.5):
-            system.check()
+    try:
+        click.echo("starting …", err=True)
+        with start(configs, ports, data) as system:
+            for name, url in system.urls.items():
+                click.echo(f"{name:<9} {url}")
+            click.echo(f"settings in {configs}, data and logs in {data}", err=True)
+            click.echo("stop with Ctrl-C", err=True)
+            while True:
+                time.sleep(0.5)
+                system.check()
+    except KeyboardInterrupt:
+        click.echo("stopped", err=True)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _port(text: str) -> tuple[str, int]:

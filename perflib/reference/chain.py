@@ -35,7 +35,7 @@ from perflib.reference import ledger, schema
 from perflib.reference.blocks import Blocks
 from perflib.reference.consensus import Consensus
 from perflib.reference.nursery import Context
-from perflib.reference.service import Json, read_json, refuse
+from perflib.reference.service import Json, in_background, read_json, refuse
 from perflib.reference.settings import Configs
 from perflib.reference.wire import open_wire
 
@@ -180,7 +180,7 @@ async def serving(context: Context, configs: Configs) -> AsyncIterator[list[Base
     ]
     chain = Consensus(settings, wires, store)
     await chain.begin()
-    proposing = asyncio.create_task(chain.keep_proposing())
+    proposing = in_background(chain.keep_proposing())
     yield Rest(chain).routes()
     proposing.cancel()
     for wire in wires:

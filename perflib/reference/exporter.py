@@ -15,7 +15,6 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import argon2
 import prometheus_client as prometheus
 import sqlalchemy as sa
 from starlette.routing import BaseRoute
@@ -23,8 +22,8 @@ from starlette.routing import BaseRoute
 from perflib.reference import schema
 from perflib.reference.nursery import Context
 from perflib.reference.postgres import Postgres
-from perflib.reference.service import BUCKETS_S
-from perflib.reference.settings import Configs, Login
+from perflib.reference.service import BUCKETS_S, in_background
+from perflib.reference.settings import Configs
 
 PROBES = {
     "user_by_name": "SELECT id FROM users WHERE username = :name",
@@ -40,15 +39,6 @@ WHERE datname = current_database() GROUP BY 1"""
 _COUNTERS = """\
 SELECT xact_commit, xact_rollback, blks_hit, blks_read, pg_database_size(datname)
 FROM pg_stat_database WHERE datname = current_database()"""
-
-
-def hasher(login: Login) -> argon2.PasswordHasher:
-    """The argon2id hash at the cost of `api-gateway/login.yml`."""
-    return argon2.PasswordHasher(
-        time_cost=login.hash_passes,
-        memory_cost=login.hash_memory // 1024,
-        parallelism=login.hash_threads,
-    )
 
 
 class Exporter:
@@ -138,14 +128,14 @@ async def serving(context: Context, configs: Configs) -> AsyncIterator[list[Base
         engine = schema.connect(
             context.database_url, configs.database.server.exporter_pool_size, timeout_s=2
         )
-        password = hasher(configs.gateway.login).hash(schema.SEED_PASSWORD)
+        password = schema.hasher(configs.gateway.login).hash(schema.SEED_PASSWORD)
         schema.create(engine, configs.database.server.seed_rows, password)
         schema.apply_indexes(engine, configs.database.indexes.indexes)
         exporter = Exporter(engine, configs)
         exporter.count_rows()
         exporter.probe()
         interval_s = configs.database.query.query_probe_interval
-        probing = asyncio.create_task(exporter.keep_probing(interval_s))
+        probing = in_background(exporter.keep_probing(interval_s))
         yield []
         probing.cancel()
         engine.dispose()

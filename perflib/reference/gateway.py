@@ -14,8 +14,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-import urllib.error
-import urllib.request
 import uuid
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -31,11 +29,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from perflib.reference.exporter import hasher
 from perflib.reference.ledger import keep_secret
 from perflib.reference.nursery import Context
 from perflib.reference.pool import DatabaseError, PoolBusyError, open_pool
-from perflib.reference.schema import sessions, users
+from perflib.reference.schema import hasher, sessions, users
 from perflib.reference.service import BUCKETS_S, Json, read_json, refuse
 from perflib.reference.settings import Configs, Gateway
 
@@ -76,13 +73,12 @@ class Door:
     """The gateway's answers."""
 
     def __init__(self, context: Context, settings: Gateway) -> None:
-        self.settings = settings
+        self.context, self.settings = context, settings
         self.secret = keep_secret(context.folder / "keys" / "token.key", secrets.token_bytes(32))
         self.hasher = hasher(settings.login)
         self.threads = ThreadPoolExecutor(settings.server.threads, thread_name_prefix="gateway")
         size, timeout_s = settings.pool.pool_size, settings.pool.pool_timeout
         self.pool = open_pool(context.database_url, size, timeout_s)
-        self.chain_url = context.url("chain")
         self.cache: dict[str, tuple[float, Response]] = {}
         self.asking: dict[str, asyncio.Lock] = {}
         self.query_times = prometheus.Histogram(
@@ -215,16 +211,14 @@ class Door:
 
     def _ask_chain(self, path: str) -> Response:
         inner = path if path == "/chain/info" else path.removeprefix("/chain")
-        url, timeout_s = f"{self.chain_url}/api/v1{inner}", self.settings.server.chain_timeout
+        timeout_s = self.settings.server.chain_timeout
         try:
-            with urllib.request.urlopen(url, timeout=timeout_s) as answer:
-                return Response(answer.read(), answer.status, media_type="application/json")
-        except urllib.error.HTTPError as error:
-            return Response(error.read(), error.code, media_type="application/json")
+            status, body = self.context.ask("chain", f"/api/v1{inner}", timeout_s)
         except TimeoutError:
             raise refuse(504, "the chain did not answer in time") from None
         except OSError as error:
             raise refuse(502, f"the chain cannot be reached: {error}") from None
+        return Response(body, status, media_type="application/json")
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ every service that the starter is gone, however that went.
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import sys
@@ -39,9 +40,17 @@ class Context(msgspec.Struct, frozen=True):
         """Where the service's output goes."""
         return self.folder / "logs" / f"{self.service}.log"
 
-    def url(self, service: str) -> str:
-        """Where another service answers."""
-        return f"http://127.0.0.1:{self.ports[service]}"
+    def ask(self, service: str, path: str, timeout_s: float) -> tuple[int, bytes]:
+        """Status and body of a service's answer; raises `OSError` (no proxy comes in between)."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.ports[service], timeout_s)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        except http.client.HTTPException as error:
+            raise ConnectionError(f"no HTTP: {error!r}") from None
+        finally:
+            connection.close()
 
 
 def main(pipe: int) -> None:

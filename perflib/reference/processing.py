@@ -175,7 +175,7 @@ class Chunks:
             raise refuse(409, "the stored chunk does not decrypt with this system's key") from None
         return zstandard.ZstdDecompressor().decompress(packed), row["root_hash"]
 
-    def list(self, session: str) -> list[dict[str, Any]]:
+    def chunks_of(self, session: str) -> list[dict[str, Any]]:
         """What is stored of a session."""
         with self.engine.connect() as connection:
             rows = connection.execute(_LIST, {"session": session}).mappings()
@@ -214,7 +214,7 @@ class Uploads:
         return [
             Route(chunk, self.upload, methods=["POST", "PUT"]),
             Route(chunk, self.download, methods=["GET"]),
-            Route("/api/v1/sessions/{session}", self.list, methods=["GET"]),
+            Route("/api/v1/sessions/{session}", self.list_chunks, methods=["GET"]),
         ]
 
     async def in_thread(self, work: Callable[..., Any], *values: Any) -> Any:
@@ -254,9 +254,9 @@ class Uploads:
         data, root = await self.in_thread(self.store.get, *_asked(request))
         return Response(data, media_type="application/octet-stream", headers={"x-root-hash": root})
 
-    async def list(self, request: Request) -> Response:
+    async def list_chunks(self, request: Request) -> Response:
         """The chunks of a session."""
-        rows = await self.in_thread(self.store.list, request.path_params["session"])
+        rows = await self.in_thread(self.store.chunks_of, request.path_params["session"])
         return Json({"session_id": request.path_params["session"], "chunks": rows})
 
 

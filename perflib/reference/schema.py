@@ -13,11 +13,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
+import argon2
 import msgspec
 import sqlalchemy as sa
 
 from perflib.errors import PerflibError, nearest
 from perflib.reference.ledger import NO_HASH, block_hash
+from perflib.reference.settings import Login
 
 SEED_PASSWORD = "perflib"
 """The password of every seeded user, `user1` to `userN`."""
@@ -66,6 +68,15 @@ blocks = sa.Table(
 )
 _SHARES = {"users": 0.05, "sessions": 0.6, "chunks": 0.33}
 _DAY_S = 86400.0
+
+
+def hasher(login: Login) -> argon2.PasswordHasher:
+    """The argon2id hash at the cost of `api-gateway/login.yml`."""
+    return argon2.PasswordHasher(
+        time_cost=login.hash_passes,
+        memory_cost=login.hash_memory // 1024,
+        parallelism=login.hash_threads,
+    )
 
 
 def connect(url: str, pool_size: int, timeout_s: float = 5.0) -> sa.Engine:

@@ -16,7 +16,7 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Coroutine, MutableMapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -178,6 +178,19 @@ def application(service: str, routes: list[BaseRoute]) -> Starlette:
     return Starlette(routes=[*common, *routes], exception_handlers=handlers)
 
 
+def in_background(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """Run `work` beside the answers; a service whose work fails ends, for its starter to tell."""
+
+    def ended(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()):
+            traceback.print_exception(error)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    task = asyncio.create_task(work)
+    task.add_done_callback(ended)
+    return task
+
+
 async def run(context: Context) -> None:
     """Serve until SIGTERM or until the starter is gone."""
     share_metrics(context.shared_metrics)
@@ -203,7 +216,7 @@ async def run(context: Context) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.stop)
         threading.Thread(target=_stop_with_starter, daemon=True).start()
-        renewing = asyncio.create_task(counted.keep_throughput())
+        renewing = in_background(counted.keep_throughput())
         await server.serve()
         renewing.cancel()
 

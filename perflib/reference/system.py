@@ -14,7 +14,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -82,14 +81,10 @@ class Service:
 
     def await_ready(self, deadline: float) -> None:
         """Return when `/health` answers; raise with the end of the log when it never will."""
-        url = f"{self.context.url(self.context.service)}/health"
         while True:
-            try:
-                urllib.request.urlopen(url, timeout=2).close()
-            except OSError:
-                pass
-            else:
-                return
+            with contextlib.suppress(OSError):
+                if self.context.ask(self.context.service, "/health", timeout_s=2)[0] == 200:
+                    return
             if not self.alive:
                 raise self.failure("ended")
             if time.monotonic() > deadline:
@@ -138,7 +133,7 @@ class System:
         """Start every service, and return when all are ready."""
         self._take_folder()
         try:
-            check_ports(self.ports)
+            check_ports(self._needed_ports())
             deadline = time.monotonic() + timeout_s
             self._nursery = Nursery()
             for group in (_ORDER[:1], _ORDER[1:]):
@@ -162,6 +157,7 @@ class System:
             shared_metrics=str(_empty(self.data / "metrics")) if count > 1 else "",
         )
         _empty(context.log.parent, context.log.name)
+        context.log.touch()
         return [nursery.fork(context) for _ in range(count)]
 
     def _database_url(self) -> str:
@@ -174,6 +170,10 @@ class System:
                 next_step="set `engine: auto` in configs/database/server.yml",
             )
         return postgres.url(self.ports["database"])
+
+    def _needed_ports(self) -> dict[str, int]:
+        listens = self.database_url.startswith("postgresql")
+        return {name: port for name, port in self.ports.items() if name != "database" or listens}
 
     def _take_folder(self) -> None:
         self.data.mkdir(parents=True, exist_ok=True)
