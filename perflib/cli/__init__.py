@@ -12,7 +12,6 @@ from typing import Any
 
 import click
 
-from perflib import __version__
 from perflib.errors import ExitCode, PerflibError
 
 VERBS: dict[str, str] = {
@@ -21,6 +20,9 @@ VERBS: dict[str, str] = {
     "capacity": "perflib.cli.capacity:capacity",
     "collect": "perflib.cli.collect:collect",
     "watch": "perflib.cli.watch:watch",
+    "import": "perflib.cli.import_:import_results",
+    "formats": "perflib.cli.import_:formats",
+    "export": "perflib.cli.export:export",
     "history": "perflib.cli.history:history",
     "trend": "perflib.cli.trend:trend",
     "compare": "perflib.cli.compare:compare",
@@ -53,7 +55,7 @@ class Verbs(click.Group):
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="perflib")
+@click.version_option(package_name="perflib", prog_name="perflib")
 def perflib() -> None:
     """Load a target, keep every sample, judge the promise, show why.
 

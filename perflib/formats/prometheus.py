@@ -14,7 +14,7 @@ from perflib.formats.found import Found, number
 from perflib.monitor import Sample, parse_metrics
 
 _COMMENT = re.compile(r"# (HELP|TYPE|UNIT|EOF)\b")
-_SERIES = re.compile(r"[a-zA-Z_:][\w:]*(\{[^\n]*\})? +\S+( -?[\d.]+)?\s*$")
+_SERIES = re.compile(r"[a-zA-Z_:][\w:]*(\{[^\n]*\})? +\S+( -?[\d.]+)?\s*($|# )")
 _UNITS = {"seconds": "s", "bytes": "B", "ratio": "1"}
 
 

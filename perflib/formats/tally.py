@@ -69,12 +69,16 @@ def _dictionary(values: Any) -> pa.DictionaryArray:
 
 
 class Tally:
-    """Collects batches; `estimates` and `indicators` summarise what was added."""
+    """Collects batches; `estimates` and `indicators` summarise what was added.
+
+    `zero_ns` is the first start of the first batch: what streamed times count from.
+    """
 
     def __init__(self, resolution_s: float = 0.0, *, outcomes: bool = True) -> None:
         self.rows = 0
         self.first_ns: int | None = None
         self.last_ns: int | None = None
+        self.zero_ns = 0
         self._resolution_s = resolution_s
         self._outcomes = outcomes
         self._labels: dict[str, int] = {}
@@ -93,6 +97,7 @@ class Tally:
         intended = rows["intended_start"]
         self._open = intended.null_count == 0
         since = intended.to_numpy(zero_copy_only=False) if self._open else start
+        self.zero_ns = self.zero_ns or int(since.min())
         self.first_ns = _least(self.first_ns, int(since.min()))
         self.last_ns = -_least(None if self.last_ns is None else -self.last_ns, -int(end.max()))
         self._durations.append(end - since)

@@ -1,0 +1,65 @@
+"""`perflib import` and `perflib formats`: results of other tools become runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from perflib import config
+from perflib.cli.show import console, exit_code, verdict_table
+from perflib.errors import ExitCode, FormatError
+from perflib.formats import FORMATS, reader
+from perflib.importing import import_source
+from perflib.formats.loading import sources
+from perflib.model import Run
+from perflib.store import Store
+
+
+@click.command("import")
+@click.argument("paths", nargs=-1, required=True)
+@click.option("--format", "format_name", help="Force a format; see `perflib formats`.")
+@click.option("--target", default="", help="Target of the runs; its promises are judged.")
+@click.option("--strict", is_flag=True, help="Make the first broken row an error.")
+@click.option("--config", "file", type=Path, default=config.DEFAULT, show_default=True)
+def import_results(
+    paths: tuple[str, ...], format_name: str | None, target: str, strict: bool, file: Path
+) -> int:
+    """Store the result files in PATHS (files, folders, globs, - for standard input) as runs."""
+    settings = config.load(file)
+    promised = settings.targets.get(target)
+    objectives = [objective.text for objective in promised.objectives] if promised else []
+    store = Store(settings.data, settings.history)
+    runs: list[Run] = []
+    refused = 0
+    for source in sources(paths, strict=strict):
+        try:
+            for run, is_new in import_source(
+                source, store, format_name=format_name, target=target, objectives=objectives
+            ):
+                runs.append(run)
+                state = "" if is_new else " (known already)"
+                click.echo(f"{source.path}: {run.source['tool']} → {run.id}{state}")
+        except FormatError as error:
+            refused += 1
+            click.echo(f"refused: {error}", err=True)
+        for line, reason in source.skipped[:3]:
+            click.echo(f"  {source.path}:{line}: skipped: {reason}", err=True)
+        if len(source.skipped) > 3:
+            click.echo(f"  {source.path}: {len(source.skipped)} rows skipped in all", err=True)
+    click.echo(f"{len(runs)} runs, {refused} files refused")
+    if refused:
+        return ExitCode.USAGE
+    if not objectives:
+        return ExitCode.MET
+    console.print(verdict_table(runs))
+    return exit_code(verdict.outcome for run in runs for verdict in run.verdicts)
+
+
+@click.command("formats")
+def formats() -> None:
+    """List the formats that `perflib import` reads."""
+    width = max(map(len, FORMATS))
+    for name in FORMATS:
+        summary = (reader(name).__doc__ or "").split("\n\n")[0].replace("\n", " ")
+        click.echo(f"{name:{width}}  {summary}")

@@ -1,0 +1,142 @@
+"""A reading becomes a run: same store, same history, same notebooks as our own.
+
+The id of an imported run comes from its content, so importing a file twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from perflib import analysis, samples
+from perflib.formats.base import Indicator, Reading, Source
+from perflib.formats.loading import readings
+from perflib.formats.tally import OUTSIDE, Tally
+from perflib.model import Environment, Estimate, Run
+from perflib.session import SAMPLES
+from perflib.store import Store
+
+KIND = "imported"
+METRICS = "metrics.parquet"
+_SLUG = re.compile(r"[^a-z0-9]+")
+
+
+def import_source(
+    source: Source,
+    store: Store,
+    *,
+    format_name: str | None = None,
+    target: str = "",
+    objectives: list[str] | None = None,
+) -> Iterator[tuple[Run, bool]]:
+    """Each run in `source`, stored; the flag is False where the store already had it.
+
+    Runs belong to `target`, or to one named after the tool. Raises `FormatError` for a file
+    that cannot be read as a whole; nothing of it is then stored.
+    """
+    found = readings(source, format_name)
+    known = set(store.runs()["run_id"])
+    for number, reading in enumerate(found):
+        run = _record(source, reading, number, target or _slug(reading.tool))
+        run.objectives = list(objectives or [])
+        if run.id in known:
+            yield store.load(run.id), False
+            continue
+        _, staging = store.begin(run.target)
+        _write_samples(reading, staging / SAMPLES, run)
+        if reading.series is not None:
+            pq.write_table(reading.series, staging / METRICS, compression="zstd")
+        run.verdicts = analysis.judge(run, run.estimates)
+        store.commit(run, staging)
+        yield run, True
+
+
+def _record(source: Source, reading: Reading, number: int, target: str) -> Run:
+    when = _time(reading.started_at)
+    stamp = when.strftime("%Y%m%dT%H%M%SZ") if when else "19700101T000000Z"
+    told = reading.details.pop("started_by", "file")
+    return Run(
+        id=f"{stamp}-{target}-{source.digest[:8]}{f'-{number}' if number else ''}",
+        target=target,
+        kind=KIND,
+        started_at=when.isoformat() if when else "",
+        duration_s=0.0,
+        environment=Environment(git_commit=reading.commit),
+        estimates=[_estimate(indicator) for indicator in reading.indicators],
+        details=reading.details,
+        source={
+            "tool": reading.tool,
+            "version": reading.version,
+            "run": reading.run,
+            "file": source.path.name,
+            "digest": source.digest,
+            "time_told_by": told,
+            "skipped_rows": str(len(source.skipped)),
+        },
+    )
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def _slug(tool: str) -> str:
+    return _SLUG.sub("_", tool.lower()).strip("_")
+
+
+def _estimate(stated: Indicator) -> Estimate:
+    """A stated number; an approximate one is known to its resolution only."""
+    half = stated.resolution if stated.approximate else 0.0
+    return Estimate(
+        metric=stated.metric,
+        statistic=stated.statistic,
+        label=stated.label,
+        value=stated.value,
+        unit=stated.unit,
+        n=stated.n,
+        low=stated.value - half if half else None,
+        high=stated.value + half if half else None,
+        method=f"stated by the tool as {stated.source_name}" if stated.source_name else "stated",
+        resolution=stated.resolution,
+    )
+
+
+def _write_samples(reading: Reading, path: Path, run: Run) -> None:
+    """Stream the samples into one Parquet file and complete `run` from them."""
+    if reading.samples is None:
+        samples.write_table(samples.schema().empty_table(), path)
+        return
+    tally = Tally(reading.resolution_s, outcomes=reading.outcomes)
+    parts = path.with_suffix(".parts")
+    parts.mkdir()
+    for count, rows in enumerate(reading.samples()):
+        tally.add(rows)
+        if rows.schema.metadata != OUTSIDE:
+            zero = tally.zero_ns if reading.clock else 0
+            samples.write_table(_shifted(rows, zero), parts / f"{count:06d}.parquet")
+    samples.join_parts(parts, path, samples.schema())
+    run.duration_s = tally.duration_s
+    run.counts.recorded = tally.rows
+    run.estimates += tally.estimates()
+    if reading.clock and tally.zero_ns:
+        run.started_at = datetime.fromtimestamp(tally.zero_ns * 1e-9, UTC).isoformat()
+
+
+def _shifted(rows: pa.RecordBatch, zero_ns: int) -> pa.Table:
+    """`rows` with times from `zero_ns` on, in the columns of our own samples."""
+    table = pa.table(rows)
+    for name in samples.TIMES:
+        at = table.schema.get_field_index(name)
+        moved = pc.subtract(table[name], pa.scalar(zero_ns, pa.int64()))
+        table = table.set_column(at, name, moved)
+    return table.cast(samples.schema())
