@@ -6,7 +6,7 @@ run the same perflib; both are checked before a notebook is sent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,14 +18,14 @@ from perflib.report.plan import Order
 from perflib.report.warm import Task, warm_parent
 
 if TYPE_CHECKING:
-    from perflib.report.flow import Settings
+    from perflib.report.flow import Follow, Settings
 
 
 PATIENCE = "10s"
 
 
 def execute(
-    orders: Sequence[Order], settings: Settings, follow: Callable[[Order, list[Any]], None]
+    orders: Sequence[Order], settings: Settings, follow: Follow
 ) -> Iterator[tuple[Order, Notebook]]:
     """Each order with its notebook, in the order in which the cluster finishes them."""
     try:

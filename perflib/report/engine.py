@@ -9,9 +9,10 @@ from typing import Any
 import nbformat
 from papermill.engines import Engine, NBClientEngine, NotebookExecutionManager
 
+from perflib.report.flow import CAN_FORK
 from perflib.report.notebook import is_python, joined
 from perflib.report.parameters import check
-from perflib.report.warm import CAN_FORK, Task, WarmParent
+from perflib.report.warm import Task, WarmParent
 
 NEVER_S = 10 * 365 * 86400.0
 

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import importlib
 import os
+import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from perflib import __version__
 from perflib.errors import ReportError
 from perflib.report import notebook as books
 from perflib.report.cache import Cache, Made, replace, triage
-from perflib.report.parameters import inject
 from perflib.report.plan import Order, Planner, Summary, summaries
-from perflib.report.warm import CAN_FORK, Task, imported, warm_parent
 
 if TYPE_CHECKING:
     from perflib.store import Store
 
+CAN_FORK = hasattr(os, "fork") and hasattr(socket, "send_fds")
+"""Whether this system can fork a notebook's shell from a warm parent."""
 Follow = Callable[[Order, list[Any]], None]
 
 
@@ -164,37 +163,13 @@ def _execute(
     elif settings.kernels or not CAN_FORK:
         from perflib.report.kernels import execute
     else:
-        yield from _fork(orders, settings, follow)
-        return
+        from perflib.report.forks import execute
     yield from execute(orders, settings, follow)
-
-
-def _fork(
-    orders: Sequence[Order], settings: Settings, follow: Follow
-) -> Iterator[tuple[Order, books.Notebook]]:
-    modules = [name for order in orders for name in imported(order.content)]
-    with warm_parent(keep=settings.keep_warm) as parent:
-        parent.prepare(modules)
-        importlib.import_module("perflib.report.page")  # while the parent imports, so do we
-        tasks = (_task(order, settings, follow) for order in orders)
-        workers = settings.workers or len(os.sched_getaffinity(0))
-        for task in parent.run(tasks, workers):
-            yield task.label, task.notebook
-
-
-def _task(order: Order, settings: Settings, follow: Follow) -> Task:
-    inject(order.content, order.parameters)
-    return Task(
-        order.content,
-        Path.cwd(),
-        settings.timeout_s,
-        on_event=lambda event: follow(order, event),
-        label=order,
-    )
 
 
 def write(out: Path, order: Order, content: books.Notebook, key: str) -> Made:
     """Write the executed notebook and its page into `out`; both depend on the inputs only."""
+    from perflib import __version__
     from perflib.report.page import make_page
 
     told = {"notebook": order.notebook.name, "parameters": order.parameters, "version": __version__}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from perflib.report.notebook import Notebook
 from perflib.report.outputs import Record
@@ -15,11 +15,11 @@ from perflib.report.plan import Order
 from perflib.report.warm import FIXED
 
 if TYPE_CHECKING:
-    from perflib.report.flow import Settings
+    from perflib.report.flow import Follow, Settings
 
 
 def execute(
-    orders: Sequence[Order], settings: Settings, follow: Callable[[Order, list[Any]], None]
+    orders: Sequence[Order], settings: Settings, follow: Follow
 ) -> Iterator[tuple[Order, Notebook]]:
     """Each order with its notebook, executed one after the other in a kernel of its own."""
     for order in orders:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ import msgspec
 
 from perflib.errors import ReportError
 from perflib.report.outputs import steady
-from perflib.report.redact import certain
 
 Notebook = dict[str, Any]
 
@@ -84,6 +84,8 @@ def canonical(notebook: Notebook, told: dict[str, Any]) -> bytes:
 
     Times, process ids and memory addresses are left out, and so are credentials.
     """
+    from perflib.report.redact import certain
+
     notebook = copy.deepcopy(notebook)
     kernel = notebook["metadata"].get("kernelspec", {"name": "python3", "display_name": "Python 3"})
     language = notebook["metadata"].get("language_info", {}).get("name", "python")
@@ -98,12 +100,12 @@ def canonical(notebook: Notebook, told: dict[str, Any]) -> bytes:
             cell["metadata"].pop(transient, None)
         cell["source"] = _lines(certain(cell["source"]))
         for output in cell.get("outputs", ()):
-            _write_output(output)
+            _write_output(output, certain)
     data = msgspec.json.encode(notebook, order="sorted")
     return msgspec.json.format(data, indent=1) + b"\n"
 
 
-def _write_output(output: dict[str, Any]) -> None:
+def _write_output(output: dict[str, Any], certain: Callable[[str], str]) -> None:
     steady(output)
     if "text" in output:
         output["text"] = _lines(certain(output["text"]))

@@ -32,8 +32,6 @@ GRACE_S = 3.0
 """How long an interrupted notebook may take to stop before it is killed."""
 _IMPORT = re.compile(r"^\s*(?:import|from)\s", re.MULTILINE)
 
-CAN_FORK = hasattr(os, "fork") and hasattr(socket, "send_fds")
-
 
 @dataclass(eq=False)
 class Task:

@@ -1,0 +1,48 @@
+"""Notebooks in children of a warm parent: how reports are executed unless asked otherwise."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from perflib.report.notebook import Notebook
+from perflib.report.parameters import inject
+from perflib.report.plan import Order
+from perflib.report.warm import Task, imported, warm_parent
+
+if TYPE_CHECKING:
+    from perflib.report.flow import Follow, Settings
+
+
+def execute(
+    orders: Sequence[Order], settings: Settings, follow: Follow
+) -> Iterator[tuple[Order, Notebook]]:
+    """Each order with its notebook, as they end, one a core at a time."""
+    modules = [name for order in orders for name in imported(order.content)]
+    with warm_parent(keep=settings.keep_warm) as parent:
+        parent.prepare(modules)
+        importlib.import_module("perflib.report.page")  # while the parent imports, so do we
+        tasks = (_task(order, settings, follow) for order in orders)
+        for task in parent.run(tasks, settings.workers or _cores()):
+            yield task.label, task.notebook
+
+
+def _cores() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS
+        return os.cpu_count() or 1
+
+
+def _task(order: Order, settings: Settings, follow: Follow) -> Task:
+    inject(order.content, order.parameters)
+    return Task(
+        order.content,
+        Path.cwd(),
+        settings.timeout_s,
+        on_event=lambda event: follow(order, event),
+        label=order,
+    )
