@@ -6,10 +6,13 @@ notebook imports may import Locust.
 
 from __future__ import annotations
 
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from perflib.formats.loading import load_results
+
+    __version__: str
 
 __all__ = ["__version__", "load_results"]
 
@@ -17,15 +20,13 @@ __all__ = ["__version__", "load_results"]
 def __getattr__(name: str) -> Any:
     if name == "load_results":
         return import_module("perflib.formats.loading").load_results
+    if name == "__version__":
+        return _version()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def __getattr__(name: str) -> Any:
-    if name != "__version__":
-        raise AttributeError(name)
-    from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
 
     try:
         return version("perflib")
