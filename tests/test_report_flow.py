@@ -261,7 +261,7 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     out = capsys.readouterr().out
     assert caught.value.code == 0
     assert "✗ missed" in out
-    assert "2 pages, 2 made now" in out
+    assert "pages: 2 made now, 0 unchanged" in out
     assert f"index: {Path('data/reports/index.html')}" in out
     small(Path("notebooks/db.ipynb"), "1 / 0")
     with pytest.raises(SystemExit) as caught:

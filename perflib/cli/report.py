@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from perflib.errors import ExitCode, ReportError
 from perflib.report.flow import Page, Reports, Settings, render_reports
 from perflib.report.parameters import Written
+from perflib.report.plan import Order
 
 SIGNS = {"met": ("✓", "green"), "missed": ("✗", "red"), "unknown": ("?", "yellow")}
 
@@ -56,8 +59,15 @@ def report(
     if watch:
         from perflib.report.watch import watch as stay
 
-        return int(stay(root, targets, settings, show))
-    return show(render_reports(root, targets, settings))
+        return int(stay(root, targets, settings, show, progress))
+    return show(render_reports(root, targets, settings, progress))
+
+
+def progress(order: Order, event: list[Any]) -> None:
+    """One line on a terminal: the notebook that runs, and how far it is."""
+    if event[0] == "start" and sys.stderr.isatty():
+        done = "━" * round(24 * event[1] / len(order.content["cells"]))
+        click.echo(f"\r\033[K{done:╌<24} {order.stem[-50:]}", nl=False, err=True)
 
 
 def configured_data(file: Path | None) -> Path:
@@ -90,6 +100,8 @@ def _parameter(text: str) -> tuple[str, Written]:
 
 def show(reports: Reports) -> int:
     """Print the verdicts, the pages, and where the index is."""
+    if sys.stderr.isatty():
+        click.echo("\r\033[K", nl=False, err=True)
     for run in reports.latest:
         click.secho(f"{run.target[:60]}", bold=True)
         for verdict in run.verdicts:

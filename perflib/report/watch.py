@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from perflib.report.flow import Reports, Settings, render_reports
+from perflib.report.flow import Follow, Reports, Settings, render_reports
 
 PAUSE_S = 0.5
 
@@ -17,6 +17,7 @@ def watch(
     targets: Sequence[str],
     settings: Settings,
     show: Callable[[Reports], int],
+    follow: Follow = lambda _order, _event: None,
     rounds: int | None = None,
 ) -> int:
     """Report whenever runs, notebooks or triage change, until Ctrl-C or after `rounds` reports.
@@ -31,7 +32,7 @@ def watch(
             now = _signature(root, settings.notebooks)
             if now != seen:
                 seen, done = now, done + 1
-                code = show(render_reports(root, targets, settings))
+                code = show(render_reports(root, targets, settings, follow))
                 settings = replace(settings, force=False)
             else:
                 time.sleep(PAUSE_S)
