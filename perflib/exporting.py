@@ -1,4 +1,4 @@
-"""Nobody is locked in: runs leave in formats that other tools read, with their units in the names."""
+"""Nobody is locked in: runs leave in formats that other tools read."""
 
 from __future__ import annotations
 

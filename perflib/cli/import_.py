@@ -10,8 +10,8 @@ from perflib import config
 from perflib.cli.show import console, exit_code, verdict_table
 from perflib.errors import ExitCode, FormatError
 from perflib.formats import FORMATS, reader
-from perflib.importing import import_source
 from perflib.formats.loading import sources
+from perflib.importing import import_source
 from perflib.model import Run
 from perflib.store import Store
 
