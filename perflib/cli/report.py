@@ -112,9 +112,7 @@ def show(reports: Reports) -> int:
         if not run.verdicts:
             click.echo("  ? nothing was promised, so nothing was judged")
     made = sum(page.executed for page in reports.pages)
-    click.echo(
-        f"{len(reports.pages)} pages, {made} made now, {len(reports.pages) - made} unchanged"
-    )
+    click.echo(f"pages: {made} made now, {len(reports.pages) - made} unchanged")
     for page in reports.failed:
         _complain(page)
     click.echo(f"index: {reports.index}")
