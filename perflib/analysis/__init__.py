@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from perflib.analysis.judgement import judge as judge
     from perflib.analysis.judgement import overall as overall
     from perflib.analysis.memory import remember as remember
-    from perflib.analysis.standing import Shift as Shift
-    from perflib.analysis.standing import Trend as Trend
     from perflib.analysis.standing import trend as trend
     from perflib.analysis.standing import trends as trends
+    from perflib.analysis.tracks import Shift as Shift
+    from perflib.analysis.tracks import Trend as Trend
 
 _PLACES = {
     "Change": "comparison",
@@ -36,9 +36,9 @@ _PLACES = {
     "Comparison": "comparison",
     "Gate": "gating",
     "History": "history",
-    "Shift": "standing",
+    "Shift": "tracks",
     "State": "comparison",
-    "Trend": "standing",
+    "Trend": "tracks",
     "causes": "behind",
     "change_points": "changes",
     "compare": "comparison",

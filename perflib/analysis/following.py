@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from perflib.analysis.comparison import TOLERANCE
-from perflib.analysis.standing import Trend, trends
+from perflib.analysis.standing import trends
+from perflib.analysis.tracks import Trend
 from perflib.analysis.triage import Decisions
 from perflib.store import Store
 

@@ -9,7 +9,7 @@ from typing import Literal
 from perflib.analysis.comparison import TOLERANCE, State
 from perflib.analysis.following import follow
 from perflib.analysis.memory import remember
-from perflib.analysis.standing import Trend
+from perflib.analysis.tracks import Trend
 from perflib.errors import StoreError
 from perflib.model import Outcome, Run, find_metric
 from perflib.store import Store

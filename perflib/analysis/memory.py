@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 import pandas as pd
 
-from perflib.analysis.standing import SeriesKey, Shift, Trend
+from perflib.analysis.tracks import SeriesKey, Shift, Trend
 from perflib.analysis.triage import NEAR
 from perflib.store import Store
 

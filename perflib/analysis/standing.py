@@ -9,92 +9,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from perflib import stats
-from perflib.analysis.changes import FEWEST, ChangePoint, Drift, study
+from perflib.analysis.changes import FEWEST
 from perflib.analysis.comparison import TOLERANCE, State
-from perflib.analysis.triage import Decision, Decisions
+from perflib.analysis.tracks import Floats, SeriesKey, Shift, Trend, tracks
+from perflib.analysis.triage import Decisions
 from perflib.errors import ValuesError
 from perflib.model import find_metric
 from perflib.units import format_number, format_quantity
 
-Floats = NDArray[np.float64]
 RATE = 0.05
 """The share of false shifts among the reported ones, over all series together."""
 VISIBLE = 0.10
 """A series too noisy to show a step of this size is inconclusive, not unchanged."""
-_Z = 1.959964
-
-
-class SeriesKey(NamedTuple):
-    """What a series is of."""
-
-    target: str
-    metric: str
-    statistic: str
-    label: str
-    environment_key: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Shift:
-    """A change point in its series. `worse` is None where neither direction is better.
-
-    `counts` tells that it is significant over all series and past the tolerance;
-    `decisions` are what people said about it, `closed` that it needs no attention.
-    """
-
-    point: ChangePoint
-    run_before: str
-    run_after: str
-    adjusted_p: float
-    counts: bool
-    worse: bool | None
-    decisions: tuple[Decision, ...] = ()
-    closed: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trend:
-    """One series, bad runs left out: its points (base units), its shifts, and where it stands.
-
-    `since` is the first run of the shift that `state` speaks of, or empty; `current` tells
-    whether the series belongs to the environment of the target's newest run.
-    """
-
-    key: SeriesKey
-    unit: str
-    run_ids: NDArray[Any]
-    times_s: Floats
-    values: Floats
-    low: Floats
-    high: Floats
-    shifts: tuple[Shift, ...] = ()
-    drift: Drift | None = None
-    state: State = State.NO_DATA
-    reason: str = ""
-    since: str = ""
-    current: bool = True
-    notes: tuple[Decision, ...] = field(default=())
-
-    @property
-    def name(self) -> str:
-        """The series as people write it: `p95(query_time["by id"])`."""
-        label = f'["{self.key.label}"]' if self.key.label else ""
-        metric = f"{self.key.metric}{label}"
-        return metric if self.key.statistic == "value" else f"{self.key.statistic}({metric})"
-
-    @property
-    def level(self) -> float:
-        """The median since the last shift that counts."""
-        start = max((s.point.index for s in self.shifts if s.counts), default=0)
-        return float(np.median(self.values[start:])) if len(self.values) else math.nan
 
 
 def trend(points: pd.DataFrame, **options: Any) -> Trend:
@@ -138,77 +71,11 @@ def trends(
     `tolerance` is the relative change that matters, `rate` the share of false shifts
     allowed over all series together, `decisions` what people decided.
     """
-    made = [*_series(points, decisions or Decisions())]
+    made = [*tracks(points, decisions or Decisions())]
     p_values = [s.adjusted_p for one in made for s in one.shifts]
     quiet = [1.0] * sum(not one.shifts for one in made)
     adjusted = iter(stats.benjamini_hochberg([*p_values, *quiet]).tolist())
     return [_stand(one, adjusted, tolerance, rate, decisions or Decisions()) for one in made]
-
-
-def _series(points: pd.DataFrame, decisions: Decisions) -> Iterator[Trend]:
-    """Each series with its raw shifts, in the order of first appearance."""
-    good = ~points["bad"].to_numpy(dtype=bool) & np.isfinite(points["value"].to_numpy(dtype=float))
-    points = points[good]
-    if not len(points):
-        return
-    times = points["started_at"].astype("datetime64[us, UTC]").astype("int64").to_numpy() / 1e6
-    columns = {name: points[name].to_numpy(dtype=np.float64) for name in ("value", "low", "high")}
-    run_ids = points["run_id"].to_numpy(dtype=object)
-    codes, keys = _codes(points)
-    order = np.lexsort((times, codes))
-    ends = np.cumsum(np.bincount(codes, minlength=len(keys)))
-    newest = _newest_environments(points, times)
-    for code, (key, unit) in enumerate(keys):
-        rows = order[(ends[code - 1] if code else 0) : ends[code]]
-        one = Trend(
-            key=key,
-            unit=unit,
-            run_ids=run_ids[rows],
-            times_s=times[rows],
-            values=columns["value"][rows],
-            low=columns["low"][rows],
-            high=columns["high"][rows],
-            current=newest[key.target] == key.environment_key,
-        )
-        yield _studied(replace(one, notes=decisions.of(key)))
-
-
-def _codes(points: pd.DataFrame) -> tuple[NDArray[np.int64], list[tuple[SeriesKey, str]]]:
-    """A number for each row's series, and the series."""
-    combined = np.zeros(len(points), dtype=np.int64)
-    for name in SeriesKey._fields:
-        codes, names = pd.factorize(points[name])
-        combined = combined * len(names) + codes
-    codes, first = np.unique(combined, return_index=True)
-    rank = np.argsort(np.argsort(first))
-    place = rank[np.searchsorted(codes, combined)]
-    heads = points.iloc[np.sort(first)]
-    rows = heads[[*SeriesKey._fields, "unit"]].itertuples(index=False)
-    return place, [(SeriesKey(*map(str, row[:5])), str(row[5])) for row in rows]
-
-
-def _newest_environments(points: pd.DataFrame, times: Floats) -> dict[str, str]:
-    latest = points.iloc[np.argsort(times, kind="stable")].drop_duplicates("target", keep="last")
-    return dict(zip(latest["target"].map(str), latest["environment_key"].map(str), strict=True))
-
-
-def _studied(one: Trend) -> Trend:
-    spread = (one.high - one.low) / (2 * _Z)
-    known = np.isfinite(spread).any()
-    found = study(one.values, times=one.times_s, spread=spread if known else None)
-    better = find_metric(one.key.metric).better
-    shifts = tuple(
-        Shift(
-            point=point,
-            run_before=str(one.run_ids[point.index - 1]),
-            run_after=str(one.run_ids[point.index]),
-            adjusted_p=point.p_value,
-            counts=False,
-            worse=None if better == "none" else (point.after > point.before) == (better == "lower"),
-        )
-        for point in found.changes
-    )
-    return replace(one, shifts=shifts, drift=found.drift)
 
 
 def _stand(
