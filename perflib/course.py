@@ -1,21 +1,20 @@
-"""The course of one indicator over a target's runs: where it moved, by how much, and what else did.
+"""The course of one indicator over a target's runs: what `analysis.trends` says, and its causes.
 
-Change points are looked for among runs of the newest run's environment, bad ones left out;
-runs of other environments stay visible but are not judged with them.
+Bad runs and runs of other environments stay visible in `points`; only the trend's own runs
+are compared with each other.
 """
 
 from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
-from perflib.analysis.changes import ChangePoint, Drift, Study, study
-from perflib.desk import HEADLINES, open_store
-from perflib.environment import differences
+from perflib import analysis
+from perflib.analysis.behind import Causes
+from perflib.analysis.triage import Decisions
+from perflib.desk import HEADLINES, find_folder, open_store
 from perflib.errors import StoreError, nearest
 from perflib.model import Metric, Objective, find_metric
 from perflib.objectives import parse_objective
@@ -24,132 +23,100 @@ from perflib.units import format_quantity
 from perflib.wording import clean, words
 
 DEFAULT_STATISTIC = "p95"
-TOLERANCE = 0.03
-"""A smaller shift does not matter."""
-
-
-class Shift(NamedTuple):
-    """A change point with the runs on its sides and what else changed between them."""
-
-    change: ChangePoint
-    before_run: str
-    after_run: str
-    at: pd.Timestamp
-    commits: str
-    environment: list[str]
-
-    @property
-    def text(self) -> str:
-        """The shift in words: `+23 % [18, 29]`."""
-        ends = f"[{100 * self.change.low:.2g}, {100 * self.change.high:.2g}]"
-        return f"{100 * self.change.change:+.2g} % {ends}".replace("-", "−")
+MOST_LABELS = 12
 
 
 class Course:
-    """One indicator of one target over its runs, oldest first."""
+    """One series with all its runs, oldest first."""
 
-    def __init__(
-        self,
-        target: str,
-        metric: str,
-        statistic: str,
-        label: str,
-        points: pd.DataFrame,
-        store: Store,
-    ) -> None:
-        self.target = target
-        self.metric: Metric = find_metric(metric)
-        self.statistic = statistic
-        self.label = label
-        self.points = points.reset_index(drop=True)
+    def __init__(self, trend: analysis.Trend, points: pd.DataFrame, store: Store) -> None:
+        self.trend = trend
         self.store = store
-
-    @cached_property
-    def judged(self) -> pd.DataFrame:
-        """The runs that are compared with each other."""
-        key = self.points["environment_key"].iloc[-1]
-        same = self.points["environment_key"] == key
-        rows: pd.DataFrame = self.points[same & ~self.points["bad"]]
-        return rows.reset_index(drop=True)
-
-    @cached_property
-    def study(self) -> Study:
-        """Change points and drift of the judged runs; `index` counts rows of `judged`."""
-        times = self.judged["started_at"].astype("int64").to_numpy() / 1e9
-        half = (self.judged["high"] - self.judged["low"]).to_numpy(dtype=np.float64) / 3.92
-        known = np.isfinite(half) & (half > 0)
-        return study(self.judged["value"], times=times, spread=half if known.any() else None)
-
-    @property
-    def drift(self) -> Drift | None:
-        """Slow movement that is not steps."""
-        return self.study.drift
-
-    @cached_property
-    def shifts(self) -> list[Shift]:
-        """The change points that matter, with what else changed between the runs on their sides."""
-        return [self._shift(c) for c in self.study.changes if abs(c.change) >= TOLERANCE]
-
-    def _shift(self, change: ChangePoint) -> Shift:
-        before, after = self.judged.iloc[change.index - 1], self.judged.iloc[change.index]
-        commits = [str(row["git_commit"] or "")[:10] or "?" for row in (before, after)]
-        one, two = (self.store.load(str(row["run_id"])).environment for row in (before, after))
-        same = commits[0] == commits[1]
-        return Shift(
-            change,
-            str(before["run_id"]),
-            str(after["run_id"]),
-            after["started_at"],
-            f"{commits[0]}, the same" if same else f"{commits[0]} → {commits[1]}",
-            differences(one, two),
+        key = trend.key
+        same = (
+            (points["metric"] == key.metric)
+            & (points["statistic"] == key.statistic)
+            & (points["label"] == key.label)
         )
+        self.points: pd.DataFrame = points[same].reset_index(drop=True)
+        self.metric: Metric = find_metric(key.metric, trend.unit)
 
     @property
     def state(self) -> str:
-        """Where the indicator went at its last shift, in the words of a trend."""
-        if len(self.judged) < 2:
-            return "no data"
-        if not self.shifts:
-            return "unchanged" if len(self.judged) >= 7 else "inconclusive"
-        last = self.shifts[-1].change
-        if last.status != "confirmed" or self.metric.better == "none":
-            return "inconclusive"
-        better = (last.change < 0) == (self.metric.better == "lower")
-        return "improved" if better else "regressed"
+        """Where the series stands, in one word."""
+        return str(self.trend.state)
+
+    @cached_property
+    def shifts(self) -> list[analysis.Shift]:
+        """The shifts that count, oldest first."""
+        return [shift for shift in self.trend.shifts if shift.counts]
+
+    @property
+    def last(self) -> analysis.Shift | None:
+        """The shift that the state speaks of, else the newest one."""
+        spoken = [shift for shift in self.shifts if shift.run_after == self.trend.since]
+        found = spoken or self.shifts
+        return found[-1] if found else None
+
+    def at(self, run_id: str) -> pd.Timestamp:
+        """When this run started."""
+        rows = self.points.loc[self.points["run_id"] == run_id, "started_at"]
+        return pd.Timestamp(rows.iloc[0])
+
+    def causes(self, shift: analysis.Shift) -> Causes:
+        """What else changed between the runs on the sides of a shift."""
+        git = find_folder(".git")
+        repository = git.parent if git else Path()
+        return analysis.causes(self.store, shift.run_before, shift.run_after, repository)
 
     @property
     def name(self) -> str:
         """The indicator as people say it: `p95 of query time`."""
-        statistic = "" if self.statistic == "value" else f"{self.statistic} of "
-        label = f" of {clean(self.label, 24)}" if self.label else ""
-        return f"{statistic}{words(self.metric.name)}{label}"
+        key = self.trend.key
+        statistic = "" if key.statistic == "value" else f"{key.statistic} of "
+        label = f" of {clean(key.label, 24)}" if key.label else ""
+        return f"{statistic}{words(key.metric)}{label}"
 
     @property
     def finding(self) -> str:
         """What the history amounts to, in one sentence."""
-        runs, sentence = len(self.judged), self.name
+        runs = len(self.trend.values)
         if runs < 2:
-            return f"{sentence}: one run is no history yet"
-        if not self.shifts:
-            value = format_quantity(float(self.judged["value"].median()), self.metric.unit)
-            return f"{sentence} did not shift in {runs} runs: about {value}"
-        last = self.shifts[-1]
-        sure = "" if last.change.status == "confirmed" else ", provisionally"
-        return f"{sentence} {self._verb} by {last.text} on {last.at:%d %b %H:%M}{sure}"
-
-    @property
-    def _verb(self) -> str:
-        return self.state if self.state in ("improved", "regressed") else "shifted"
+            return f"{self.name}: one run is no history yet"
+        if self.last is None:
+            now = format_quantity(self.trend.level, self.trend.unit)
+            hedge = "" if self.state == "unchanged" else f"; {self.trend.reason}"
+            return f"{self.name} did not shift for sure in {runs} runs: about {now}{hedge}"
+        verb = self.state if self.state in ("improved", "regressed") else "shifted"
+        when = f"{self.at(self.last.run_after):%d %b %H:%M}"
+        sure = "" if self.last.point.status == "confirmed" else ", provisionally"
+        return f"{self.name} {verb} by {shift_text(self.last)} on {when}{sure}"
 
     @cached_property
     def objective(self) -> Objective | None:
         """What the newest run promised of this indicator."""
         run = self.store.load(str(self.points["run_id"].iloc[-1]))
-        wanted = (self.metric.name, self.statistic, self.label)
+        key = self.trend.key
         for promise in map(parse_objective, run.objectives):
-            if (promise.metric, promise.statistic, promise.label) == wanted:
+            if (promise.metric, promise.statistic, promise.label) == key[1:4]:
                 return promise
         return None
+
+
+def shift_text(shift: analysis.Shift) -> str:
+    """The size of a shift in words: `+23 % [18, 29]`."""
+    point = shift.point
+    ends = f"[{100 * point.low:.2g}, {100 * point.high:.2g}]"
+    return f"{100 * point.change:+.2g} % {ends}".replace("-", "−")
+
+
+def _courses(points: pd.DataFrame, store: Store) -> list[Course]:
+    """One course for each series of the newest environment, judged together."""
+    if not len(points):
+        return []
+    decisions = Decisions.of_store(store, str(points["target"].iloc[0]))
+    found = analysis.trends(points, decisions=decisions)
+    return [Course(trend, points, store) for trend in found if trend.current]
 
 
 def open_course(
@@ -179,14 +146,15 @@ def open_course(
     statistics = set(there["statistic"])
     statistic = statistic or (DEFAULT_STATISTIC if DEFAULT_STATISTIC in statistics else "value")
     chosen = there[(there["statistic"] == statistic) & (there["label"] == label)]
-    if not len(chosen):
+    courses = _courses(chosen, store)
+    if not courses:
         raise StoreError(
             f"no {statistic} of `{metric}` under label `{label}`",
             expected=f"one of {', '.join(sorted(statistics))}; "
             f"labels {', '.join(sorted(set(there['label'])))[:200]}",
             next_step="choose a statistic and label that were recorded",
         )
-    return Course(target, metric, statistic, label, chosen, store)
+    return courses[0]
 
 
 def _headline(store: Store, target: str, points: pd.DataFrame) -> str:
@@ -198,31 +166,19 @@ def _headline(store: Store, target: str, points: pd.DataFrame) -> str:
 
 def by_label(course: Course) -> list[Course]:
     """The same indicator of each label, those with most runs first, at most twelve."""
-    points = course.store.points(course.target, course.metric.name, course.statistic)
-    sizes = points[points["label"] != ""].groupby("label").size().sort_values(ascending=False)
-    return [
-        Course(
-            course.target,
-            course.metric.name,
-            course.statistic,
-            str(label),
-            points[points["label"] == label],
-            course.store,
-        )
-        for label in sorted(sizes.index[:12])
-    ]
+    key = course.trend.key
+    points = course.store.points(key.target, key.metric, key.statistic)
+    sizes = points[points["label"] != ""].groupby("label", observed=True).size()
+    most = sizes.sort_values(ascending=False, kind="stable").index[:MOST_LABELS]
+    found = _courses(points[points["label"].isin(most)], course.store)
+    return sorted(found, key=lambda one: one.trend.key.label)
 
 
 def indicators(target: str, data: str | Path = "data") -> list[Course]:
-    """The course of every promised indicator of `target`."""
+    """The course of every promised indicator of `target`, judged together."""
     store = open_store(data)
     newest = store.latest(target)
-    run = store.load(newest) if newest else None
-    found = []
-    for promise in map(parse_objective, run.objectives if run else ()):
-        points = store.points(target, promise.metric, promise.statistic, promise.label)
-        if len(points):
-            found.append(
-                Course(target, promise.metric, promise.statistic, promise.label, points, store)
-            )
-    return found
+    promises = map(parse_objective, store.load(newest).objectives if newest else ())
+    parts = [store.points(target, p.metric, p.statistic, p.label) for p in promises]
+    parts = [part for part in parts if len(part)]
+    return _courses(pd.concat(parts, ignore_index=True), store) if parts else []

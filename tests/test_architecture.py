@@ -31,7 +31,9 @@ LAYERS = [
     ["run", "reference"],
     ["campaign"],
     ["desk"],
+    ["course"],
     ["plots", "cards"],
+    ["investigate"],
     ["report"],
     ["backup"],
     ["cli"],
@@ -40,7 +42,18 @@ LAYERS = [
 RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
 
 # Notebooks and the warm parent of the reports load these; gevent would hang them.
-NOTEBOOK_ROOMS = ["analysis", "cards", "cli", "desk", "plots", "report", "review", "store"]
+NOTEBOOK_ROOMS = [
+    "analysis",
+    "cards",
+    "cli",
+    "course",
+    "desk",
+    "investigate",
+    "plots",
+    "report",
+    "review",
+    "store",
+]
 
 
 def room_of(path: Path) -> str:

@@ -31,7 +31,7 @@ GENERAL = (
     traffic.arrivals,
     traffic.errors,
     traffic.monitored,
-    traffic.capacity,
+    plots.capacity,
 )
 SPECIAL = {
     "blockchain": (chain.intervals, chain.arrivals, chain.proposers, chain.confirmation),

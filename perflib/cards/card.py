@@ -30,6 +30,7 @@ _COLORS = {"met": "#00735a", "improved": "#00735a", "missed": "#c24e00", "regres
 _COLORS |= {"unchanged": "#0072b2", "inconclusive": "#8a5a00"}
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#~$!])")
 LONGEST = 400
+_ROOM = "padding:.3em .8em"
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,8 @@ def _html(block: Block) -> str:
         case Steps(items):
             inner = "".join(f"<li>{' '.join(map(_cell, item))}</li>" for item in items)
             return f"<ol>{inner}</ol>"
-    head = "".join(f'<th scope="col">{_text(name)}</th>' for name in block.headings)
+    left = f' style="text-align:left;{_ROOM}"'
+    head = "".join(f'<th scope="col"{left}>{_text(name)}</th>' for name in block.headings)
     rows = "".join(f"<tr>{''.join(map(_td, row))}</tr>" for row in block.rows)
     caption = f"<caption>{_text(block.caption)}</caption>" if block.caption else ""
     return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
@@ -163,8 +165,8 @@ def _html(block: Block) -> str:
 def _td(cell: Cell) -> str:
     if isinstance(cell, Number):
         sort = "" if cell.value is None else f' data-sort="{cell.value!r}"'
-        return f'<td class="num"{sort} style="text-align:right">{_text(cell.text)}</td>'
-    return f'<td style="text-align:left">{_cell(cell)}</td>'
+        return f'<td class="num"{sort} style="text-align:right;{_ROOM}">{_text(cell.text)}</td>'
+    return f'<td style="text-align:left;{_ROOM}">{_cell(cell)}</td>'
 
 
 def _cell(cell: Cell) -> str:

@@ -5,64 +5,72 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from perflib.analysis import Shift
 from perflib.cards.card import Block, Card, Cell, Code, Number, Spark, State, Table
+from perflib.course import shift_text
 from perflib.units import format_quantity
-from perflib.wording import against, words
+from perflib.wording import against
 
 if TYPE_CHECKING:
-    from perflib.course import Course, Shift
+    from perflib.course import Course
 
 
 def verdict(course: Course) -> Card:
     """Improved, unchanged, regressed or not to be told; by how much, since when, what to do."""
-    newest = course.points.iloc[-1]
-    value = format_quantity(float(newest["value"]), course.metric.unit)
+    newest, trend = course.points.iloc[-1], course.trend
+    value = format_quantity(float(newest["value"]), trend.unit)
     far = against(float(newest["value"]), course.objective)
-    blocks: list[Block] = [f"Now: {value}{f', {far}' if far else ''} (run {newest['run_id']})."]
-    if course.drift is not None:
-        drift = course.drift
+    blocks: list[Block] = [
+        f"Why: {trend.reason}.",
+        f"Now: {value}{f', {far}' if far else ''} (run {newest['run_id']}).",
+    ]
+    if trend.drift is not None:
+        drift = trend.drift
         blocks.append(
             f"Besides shifts it drifts: {100 * drift.change:+.2g} % "
             f"[{100 * drift.low:.2g}, {100 * drift.high:.2g}] over the last runs."
         )
+    blocks += [f"Noted: {note.reason}" for note in trend.notes[:5]]
     blocks.append(f"What to do: {_next(course)}")
     return Card(course.finding, course.state, blocks)
 
 
 def _next(course: Course) -> str:
-    if not course.shifts:
-        return "nothing; keep measuring under the same load and environment"
-    last = course.shifts[-1]
-    if course.state == "regressed":
+    last, target = course.last, course.trend.key.target
+    if course.state == "regressed" and last is not None:
         return (
-            f"compare {last.before_run} with {last.after_run}; with many commits between them, "
-            f"`perflib bisect {course.target}` finds the one"
+            f"compare {last.run_before} with {last.run_after}; with many commits between them, "
+            f"`perflib bisect {target}` finds the one"
         )
     if course.state == "improved":
-        return "keep what changed; make the new level the baseline"
+        return "keep what changed; make the new level the baseline with `perflib triage`"
+    if course.state == "unchanged":
+        return "nothing; keep measuring under the same load and environment"
     return "measure a few more runs before acting on it"
 
 
 def shifts(course: Course) -> Card:
-    """Every change point: size, interval, and what else changed between the runs on its sides."""
+    """Every shift that counts: size, interval, and what else changed between its sides."""
+    runs = len(course.trend.values)
     if not course.shifts:
-        return Card(f"No shift in {len(course.judged)} comparable runs.", "unchanged")
+        return Card(f"No shift that counts in {runs} comparable runs.")
     rows = [_shift_row(course, shift) for shift in reversed(course.shifts)]
-    headings = ["first run after", "change [95 %]", "level", "sure", "commits", "environment"]
+    headings = ["first run after", "change [95 %]", "level", "sure", "what else changed"]
     many = "shift" if len(rows) == 1 else "shifts"
     return Card(f"{len(rows)} {many}, newest first", blocks=[Table(headings, rows)])
 
 
 def _shift_row(course: Course, shift: Shift) -> list[Cell]:
-    change, unit = shift.change, course.metric.unit
-    level = f"{format_quantity(change.before, unit)} → {format_quantity(change.after, unit)}"
+    point, unit, causes = shift.point, course.trend.unit, course.causes(shift)
+    level = f"{format_quantity(point.before, unit)} → {format_quantity(point.after, unit)}"
+    else_ = [*causes.commits[:6], *causes.differences[:6], *([causes.note] if causes.note else [])]
+    said = [f"{decision.action}: {decision.reason}" for decision in shift.decisions]
     return [
-        Code(shift.after_run),
-        Number(shift.text, change.change),
+        (Code(shift.run_after), f"{course.at(shift.run_after):%d %b %Y %H:%M}"),
+        Number(shift_text(shift), point.change),
         level,
-        (change.status, f"p {change.p_value:.2g}"),
-        shift.commits,
-        "; ".join(shift.environment[:6]) or "the same",
+        (point.status, f"p {shift.adjusted_p:.2g}"),
+        (*else_, *said) or "nothing that was recorded",
     ]
 
 
@@ -71,14 +79,15 @@ def indicators(courses: Sequence[Course]) -> Card:
     rows: list[list[Cell]] = []
     for course in courses:
         values = [float(v) for v in course.points["value"].tail(40)]
-        last = course.shifts[-1].text if course.shifts else "none"
-        when = f"{course.shifts[-1].at:%d %b %H:%M}" if course.shifts else "–"
+        shift = course.last
+        last = shift_text(shift) if shift else "none"
+        when = f"{course.at(shift.run_after):%d %b %H:%M}" if shift else "–"
         now = format_quantity(values[-1], course.metric.unit)
         text = f"{len(values)} runs, now {now}"
         rows.append(
             [
                 State(course.state),
-                f"{course.statistic} {words(course.metric.name)}".removeprefix("value "),
+                course.name,
                 Number(now, values[-1]),
                 Spark(values, text, None, course.state),
                 last,
@@ -97,22 +106,20 @@ def indicators(courses: Sequence[Course]) -> Card:
 
 def next_steps(course: Course) -> Card:
     """What to do about the last shift."""
-    state = course.state if course.shifts else "unchanged"
     step = _next(course)
-    return Card(step[0].upper() + step[1:], state)
+    return Card(step[0].upper() + step[1:], course.state)
 
 
 def method(course: Course) -> Card:
     """Which runs were judged, and how shifts are found."""
-    points, judged = course.points, course.judged
-    others = len(points) - len(judged)
+    points, trend = course.points, course.trend
+    others = len(points) - len(trend.values)
     rows: list[list[Cell]] = [
         ["runs", f"{len(points)}, from {points['run_id'].iloc[0]} to {points['run_id'].iloc[-1]}"],
-        ["judged", f"{len(judged)} of the newest environment; {others} bad or of another one"],
+        ["judged", f"{len(trend.values)} of the newest environment; {others} bad or of another"],
         ["shifts", "change points of levels, with slow drift and autocorrelation allowed for"],
+        ["what counts", "significant over all series looked at, and past the tolerance"],
         ["interval", "95 % of the relative change; noisy runs weigh less"],
-        ["unit", course.metric.unit],
     ]
-    return Card(
-        "One point a run, never an average of percentiles", blocks=[Table(["what", "how"], rows)]
-    )
+    title = "One point a run, never an average of percentiles"
+    return Card(title, blocks=[Table(["what", "how"], rows)])

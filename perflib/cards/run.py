@@ -143,7 +143,7 @@ def generator(desk: Desk) -> Card:
     told_of = [c.message for c in desk.run.caveats if c.code.startswith("generator")]
     finding = f"{bad} of {len(rows)} checks of the load generator are off"
     return Card(
-        told_of[0] if told else finding if bad else "The load generator was not the bottleneck",
+        told_of[0] if told_of else finding if bad else "The load generator was not the bottleneck",
         "missed" if told_of else "unknown" if bad else "met",
         [Table(["", "check", "measured", "wanted"], rows)],
     )

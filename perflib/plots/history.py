@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from perflib.course import shift_text
 from perflib.model import Outcome, Verdict
 from perflib.plots.house import (
     BLUE,
@@ -41,7 +42,7 @@ def trend(course: Course) -> Drawing:
     figure, (axes,) = sheet(
         course.finding,
         f"{course.name} by run, oldest left, with 95% intervals; dates at day changes",
-        f"{len(points)} runs of {course.target}: {first} to {last}",
+        f"{len(points)} runs of {course.trend.key.target}: {first} to {last}",
         height_in=3.0,
     )
     _runs(axes, course, size=5)
@@ -55,7 +56,7 @@ def trend(course: Course) -> Drawing:
 def _runs(axes: Axes, course: Course, size: float) -> None:
     points = course.points
     place = np.arange(len(points))
-    judged = points["run_id"].isin(course.judged["run_id"]).to_numpy()
+    judged = points["run_id"].isin(course.trend.run_ids).to_numpy()
     value, low, high = (points[c].to_numpy(dtype=float) for c in ("value", "low", "high"))
     known = np.isfinite(low) & np.isfinite(high)
     axes.vlines(place[known], low[known], high[known], color=FAINT, linewidth=1.2, zorder=2)
@@ -75,20 +76,20 @@ def _runs(axes: Axes, course: Course, size: float) -> None:
 
 def _levels(axes: Axes, course: Course, *, words_too: bool) -> None:
     place = course.points.reset_index().set_index("run_id")["index"]
-    rows = [int(place[run]) for run in course.judged["run_id"]]
-    values = course.judged["value"].to_numpy(dtype=float)
-    cuts = [0, *(shift.change.index for shift in course.shifts), len(rows)]
+    rows = [int(place[run]) for run in course.trend.run_ids]
+    values = course.trend.values
+    cuts = [0, *(shift.point.index for shift in course.shifts), len(rows)]
     for start, stop in pairwise(cuts):
         if stop > start:
             level = float(np.median(values[start:stop]))
             ends = [rows[start] - 0.4, rows[stop - 1] + 0.4]
             axes.plot(ends, [level, level], color=ORANGE, linewidth=2.2, alpha=0.9, zorder=3)
     for shift in course.shifts:
-        at = rows[shift.change.index] - 0.5
+        at = rows[shift.point.index] - 0.5
         axes.axvline(at, color=INK, linewidth=1, linestyle=(0, (1, 2)), zorder=1)
         if words_too:
             corner = ("data", "axes fraction")
-            note(axes, shift.text, (at, 1), coords=corner, shift=(3, -6), halo=True)
+            note(axes, shift_text(shift), (at, 1), coords=corner, shift=(3, -6), halo=True)
 
 
 def _promise(axes: Axes, course: Course) -> None:
@@ -123,14 +124,14 @@ def multiples(courses: Sequence[Course]) -> Drawing:
     shown = [course for course in courses if len(course.points) > 1][:12]
     if not shown:
         return missing("No label has a history yet")
-    columns = 3
+    columns, key = 3, shown[0].trend.key
     rows = -(-len(shown) // columns)
     moved = [course for course in shown if course.shifts]
     what = "label" if len(moved) == 1 else "labels"
     figure, axes = sheet(
         f"{len(moved)} {what} of {len(shown)} shifted" if moved else "No label shifted",
-        f"{shown[0].statistic} of {words(shown[0].metric.name)} by run, each on its own scale",
-        f"{shown[0].target}, {len(shown[0].points)} runs to {shown[0].points['run_id'].iloc[-1]}",
+        f"{key.statistic} of {words(key.metric)} by run, each on its own scale",
+        f"{key.target}, {len(shown[0].points)} runs to {shown[0].points['run_id'].iloc[-1]}",
         height_in=1.25 * rows,
         rows=rows,
         columns=columns,
@@ -140,8 +141,8 @@ def multiples(courses: Sequence[Course]) -> Drawing:
         _runs(part, course, size=2.6)
         _levels(part, course, words_too=False)
         sign, color, _ = state_of(course.state)
-        told = f" {course.shifts[-1].text}" if course.shifts else ""
-        text = f"{sign} {clean(course.label, 20)}{told}"
+        told = f" {shift_text(course.last)}" if course.last else ""
+        text = f"{sign} {clean(course.trend.key.label, 20)}{told}"
         note(part, text, (0, 1), coords="axes fraction", shift=(0, 7), color=color, size=8)
         unit_axis(part.yaxis, share_unit(course.metric.unit), part.get_ylim()[1], count=3)
         part.set_xticks([])

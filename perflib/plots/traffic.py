@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from perflib.analysis.scraped import Track, tracks
 from perflib.analysis.series import Array, began, bin_edges, in_flight, rate
 from perflib.plots.house import (
     BLUE,
-    FAINT,
-    GREEN,
     INK,
     ORANGE,
     PURPLE,
@@ -26,7 +23,7 @@ from perflib.plots.house import (
 )  # fmt: skip
 from perflib.plots.marks import bound_line, end_label, note, time_axis, unit_axis, warmup
 from perflib.units import format_number, format_quantity
-from perflib.wording import against, clean, count, promised, words
+from perflib.wording import against, clean, count, promised
 
 if TYPE_CHECKING:
     from perflib.desk import Desk
@@ -181,37 +178,6 @@ def _loudest(series: list[Track], since_s: float) -> str:
 
 
 @in_house_style
-def capacity(desk: Desk) -> Drawing:
-    """Latency against throughput step by step, with the fitted scalability curve."""
-    found = desk.run.details.get("capacity") or {}
-    steps = pd.DataFrame(found.get("steps", []))
-    if not len(steps):
-        return missing("No capacity run: the knee is not known")
-    figure, (axes,) = sheet(
-        _capacity_title(found, steps),
-        "p95 response time against completed requests a second; one dot a step of load",
-        source_line(desk.run),
-        height_in=3.0,
-    )
-    held = steps.get("held", pd.Series([True] * len(steps))).astype(bool)
-    axes.plot(steps["throughput"], steps["p95_s"], color=FAINT, linewidth=1, zorder=2)
-    for mask, marker, color in ((held, "o", GREEN), (~held, "X", RED)):
-        axes.plot(
-            steps["throughput"][mask], steps["p95_s"][mask], marker, color=color, markersize=7
-        )
-    axes.set_yscale("log")
-    unit_axis(axes.yaxis, "s", float(steps["p95_s"].max()), log=True)
-    unit_axis(axes.xaxis, "req/s", float(steps["throughput"].max()))
-    return figure
-
-
-def _capacity_title(found: dict[str, Any], steps: pd.DataFrame) -> str:
-    knee = found.get("capacity")
-    top = float(knee if knee is not None else steps["throughput"].max())
-    return f"It holds {format_quantity(top, 'req/s')}"
-
-
-@in_house_style
 def errors(desk: Desk) -> Drawing:
     """Failures by kind, and when each happened."""
     rows = desk.samples[~desk.samples["ok"]]
@@ -239,8 +205,3 @@ def errors(desk: Desk) -> Drawing:
     time_axis(axes)
     warmup(axes, desk.run, label=False)
     return figure
-
-
-def quantity_words(metric: str) -> str:
-    """The metric as the start of a sentence."""
-    return words(metric).capitalize()
