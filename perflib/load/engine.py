@@ -52,6 +52,7 @@ class Engine:
         self.quiet = len(own) if len(own) == len(on.request._handlers) else -1
         on.test_start.add_listener(self._on_start)
         on.spawning_complete.add_listener(self.begin)
+        on.test_stopping.add_listener(self._on_stopping)
         for event in (on.test_stop, on.report_to_master, on.quitting):
             event._handlers.insert(0, self.flush)  # before anybody reads the statistics
         gevent.spawn(self._keep_flushing)
@@ -100,6 +101,10 @@ class Engine:
     def _on_start(self, **_: Any) -> None:
         self.begun_ns = None
         self.pacers.clear()
+
+    def _on_stopping(self, **_: Any) -> None:
+        for pacer in self.pacers.values():
+            pacer.halt()
 
     def check_host(self, origin: Origin) -> None:
         """Refuse a host that the configuration does not declare."""

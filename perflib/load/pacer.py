@@ -34,6 +34,7 @@ class Pacer:
         self._zero_ns: int | None = None
         self._end_ns = NEVER_NS
         self._due_ns = 0
+        self._halted = False
         self._begun = Event()
         self._waiting: deque[list[object]] = deque()
         self._alarm: Alarm | None = None
@@ -48,6 +49,12 @@ class Pacer:
             self._zero_ns, self._end_ns = zero_ns, end_ns or NEVER_NS
             self._advance()
             self._begun.set()
+
+    def halt(self) -> None:
+        """Hand out nothing more. Locust kills waiting users with a delay, in which an arrival
+        would start a request only to have it cut off."""
+        self._end_ns = min(self._end_ns, clock())
+        self._halted = True
 
     def _advance(self) -> None:
         assert self._zero_ns is not None
@@ -105,11 +112,11 @@ class Pacer:
 
     def _wake(self) -> None:
         waiting = self._waiting
-        while waiting and waiting[0][0] <= clock() + EARLY_NS:  # type: ignore[operator]
+        while waiting and not self._halted and waiting[0][0] <= clock() + EARLY_NS:  # type: ignore[operator]
             switch = waiting.popleft()[1]
             if switch is not None:
                 switch()  # type: ignore[operator]
-        if waiting:
+        if waiting and not self._halted:
             self._alarm.set(waiting[0][0])  # type: ignore[union-attr, arg-type]
 
 

@@ -86,7 +86,7 @@ def _watch(
         if not asked and (stop.is_set() or time.monotonic() > deadline):
             asked = True
             deadline = time.monotonic() + plan.drain_s + PATIENCE_S
-            child.send_signal(signal.SIGINT)
+            child.send_signal(signal.SIGTERM)  # SIGINT would break off a request somewhere
         elif asked and time.monotonic() > deadline:
             return
 

@@ -170,10 +170,10 @@ def complete(session: Session, plan: Plan, outcome: Outcome, ceiling: float | No
         run.caveats += bottleneck(run.generator, rate)
     run.caveats += refusals(run.errors, len(table))
     run.caveats += unfinished(outcome, plan)
-    if outcome.died:
+    if outcome.died and not session.stop.is_set():
         run.status = "failed"
         session.warn("generator died", outcome.stopped, "see its memory and limits", ("*",))
-    elif outcome.stopped:
+    elif outcome.stopped and not session.stop.is_set():
         session.warn("stopped early", outcome.stopped, "raise the limit or shorten the run", ("*",))
 
 

@@ -1,0 +1,243 @@
+"""The http workload from plan to record, with real generators and a real server."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from perflib.errors import PerflibError
+from perflib.model import Run
+from perflib.samples import measured, read_samples
+from perflib.session import Session
+from perflib.target import Scenario
+from perflib.workloads import http
+from perflib.workloads.http import HttpTarget
+
+ROOT = Path(__file__).parents[1]
+
+
+@contextmanager
+def answering(*arguments):
+    command = [sys.executable, "-m", "tests.stalling", *map(str, arguments)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as server:
+        try:
+            yield f"http://127.0.0.1:{server.stdout.readline().strip()}"
+        finally:
+            server.kill()
+
+
+@pytest.fixture(autouse=True)
+def no_calibration(monkeypatch):
+    monkeypatch.setattr(http, "machine_ceiling", lambda users: 50_000.0)
+
+
+def load(tmp_path, url, during=lambda session: None, target=None, **scenario):
+    run = Run(id="r", target="t", kind="http", started_at="", duration_s=0)
+    session = Session(run, tmp_path)
+    begun = threading.Event()
+    session.show = lambda numbers: numbers["rate"] != "0.0 req/s" and begun.set()
+    settings = {"users": 8, "spawn_rate": 100, "rate": "300 req/s"}
+    settings |= {"warmup": "0.2 s", "run_time": "0.8 s"}
+
+    def meanwhile():
+        if begun.wait(60):
+            during(session)
+
+    threading.Thread(target=meanwhile, daemon=True).start()
+    given = HttpTarget(name="t", kind="http", url=url, **(target or {}))
+    given.measure(Scenario(**(settings | scenario)), session)
+    session.close()
+    samples = read_samples(tmp_path / "samples.parquet")
+    return run, samples, measured(samples, run.measured_from_s, run.measured_until_s)
+
+
+def codes(run):
+    return {caveat.code for caveat in run.caveats} - {"generator was the bottleneck"}
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_open_arrivals_are_all_recorded(tmp_path, processes):
+    with answering() as url:
+        run, samples, inside = load(tmp_path, url, processes=processes)
+    assert len(samples) == run.counts.recorded == run.counts.engine == 300
+    assert len(inside) == pytest.approx(240, abs=2)
+    assert samples["ok"].all()
+    assert (samples["status"] == 200).all()
+    assert (run.arrival, run.status, run.errors) == ("open", "complete", {})
+    assert run.generator.processes == processes
+    assert run.generator.workers_lost == 0
+    assert (samples["start"] >= samples["intended_start"]).all()
+    assert [path.name for path in tmp_path.iterdir()] == ["samples.parquet"]
+    assert run.workload["rate"] == 300
+    assert codes(run) == set()
+
+
+def test_closed_users_have_no_intended_start(tmp_path):
+    requests = [{"path": "/a", "weight": 3}, {"path": "/b", "method": "HEAD", "name": "b"}]
+    with answering() as url:
+        run, samples, _ = load(
+            tmp_path, url, target={"requests": requests[:1]}, arrival="closed", users=2
+        )
+    assert run.arrival == "closed"
+    assert samples["intended_start"].isna().all()
+    assert len(samples) == run.counts.engine > 100
+    assert set(samples["label"]) == {"GET /a"}
+
+
+def test_an_unreachable_target_is_a_record_of_errors(tmp_path):
+    run, samples, _ = load(tmp_path, "http://127.0.0.1:9")
+    assert run.errors == {"connection refused": len(samples)}
+    assert len(samples) == run.counts.engine > 250
+    assert not samples["ok"].any()
+
+
+def test_refusals_are_reported_apart(tmp_path):
+    with answering(0, 1000, 429) as url:
+        run, samples, _ = load(tmp_path, url)
+    assert run.errors == {"refused 429": len(samples)}
+    assert "rate limited" in codes(run)
+
+
+def test_stopping_keeps_what_was_measured(tmp_path):
+    with answering() as url:
+        run, samples, _ = load(tmp_path, url, lambda session: session.stop.set(), run_time="600 s")
+    assert len(samples) == run.counts.recorded == run.counts.engine > 100
+    assert samples["ok"].all()
+
+
+def test_a_killed_worker_is_named_and_missed(tmp_path):
+    def kill(session):
+        workers = [
+            child
+            for child in psutil.Process().children(recursive=True)
+            if child.parent().ppid() == os.getpid() and "perflib.load.runner" in child.cmdline()
+        ]
+        workers[0].send_signal(signal.SIGKILL)
+
+    with answering() as url:
+        run, samples, _ = load(tmp_path, url, kill, processes=2, run_time="6 s")
+    lost = [worker["id"] for worker in run.details["generator"] if worker["lost"]]
+    assert len(lost) == run.generator.workers_lost == 1
+    assert run.generator.processes == 2
+    assert run.counts.recorded == len(samples) > 500
+    assert run.counts.engine != run.counts.recorded  # so no verdict can be given
+
+
+def test_a_killed_generator_leaves_its_parts(tmp_path):
+    def kill(session):
+        for child in psutil.Process().children():
+            if "perflib.load.runner" in child.cmdline():
+                child.send_signal(signal.SIGKILL)
+
+    with answering() as url:
+        run, samples, _ = load(tmp_path, url, kill, run_time="30 s")
+    assert run.status == "failed"
+    assert "generator died" in codes(run)
+    assert len(samples) == run.counts.recorded
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("import nothing_of_that_name\n", "nothing_of_that_name"),
+        ("class Broken(\n", "SyntaxError"),
+        ("x = 1\n", "No User class found"),
+    ],
+)
+def test_a_broken_locustfile_is_a_sentence(tmp_path, text, says):
+    locustfile = tmp_path / "broken.py"
+    locustfile.write_text(text)
+    with pytest.raises(PerflibError, match="did not start") as caught:
+        load(tmp_path, "http://127.0.0.1:9", target={"locustfile": str(locustfile)})
+    assert says in str(caught.value)
+    assert str(locustfile) in str(caught.value)
+
+
+LOCUSTFILE = """
+from locust import FastHttpUser, HttpUser, TaskSet, between, task
+from perflib.load import PerfHttpUser
+
+class Fast(PerfHttpUser):
+    weight = 3
+    wait_time = between(5, 9)
+
+    @task
+    class Inner(TaskSet):
+        wait_time = between(5, 9)
+
+        @task
+        def first(self):
+            self.client.get("/one")
+            self.client.get("/two")
+
+class Plain(HttpUser):
+    @task
+    def plain(self):
+        self.client.get("/plain")
+
+class Other(FastHttpUser):
+    @task
+    def other(self):
+        self.client.get("/other")
+
+class Elsewhere(PerfHttpUser):
+    @task
+    def undeclared(self):
+        self.client.get("http://127.0.0.2:9/elsewhere", name="elsewhere")
+
+class Never(PerfHttpUser):
+    @task
+    def never(self):
+        raise AssertionError
+"""
+
+
+def test_a_scenario_rules_any_locustfile(tmp_path):
+    locustfile = tmp_path / "locustfile.py"
+    locustfile.write_text(LOCUSTFILE)
+    with answering() as url:
+        run, samples, _ = load(
+            tmp_path,
+            url,
+            target={"locustfile": str(locustfile)},
+            weights={"Never": 0},
+            rate="200 req/s",
+        )
+    labels = samples["label"].value_counts()
+    assert set(labels[labels > 0].index) == {
+        "GET /one",
+        "GET /two",
+        "GET /plain",
+        "GET /other",
+        "GET elsewhere",
+    }
+    assert labels["GET /one"] == labels["GET /two"]
+    assert run.counts.recorded == run.counts.engine == len(samples)
+    assert len(samples) - labels["GET /two"] == pytest.approx(200, abs=15)  # tasks are the arrivals
+    assert samples["intended_start"].notna().mean() > 0.9  # but for first tasks of other clients
+    assert run.errors == {"undeclared host": labels["GET elsewhere"]}
+
+
+def test_an_unknown_weight_is_refused(tmp_path):
+    with (
+        answering() as url,
+        pytest.raises(PerflibError, match="no user class or task is called `Absnt`"),
+    ):
+        load(tmp_path, url, weights={"Absnt": 1})
+
+
+def test_latencies_are_true_against_a_stalling_server(tmp_path):
+    """10 % of the time stalls for 200 ms: by arithmetic p95 is 100 ms and p99 is 180 ms."""
+    with answering(200, 2000) as url:
+        run, _, inside = load(tmp_path, url, rate="500 req/s", run_time="6 s", users=32)
+    times = inside["response_time"]
+    assert times.quantile(0.95) == pytest.approx(0.100, rel=0.3)
+    assert times.quantile(0.99) == pytest.approx(0.180, rel=0.2)
+    assert inside["service_time"].quantile(0.95) < 0.09  # what a closed view would have said
+    assert run.counts.engine == run.counts.recorded
