@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -105,6 +107,16 @@ def test_an_old_history_is_migrated_with_all_that_it_holds(tmp_path):
     found = connection.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchall()
     connection.close()
     assert found == [(REVISIONS[-1],)]
+
+
+def test_a_history_that_is_up_to_date_needs_no_alembic(tmp_path):
+    """It would cost every notebook a quarter of a second."""
+    code = "import sys, perflib.store as s; s.Store(sys.argv[1]).runs(); print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=True
+    )
+    assert "sqlalchemy" in done.stdout.split()
+    assert "alembic" not in done.stdout.split()
 
 
 def test_a_migrated_history_is_the_same_as_a_fresh_one(tmp_path):
