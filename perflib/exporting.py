@@ -57,7 +57,8 @@ def _openmetrics(_store: Store, runs: Sequence[Run]) -> bytes:
                 gauges[name] = Gauge(name, f"{estimate.metric} of a run", labels, registry=registry)
             values = (run.id, run.target, estimate.label, estimate.statistic)
             gauges[name].labels(*values).set(estimate.value)
-    return generate_latest(registry)
+    page: bytes = generate_latest(registry)  # type: ignore[no-untyped-call]
+    return page
 
 
 def _otava(_store: Store, runs: Sequence[Run]) -> bytes:

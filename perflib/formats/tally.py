@@ -123,14 +123,14 @@ class Tally:
         return 0.0 if self.first_ns is None else ((self.last_ns or 0) - self.first_ns) * _NS
 
     def estimates(self) -> list[Estimate]:
-        """Exact statistics of the whole run, then of each label where there are several."""
+        """Exact statistics of the whole run, then of each label that has a name."""
         if not self.rows:
             return []
         durations = np.concatenate(self._durations)
         ok, codes = np.concatenate(self._ok), np.concatenate(self._codes)
         inside = ~np.isin(codes, list(self._outside)) if self._outside else slice(None)
         found = self._of("", durations[inside], ok[inside])
-        if len(self._labels) > 1:
+        if set(self._labels) != {""}:
             for label, code in self._labels.items():
                 mine = codes == code
                 found += self._of(label, durations[mine], ok[mine])

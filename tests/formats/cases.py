@@ -1,0 +1,525 @@
+"""A small file of each format, written from the format's description, and what it states.
+
+Each case: format, content, and the expected value of (label, metric, statistic) in base units;
+None means that the file does not say it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+Key = tuple[str, str, str]
+
+
+class Case(NamedTuple):
+    format: str
+    text: str
+    expected: dict[Key, float | None]
+
+
+LOCUST_COLUMNS = (
+    "Type,Name,Request Count,Failure Count,Median Response Time,Average Response Time,"
+    "Min Response Time,Max Response Time,Average Content Size,Requests/s,Failures/s,50%,95%,99%,100%"
+)
+
+CASES = [
+    Case(
+        "locust-stats",
+        f"{LOCUST_COLUMNS}\nGET,/a,4,1,250,260.5,100.25,400,10,2.0,0.5,250,390,400,400\n"
+        ",Aggregated,4,1,250,260.5,100.25,400,10,2.0,0.5,250,390,400,400\n"
+        ",Nothing,0,0,0,0,0,0,0,0,0,N/A,N/A,N/A,N/A\n",
+        {
+            ("GET /a", "service_time", "mean"): 0.2605,
+            ("", "service_time", "p95"): 0.39,
+            ("", "error_rate", "value"): 0.25,
+            ("", "throughput", "value"): 2.0,
+            ("Nothing", "requests", "value"): 0.0,
+            ("Nothing", "service_time", "mean"): None,
+        },
+    ),
+    Case(
+        "locust-history",
+        "Timestamp,User Count,Type,Name,Requests/s,Failures/s,50%,95%,Total Request Count,"
+        "Total Failure Count,Total Average Response Time,Total Min Response Time,"
+        "Total Max Response Time\n"
+        "1700000000,1,,Aggregated,0,0,N/A,N/A,0,0,0,0,0\n"
+        "1700000001,2,,Aggregated,5.5,0,20,90,10,1,33.5,5,95\n",
+        {
+            ("", "requests", "value"): 10,
+            ("", "service_time", "mean"): 0.0335,
+            ("", "service_time", "p95"): None,  # of the last ten seconds only
+        },
+    ),
+    Case(
+        "locust-errors",
+        'Method,Name,Error,Occurrences\nGET,/a,"timeout, after 3 s",3\n',
+        {("GET /a", "failures", "value"): 3, ("", "failures", "value"): 3},
+    ),
+    Case("locust-errors", "Count,Message,Traceback,Nodes\n", {("", "exceptions", "value"): 0}),
+    Case(
+        "locust-json",
+        '[{"name":"/a","method":"GET","num_requests":4,"num_failures":1,"total_response_time":400,'
+        '"min_response_time":50,"max_response_time":200,"start_time":1700000000,'
+        '"last_request_timestamp":1700000002,"response_times":{"50":1,"100":2,"200":1}}]',
+        {
+            ("GET /a", "service_time", "mean"): 0.1,
+            ("GET /a", "service_time", "p50"): 0.1,
+            ("", "error_rate", "value"): 0.25,
+            ("", "throughput", "value"): 2.0,
+        },
+    ),
+    Case(
+        "locust-html",
+        "<!DOCTYPE html><html><head><title>Locust</title></head><body><script>"
+        'window.templateArgs = {"start_time":"2025-01-01T00:00:00Z","requests_statistics":'
+        '[{"method":"GET","name":"/{id}","num_requests":2,"num_failures":0,'
+        '"avg_response_time":12.5,"min_response_time":5,"max_response_time":20,"total_rps":1.5}],'
+        '"response_time_statistics":[{"method":"GET","name":"/{id}","0.95":19}]}</script></html>',
+        {
+            ("GET /{id}", "service_time", "mean"): 0.0125,
+            ("GET /{id}", "service_time", "p95"): 0.019,
+        },
+    ),
+    Case(
+        "k6-summary",
+        '{"metrics":{"http_req_duration":{"avg":10,"p(95)":20,"max":30},"iterations":{"count":5,'
+        '"rate":2.5},"http_req_failed":{"passes":1,"fails":3,"value":0.25,"thresholds":'
+        '{"rate<0.1":true}},"http_reqs":{"count":4,"rate":2},"mine":{"avg":7}}}',
+        {
+            ("", "service_time", "p95"): 0.02,
+            ("", "error_rate", "value"): 0.25,
+            ("", "throughput", "value"): 2,
+            ("", "mine", "mean"): 7,  # a unit that the file does not tell is not invented
+        },
+    ),
+    Case(
+        "k6-summary",
+        '{"metrics":{"http_req_duration":{"type":"trend","contains":"time","values":{"med":10}},'
+        '"data_sent":{"type":"counter","contains":"data","values":{"count":1000,"rate":10}},'
+        '"checks":{"type":"rate","contains":"default","values":{"rate":0.5,"passes":1,"fails":1}}}}',
+        {("", "service_time", "p50"): 0.01, ("", "checks", "value"): 0.5},
+    ),
+    Case(
+        "k6-ndjson",
+        '{"type":"Metric","data":{"name":"http_req_duration","type":"trend"},'
+        '"metric":"http_req_duration"}\n'
+        '{"metric":"http_req_duration","type":"Point","data":{"time":"2025-01-01T00:00:01.5Z",'
+        '"value":500,"tags":{"method":"GET","name":"/a","status":"200"}}}\n'
+        '{"metric":"vus","type":"Point","data":{"time":"2025-01-01T00:00:01Z","value":1}}\n'
+        '{"metric":"http_req_duration","type":"Point","data":{"time":"2025-01-01T00:00:03.0Z",'
+        '"value":1500,"tags":{"method":"GET","name":"/a","status":"500",'
+        '"expected_response":"false"}}}\n',
+        {
+            ("", "requests", "value"): 2,
+            ("", "service_time", "mean"): 1.0,
+            ("", "error_rate", "value"): 0.5,
+            ("", "throughput", "value"): 1.0,  # two in the two seconds from 1.0 to 3.0
+        },
+    ),
+    Case(
+        "k6-csv",
+        "metric_name,timestamp,metric_value,check,error,error_code,expected_response,method,name,"
+        "status\nhttp_reqs,1700000000,1,,,,true,GET,/a,200\n"
+        "http_req_duration,1700000000,250.5,,,,true,GET,/a,200\n",
+        {("", "requests", "value"): 1, ("", "service_time", "p50"): 0.2505},
+    ),
+    Case(
+        "k6-text",
+        "     checks.........................: 50.00% ✓ 1 ✗ 1\n"
+        "   ✓ http_req_duration..............: avg=1m2.5s min=335.16ms med=364µs max=2s "
+        "p(90)=1.5s p(95)=1.6s\n"
+        "     http_reqs......................: 13095   7.230018/s\n"
+        "     iterations.....................: 13095   7.230018/s\n",
+        {
+            ("", "service_time", "mean"): 62.5,
+            ("", "service_time", "p50"): 0.000364,
+            ("", "throughput", "value"): 7.230018,
+            ("", "checks", "value"): 0.5,
+        },
+    ),
+    Case(
+        "jmeter-csv",
+        "timeStamp,elapsed,label,responseCode,responseMessage,success,bytes\n"
+        '1700000000000,100,"Home, page",200,OK,true,10\n'
+        "1700000000900,300,Home,500,broken,false,10\n",
+        {
+            ("", "service_time", "mean"): 0.2,
+            ("", "error_rate", "value"): 0.5,
+            ("Home, page", "service_time", "max"): 0.1,
+            ("", "throughput", "value"): 2 / 1.2,
+        },
+    ),
+    Case(  # header-less, semicolons, a date, and a transaction beside its part
+        "jmeter-csv",
+        "2024/05/06 07:08:09.100;40;T;200;Number of samples in transaction : 1, number of failing "
+        "samples : 0;Group 1-1;;true;10\n"
+        "2024/05/06 07:08:09.100;40;A;200;OK;Group 1-1;text;true;10\n"
+        "2024/05/06 07:08:10.060;60;A;200;OK;Group 1-1;text;true;10\n",
+        {
+            ("", "requests", "value"): 2,
+            ("T", "requests", "value"): 1,
+            ("", "service_time", "mean"): 0.05,
+        },
+    ),
+    Case(
+        "jmeter-xml",
+        '<?xml version="1.0"?><testResults version="1.2">'
+        '<httpSample t="100" ts="1700000000000" s="true" lb="A" rc="200" by="5">'
+        '<httpSample t="60" ts="1700000000000" s="true" lb="A-0" rc="302"/></httpSample>'
+        '<sample t="300" ts="1700000000700" s="false" lb="B" rc="500"/></testResults>',
+        {
+            ("", "requests", "value"): 2,
+            ("", "service_time", "mean"): 0.2,
+            ("A-0", "requests", "value"): None,
+        },
+    ),
+    Case(
+        "jmeter-statistics",
+        '{"Total":{"transaction":"Total","sampleCount":10,"errorCount":2,"errorPct":20.0,'
+        '"meanResTime":150.5,"medianResTime":140,"pct1ResTime":200,"throughput":5.5,'
+        '"receivedKBytesPerSec":2}}',
+        {
+            ("", "error_rate", "value"): 0.2,
+            ("", "service_time", "pct1"): 0.2,
+            ("", "service_time", "p90"): None,  # the percentile may have been moved
+            ("", "data_rate", "value"): 2048,
+        },
+    ),
+    Case(
+        "gatling-log",
+        "RUN\tmy.Simulation\tmysimulation\t1700000000000\t \t3.9.5\n"
+        "USER\tS\tSTART\t1700000000000\n"
+        "REQUEST\t\thome\t1700000000000\t1700000000100\tOK\t \n"
+        "REQUEST\t\thome\t1700000000500\t1700000001000\tKO\tstatus 500\n",
+        {("home", "service_time", "max"): 0.5, ("", "error_rate", "value"): 0.5}
+        | {("", "requests", "value"): 2},
+    ),
+    Case(
+        "gatling-stats",
+        '{"type":"GROUP","name":"All Requests","stats":{"name":"All Requests","numberOfRequests":'
+        '{"total":4,"ok":3,"ko":1},"meanResponseTime":{"total":120,"ok":100,"ko":180},'
+        '"percentiles3":{"total":200,"ok":1,"ko":1},"meanNumberOfRequestsPerSecond":'
+        '{"total":2.5,"ok":2,"ko":0.5}},"contents":{"r":{"type":"REQUEST","name":"home","stats":'
+        '{"numberOfRequests":{"total":4,"ok":3,"ko":1},"meanResponseTime":{"total":120}}}}}',
+        {
+            ("", "error_rate", "value"): 0.25,
+            ("", "service_time", "mean"): 0.12,
+            ("home", "service_time", "mean"): 0.12,
+            ("", "service_time", "p95"): None,
+        },
+    ),
+    Case(
+        "artillery",
+        '{"aggregate":{"counters":{"http.requests":10,"http.codes.200":8,"http.codes.503":1,'
+        '"errors.ETIMEDOUT":1},"rates":{"http.request_rate":5},"firstCounterAt":1700000000000,'
+        '"summaries":{"http.response_time":{"min":1,"max":90,"count":9,"median":10,"p95":50}}},'
+        '"intermediate":[]}',
+        {
+            ("", "error_rate", "value"): 0.2,
+            ("", "service_time", "p95"): 0.05,
+            ("", "throughput", "value"): 5,
+        },
+    ),
+    Case(
+        "vegeta-report",
+        '{"latencies":{"mean":2000000,"50th":1500000,"99th":9000000,"max":10000000},"requests":10,'
+        '"rate":5,"throughput":4,"success":0.8,"duration":2000000000,'
+        '"earliest":"2025-01-01T00:00:00Z"}',
+        {
+            ("", "service_time", "p99"): 0.009,
+            ("", "error_rate", "value"): 0.2,
+            ("", "throughput", "value"): 4,
+        },
+    ),
+    Case(
+        "vegeta-results",
+        '{"attack":"","seq":0,"code":200,"timestamp":"2025-01-01T00:00:00.000000000Z",'
+        '"latency":1000000,"bytes_out":0,"bytes_in":5,"error":"","method":"GET","url":"http://x/"}\n'
+        '{"attack":"","seq":1,"code":0,"timestamp":"2025-01-01T00:00:01Z","latency":3000000,'
+        '"bytes_out":0,"bytes_in":0,"error":"refused","method":"GET","url":"http://x/"}\n',
+        {("", "service_time", "mean"): 0.002, ("", "error_rate", "value"): 0.5},
+    ),
+    Case(
+        "vegeta-results",
+        "1700000000000000001,200,1500000,0,10,,Ym9keQ==,,0,GET,http://x/,\n",
+        {("GET http://x/", "service_time", "max"): None, ("", "service_time", "max"): 0.0015},
+    ),
+    Case(
+        "wrk",
+        "Running 10s test @ http://x/\n  2 threads and 10 connections\n"
+        "  Thread Stats   Avg      Stdev     Max   +/- Stdev\n"
+        "    Latency   635.91us    0.89ms  12.92ms   93.69%\n    Req/Sec    56.20k     8.07k   62k\n"
+        "  Latency Distribution\n     50%  250.00us\n     99%    5.80ms\n"
+        "  1000 requests in 10.00s, 1.50MB read\n"
+        "  Socket errors: connect 0, read 4, write 0, timeout 1\n"
+        "  Non-2xx or 3xx responses: 45\nRequests/sec:    100.00\nTransfer/sec:    153.60KB\n",
+        {
+            ("", "service_time", "p99"): 0.0058,
+            ("", "service_time", "mean"): 635.91e-6,
+            ("", "error_rate", "value"): 0.05,
+            ("", "throughput", "value"): 100,
+            ("", "data_rate", "value"): 153.6 * 1024,
+        },
+    ),
+    Case(
+        "hey",
+        "\nSummary:\n  Total:\t4.5520 secs\n  Slowest:\t0.0161 secs\n  Fastest:\t0.0004 secs\n"
+        "  Average:\t0.0011 secs\n  Requests/sec:\t4393.6538\n\nLatency distribution:\n"
+        "  95% in 0.0013 secs\n\nStatus code distribution:\n  [200]\t90 responses\n"
+        "  [503]\t8 responses\n\nError distribution:\n  [2]\tGet http://x/: refused\n",
+        {
+            ("", "service_time", "p95"): 0.0013,
+            ("", "error_rate", "value"): 0.1,
+            ("", "throughput", "value"): 4393.6538,
+        },
+    ),
+    Case(
+        "hey-csv",
+        "response-time,DNS+dialup,DNS,Request-write,Response-delay,Response-read,status-code,offset\n"
+        "0.5000,0.1,0,0,0,0,200,0.0\n0.3000,0.1,0,0,0,0,500,0.7\n",
+        {("", "service_time", "mean"): 0.4, ("", "throughput", "value"): 2.0},
+    ),
+    Case(
+        "oha-json",
+        '{"summary":{"successRate":1.0,"total":2.0,"slowest":0.5,"fastest":0.1,"average":0.2,'
+        '"requestsPerSec":10,"sizePerSec":100},"latencyPercentiles":{"p50":0.2,"p99.9":null},'
+        '"statusCodeDistribution":{"200":18,"503":2},"errorDistribution":{}}',
+        {
+            ("", "service_time", "mean"): 0.2,
+            ("", "service_time", "p99.9"): None,
+            ("", "error_rate", "value"): 0.1,
+        },
+    ),
+    Case(
+        "ab",
+        "This is ApacheBench, Version 2.3\n\nServer Hostname:        x\nServer Port:            80\n"
+        "Document Path:          /\nConcurrency Level:      10\n"
+        "Time taken for tests:   2.000 seconds\nComplete requests:      100\n"
+        "Failed requests:        5\nNon-2xx responses:      20\n"
+        "Requests per second:    50.00 [#/sec] (mean)\n"
+        "Time per request:       200.000 [ms] (mean)\n"
+        "Time per request:       20.000 [ms] (mean, across all concurrent requests)\n"
+        "Percentage of the requests served within a certain time (ms)\n  50%     61\n  95%     70\n"
+        " 100%     79 (longest request)\n",
+        {
+            ("", "service_time", "mean"): 0.2,
+            ("", "service_time", "max"): 0.079,
+            ("", "service_time", "p95"): 0.07,
+            ("", "error_rate", "value"): 0.2,
+        },
+    ),
+    Case(
+        "ab-tsv",
+        "starttime\tseconds\tctime\tdtime\tttime\twait\n"
+        "Tue Mar 01 13:13:25 2016\t1456827205\t115\t117\t232\t117\n",
+        {("", "service_time", "max"): 0.232, ("", "error_rate", "value"): None},
+    ),
+    Case(
+        "siege",
+        "Transactions:\t\t         100 hits\nAvailability:\t\t       80.00 %\n"
+        "Elapsed time:\t\t       10.00 secs\nResponse time:\t\t        0.25 secs\n"
+        "Transaction rate:\t       10.00 trans/sec\nConcurrency:\t\t        2.5\n"
+        "Successful transactions:         100\nFailed transactions:\t          25\n"
+        "Longest transaction:\t        1.50\nShortest transaction:\t        0.01\n",
+        {("", "service_time", "mean"): 0.25, ("", "error_rate", "value"): 0.2},
+    ),
+    Case(
+        "fortio",
+        '{"Labels":"l","StartTime":"2025-01-01T00:00:00Z","RequestedDuration":"2s","ActualQPS":50,'
+        '"ActualDuration":2000000000,"DurationHistogram":{"Count":100,"Min":0.001,"Max":0.02,'
+        '"Avg":0.005,"Data":[{"Start":0.001,"End":0.01,"Percent":95,"Count":95}],'
+        '"Percentiles":[{"Percentile":90,"Value":0.008}]},"RetCodes":{"200":90,"503":10}}',
+        {
+            ("", "service_time", "p90"): 0.008,
+            ("", "duration", "value"): 2.0,
+            ("", "error_rate", "value"): 0.1,
+        },
+    ),
+    Case(
+        "taurus",
+        '<?xml version="1.0"?><FinalStatus><Group label=""><avg_rt value="0.5"/><succ value="8"/>'
+        '<fail value="2"/><throughput value="10"/><perc value="0.9" param="95.0"/></Group>'
+        "</FinalStatus>",
+        {("", "service_time", "p95"): 0.9, ("", "error_rate", "value"): 0.2}
+        | {("", "requests", "value"): 10, ("", "throughput", "value"): None},
+    ),
+    Case(
+        "pytest-benchmark",
+        '{"machine_info":{},"commit_info":{"id":"abc"},"benchmarks":[{"name":"t","fullname":"f::t",'
+        '"stats":{"mean":0.5,"median":0.4,"stddev":0.1,"rounds":5,"ops":2}}],'
+        '"datetime":"2025-01-01T00:00:00"}',
+        {("f::t", "time", "mean"): 0.5, ("f::t", "rate", "value"): 2},
+    ),
+    Case(
+        "pyperf",
+        '{"version":"1.0","metadata":{"name":"t","unit":"second"},"benchmarks":[{"runs":['
+        '{"warmups":[[1,9.0]]},{"values":[0.1,0.2]},{"values":[0.3]}]}]}',
+        {("t", "time", "mean"): 0.2, ("t", "time", "max"): 0.3},
+    ),
+    Case(
+        "asv",
+        '{"commit_hash":"abc","date":1700000000000,"params":{"machine":"m"},"result_columns":'
+        '["result","params"],"results":{"b.time_x":[[0.5,null],[["1","2"]]],"b.peakmem_y":[[1024]],'
+        '"b.track_z":[[NaN],[]]}}',
+        {
+            ("b.time_x(1)", "time", "p50"): 0.5,
+            ("b.time_x(2)", "time", "p50"): None,
+            ("b.peakmem_y", "peak_memory", "value"): 1024,
+            ("b.track_z", "track", "value"): None,
+        },
+    ),
+    Case(
+        "hyperfine",
+        '{"results":[{"command":"ls","mean":0.5,"median":0.4,"stddev":null,"times":[0.4,0.6],'
+        '"exit_codes":[0,1]}]}',
+        {
+            ("ls", "time", "mean"): 0.5,
+            ("ls", "error_rate", "value"): 0.5,
+            ("ls", "time", "stdev"): None,
+        },
+    ),
+    Case(
+        "google-benchmark",
+        '{"context":{"date":"2025-01-01"},"benchmarks":[{"name":"BM_x","iterations":10,'
+        '"real_time":5,"cpu_time":4,"time_unit":"us"},{"name":"BM_x_median","run_name":"BM_x",'
+        '"aggregate_name":"median","real_time":6,"time_unit":"us"},{"name":"BM_e",'
+        '"error_occurred":true}]}',
+        {("BM_x", "time", "mean"): 5e-6, ("BM_x", "time", "p50"): 6e-6},
+    ),
+    Case(
+        "jmh",
+        '[{"jmhVersion":"1.36","benchmark":"a.b","mode":"thrpt","params":{"n":"1"},"primaryMetric":'
+        '{"score":46.9,"scoreUnit":"ops/ms","scorePercentiles":{"50.0":47.0},"rawData":[[46,47]]}},'
+        '{"benchmark":"a.c","primaryMetric":{"score":3.5,"scoreUnit":"us/op"}}]',
+        {("a.b(n=1)", "rate", "mean"): 46900, ("a.c", "time", "mean"): 3.5e-6},
+    ),
+    Case(
+        "jmh",
+        '"Benchmark","Mode","Threads","Samples","Score","Score Error (99.9%)","Unit","Param: n"\n'
+        '"a.b","avgt",1,90,2.5,0.1,"ns/op",10\n"a.e","avgt",1,90,NaN,NaN,"ns/op",10\n',
+        {("a.b(n=10)", "time", "mean"): 2.5e-9, ("a.e(n=10)", "time", "mean"): None},
+    ),
+    Case(
+        "benchmarkdotnet",
+        '{"Title":"T","HostEnvironmentInfo":{"BenchmarkDotNetVersion":"0.13"},"Benchmarks":[{'
+        '"FullName":"A.B","Statistics":{"N":3,"Mean":77.5,"Median":77.4,"Percentiles":{"P95":78.5}},'
+        '"Memory":{"BytesAllocatedPerOperation":368}},{"FullName":"A.C","Statistics":null}]}',
+        {("A.B", "time", "mean"): 77.5e-9, ("A.B", "allocation", "mean"): 368}
+        | {("A.B", "time", "p95"): 78.5e-9},
+    ),
+    Case(
+        "criterion",
+        "file                    time:   [2.0246 ns 2.2311 ns 2.4461 ns]\n"
+        "                        change: [+506.22% +649.99% +857.69%] (p = 0.00 < 0.05)\n"
+        "a/very/long/name\n                        time:   [1.0000 µs 1.5000 µs 2.0000 µs]\n"
+        "                        thrpt:  [1.0 Melem/s 2.0 Melem/s 3.0 Melem/s]\n"
+        "test old ... bench:       1,234 ns/iter (+/- 56)\n",
+        {
+            ("file", "time", "mean"): 2.2311e-9,
+            ("a/very/long/name", "time", "mean"): 1.5e-6,
+            ("a/very/long/name", "rate", "mean"): 2e6,
+            ("old", "time", "p50"): 1.234e-6,
+        },
+    ),
+    Case(
+        "go-bench",
+        "goos: linux\npkg: a/b\nBenchmarkX-8   \t 100\t 200 ns/op\t 16 B/op\t 2 allocs/op\n"
+        "BenchmarkX-8   \t 100\t 300 ns/op\t 16 B/op\t 2 allocs/op\nBenchmarkY\nPASS\n",
+        {("BenchmarkX-8", "time", "mean"): 250e-9, ("BenchmarkX-8", "allocation", "mean"): 16},
+    ),
+    Case(
+        "github-action",
+        '[{"name":"A","unit":"req/s","value":70},{"name":"B","unit":"Megabytes","value":150}]',
+        {("A", "value", "value"): 70, ("B", "value", "value"): 150},
+    ),
+    Case(
+        "github-action",
+        'window.BENCHMARK_DATA = {"lastUpdate":1,"entries":{"S":[{"commit":{"id":"abc"},'
+        '"date":1700000000000,"benches":[{"name":"A","value":5,"unit":"ns/iter"}]}]}}',
+        {("A", "time", "value"): 5e-9},
+    ),
+    Case(
+        "otava-csv",
+        "time;commit;m1\n2024.01.01 3:00:00 +0100;abc;154023\n",
+        {("", "m1", "value"): 154023},
+    ),
+    Case(
+        "pgbench",
+        "pgbench (16.1)\ntransaction type: <builtin: TPC-B>\nscaling factor: 10\n"
+        "number of clients: 4\nnumber of transactions actually processed: 900\n"
+        "number of failed transactions: 100 (10.000%)\nlatency average = 22.203 ms\n"
+        "latency stddev = 1.5 ms\ninitial connection time = 9.5 ms\n"
+        "tps = 540.47 (without initial connection time)\n",
+        {
+            ("", "transaction_time", "mean"): 0.022203,
+            ("", "throughput", "value"): 540.47,
+            ("", "error_rate", "value"): 0.1,
+            ("", "connection_time", "mean"): 0.0095,
+        },
+    ),
+    Case(
+        "pgbench-log",
+        "0 199 2241 0 1175850568 995598\n0 200 2465 0 1175850569 608\n0 201 failed 0 1175850569 900\n",
+        {("", "requests", "value"): 3, ("", "service_time", "max"): 0.002465},
+    ),
+    Case(
+        "pgbench-log",
+        "1345828501 5601 1542744 483552416 61 2573\n1345828503 7884 1979812 565806736 60 1479\n",
+        {("", "transactions", "value"): 13485, ("", "transaction_time", "max"): 0.002573},
+    ),
+    Case(
+        "sysbench",
+        "sysbench 1.0.17 (using system LuaJIT 2.0.4)\n\nRunning the test with following options:\n"
+        "Number of threads: 8\n\nSQL statistics:\n    transactions:     80  (26.6 per sec.)\n"
+        "General statistics:\n    total time:   3.0000s\n    total number of events:   80\n\n"
+        "Latency (ms):\n         min:       11.88\n         avg:      239.02\n"
+        "         max:      860.75\n         95th percentile:      376.49\n         sum:  19208.78\n",
+        {("", "event_time", "p95"): 0.37649, ("", "throughput", "value"): 26.6},
+    ),
+    Case(
+        "sysbench",
+        "sysbench 0.4.12:  multi-threaded system evaluation benchmark\n\n"
+        "Running the test with following options:\nNumber of threads: 1\n\n"
+        "    total number of events:              100\n    response time:\n"
+        "         min:                                  0.45ms\n"
+        "         avg:                                  0.81ms\n"
+        "         approx.  95 percentile:               1.10ms\nThreads fairness:\n",
+        {("", "event_time", "p95"): 0.0011, ("", "event_time", "mean"): 0.00081},
+    ),
+    Case(
+        "base-benchmark",
+        '[{"BlockNumber":0,"Timestamp":"2025-01-01T00:00:00Z","ExecutionMetrics":'
+        '{"latency/get_payload":25000000,"transactions/per_block":10}},{"BlockNumber":1,'
+        '"Timestamp":"2025-01-01T00:00:02Z","ExecutionMetrics":{"latency/get_payload":35000000}}]',
+        {("", "latency/get_payload", "mean"): 0.03, ("", "block_transactions", "max"): 10},
+    ),
+    Case(
+        "chainhammer",
+        "## (x) Geth with 100 txs: 95.0 TPS\n"
+        "block 7 | new #TX 10 / 5000 ms =   2.0 TPS_current | total: #TX  10 /  5.3 s =  1.9 TPS_a\n"
+        "### info raw:\n{'diagrams': {'blocktimestampsTpsAv': 95.04},\n 'send': {'num_txs': 100},\n"
+        " 'tps': {'finalTpsAv': 87.7, 'start_epochtime': 1554912011.5}}\n",
+        {("", "throughput", "mean"): 95.04, ("watcher", "throughput", "mean"): 87.7},
+    ),
+    Case(
+        "caliper",
+        "<!doctype html><html><head><title>Hyperledger Caliper Report</title></head><body><table>"
+        "<tr><th>Name</th><th>Succ</th><th>Fail</th><th>Send Rate (TPS)</th><th>Max Latency (s)</th>"
+        "<th>Min Latency (s)</th><th>Avg Latency (s)</th><th>Throughput (TPS)</th></tr><tr><td>open"
+        "</td><td>90</td><td>10</td><td>50.5</td><td>2.00</td><td>0.10</td><td>0.75</td><td>49.1"
+        "</td></tr></table></body></html>",
+        {
+            ("open", "transaction_time", "mean"): 0.75,
+            ("open", "throughput", "value"): 49.1,
+            ("open", "error_rate", "value"): 0.1,
+        },
+    ),
+    Case(
+        "prometheus",
+        "# HELP x_seconds A time.\n# TYPE x_seconds summary\n"
+        'x_seconds{q="a",quantile="0.5"} 0.25\nx_seconds_sum{q="a"} 10\nx_seconds_count{q="a"} 4\n'
+        "# TYPE y gauge\ny NaN\n",
+        {('{q="a"}', "x_seconds", "p50"): 0.25, ('{q="a"}', "x_seconds", "count"): 4}
+        | {("", "y", "value"): None},
+    ),
+]

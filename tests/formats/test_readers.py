@@ -1,0 +1,113 @@
+"""Each format says what its file says: no more, no less, in base units, told by content alone."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from perflib.errors import FormatError
+from perflib.formats import FORMATS, recognise
+from perflib.formats.base import Source
+from perflib.formats.loading import COLUMNS, load_results, readings, summarised
+from tests.formats.cases import CASES, Case
+
+IDS = [f"{case.format}-{at}" for at, case in enumerate(CASES)]
+
+
+def source_of(case: Case) -> Source:
+    return Source(Path("unnamed"), content=case.text.encode())
+
+
+@pytest.mark.parametrize("case", CASES, ids=IDS)
+def test_content_alone_tells_the_format(case: Case) -> None:
+    assert recognise(source_of(case)) == case.format
+
+
+@pytest.mark.parametrize("case", CASES, ids=IDS)
+def test_numbers_are_those_of_the_file(case: Case) -> None:
+    found = {
+        (each.label, each.metric, each.statistic): each.value
+        for reading in readings(source_of(case))
+        for each in summarised(reading)
+    }
+    read = {key: found.get(key) for key in case.expected}
+    assert read == pytest.approx(case.expected)
+
+
+def test_every_format_has_a_case() -> None:
+    assert {case.format for case in CASES} == set(FORMATS)
+
+
+@pytest.mark.parametrize("case", CASES, ids=IDS)
+def test_line_ends_and_marks_change_nothing(case: Case) -> None:
+    plain = [summarised(reading) for reading in readings(source_of(case))]
+    content = b"\xef\xbb\xbf" + case.text.replace("\n", "\r\n").encode()
+    marked = Source(Path("unnamed"), content=content)
+    assert [summarised(reading) for reading in readings(marked)] == plain
+
+
+@pytest.mark.parametrize("case", CASES, ids=IDS)
+def test_gzip_is_unpacked(case: Case) -> None:
+    packed = Source(Path("unnamed"), content=gzip.compress(case.text.encode()))
+    assert recognise(packed) == case.format
+
+
+def test_a_table_for_notebooks(tmp_path: Path) -> None:
+    for at, case in enumerate(CASES[:3]):
+        (tmp_path / f"{at}.txt").write_text(case.text)
+    frame = load_results(tmp_path)
+    assert tuple(frame.columns) == COLUMNS
+    assert frame["file"].nunique() == 3
+    assert frame["started_at"].str.len().gt(0).all()
+
+
+def test_approximate_percentiles_are_marked() -> None:
+    case = next(case for case in CASES if case.format == "locust-stats")
+    (reading,) = readings(source_of(case))
+    marks = {(i.metric, i.statistic): (i.approximate, i.resolution) for i in reading.indicators}
+    assert marks["service_time", "p95"] == (True, 0.01)  # Locust rounds 390 ms to 10 ms
+    assert marks["service_time", "mean"] == (False, 0.0)
+
+
+BAD_ROWS = (
+    "timeStamp,elapsed,label,success\n1700000000000,5,a,true\nx,5,a,true\n1700000000001,5,a\n"
+)
+
+
+def test_broken_rows_are_told_and_skipped() -> None:
+    source = Source(Path("rows.csv"), content=BAD_ROWS.encode())
+    (reading,) = readings(source)
+    assert {i.value for i in summarised(reading) if i.metric == "requests"} == {1.0}
+    assert len(source.skipped) == 2
+    assert {skipped.line for skipped in source.skipped} == {3, 4}
+
+
+def test_strict_makes_the_first_broken_row_an_error() -> None:
+    source = Source(Path("rows.csv"), content=BAD_ROWS.encode(), strict=True)
+    with pytest.raises(FormatError, match=r"columns|no time"):
+        summarised(readings(source)[0])
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "empty"),
+        (b"  \n\n", "empty"),
+        (b"hello world, this is no result\n", "no known format"),
+        (b'{"metrics": {"iterations": {', "no known format"),
+        (b"\x00\x00\x00\x00\x06" + b"3.14.3" + b"\x00" * 20, "binary log of Gatling 3.14.3"),
+        (b"\x0f\x7f\x03\x01\x01\x06Result\x01\xff\x80\x00", "gob"),
+        (b"\x1f\x8b\x08\x00garbage", "damaged gzip"),
+        (gzip.compress(b"\x00" * 300_000_000), "unpacks to more than|no known format"),
+        (
+            b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "b">]><testResults>&a;</testResults>',
+            "entit",
+        ),
+    ],
+    ids=lambda value: str(value)[:25],
+)
+def test_what_is_no_result_is_refused_with_the_reason(content: bytes, reason: str) -> None:
+    with pytest.raises(FormatError, match=reason):
+        [summarised(reading) for reading in readings(Source(Path("bad"), content=content))]
