@@ -71,38 +71,9 @@ def target(url: str, **changes: Any) -> BlocksTarget:
     return BlocksTarget(kind="blocks", url=url, **settings | changes)
 
 
-def watch(chain: FakeChain, seconds: float = 1.6, **changes: Any) -> Any:
+def watch(chain: FakeChain) -> Any:
     with Server(chain.answer) as url:
-        return go(target(url, **changes), run_time=f"{seconds - 0.2} s")
-
-
-def test_a_steady_chain_is_seen_block_by_block() -> None:
-    run, samples = watch(FakeChain())
-    blocks = samples[samples["label"] == "block"]
-    assert run.caveats == []
-    assert run.errors == {}
-    assert 5 <= len(blocks) <= 8
-    assert blocks["block_time"].tolist() == pytest.approx([SLOT_S] * len(blocks))
-    assert blocks["arrival_interval"].dropna().mean() == pytest.approx(SLOT_S, abs=0.05)
-    assert set(blocks["block_transactions"]) == {3}
-    assert set(blocks["consensus_latency"]) == {0.01}
-    assert set(blocks["validation_time"]) == {0.002}
-    assert [block["height"] for block in run.details["blocks"]] == list(
-        range(run.details["chain"]["first_height"] + 1, run.details["chain"]["last_height"] + 1)
-    )
-    assert run.details["blocks"][0]["proposer"].startswith("validator-")
-    assert run.details["chain"]["missed_slots"] == 0
-    assert run.details["chain"]["arrival_resolution_s"] == 0.02
-    assert run.arrival == "watch"
-    assert run.environment.target_version == "fake 1"
-
-
-def test_a_constant_height_is_no_chain_whatever_it_claims() -> None:
-    run, samples = watch(FakeChain(height_at=lambda _: 12345))
-    assert codes(run) == {"height never advanced"}
-    assert voids_all(run)
-    assert not (samples["label"] == "block").any()
-    assert "12345" in run.caveats[0].message
+        return go(target(url), run_time="1.7 s")
 
 
 ODD: dict[str, tuple[Callable[[], FakeChain], str]] = {
@@ -130,25 +101,62 @@ ODD: dict[str, tuple[Callable[[], FakeChain], str]] = {
 }
 
 
+STRAIGHT: dict[str, Callable[[], FakeChain]] = {
+    "steady": FakeChain,
+    "constant": lambda: FakeChain(height_at=lambda _: 12345),
+    "jumping": lambda: FakeChain(height_at=lambda s: 100 + 3 * int(s / SLOT_S / 3)),
+}
+
+
 @pytest.fixture(scope="module")
-def odd_runs() -> dict[str, Any]:
-    """All odd chains watched at the same time, because watching is mostly waiting."""
-    with ThreadPoolExecutor(len(ODD)) as pool:
-        runs = {code: pool.submit(watch, chain(), 1.9) for code, (chain, _) in ODD.items()}
-        return {code: future.result()[0] for code, future in runs.items()}
+def watched() -> dict[str, Any]:
+    """All chains watched at the same time, because watching is mostly waiting."""
+    chains = STRAIGHT | {code: chain for code, (chain, _) in ODD.items()}
+    with ThreadPoolExecutor(len(chains)) as pool:
+        runs = {name: pool.submit(watch, chain()) for name, chain in chains.items()}
+        return {name: future.result() for name, future in runs.items()}
+
+
+def test_a_steady_chain_is_seen_block_by_block(watched: dict[str, Any]) -> None:
+    run, samples = watched["steady"]
+    blocks = samples[samples["label"] == "block"]
+    assert run.caveats == []
+    assert run.errors == {}
+    assert 5 <= len(blocks) <= 10
+    assert blocks["block_time"].tolist() == pytest.approx([SLOT_S] * len(blocks))
+    assert blocks["arrival_interval"].dropna().mean() == pytest.approx(SLOT_S, abs=0.05)
+    assert set(blocks["block_transactions"]) == {3}
+    assert set(blocks["consensus_latency"]) == {0.01}
+    assert set(blocks["validation_time"]) == {0.002}
+    assert [block["height"] for block in run.details["blocks"]] == list(
+        range(run.details["chain"]["first_height"] + 1, run.details["chain"]["last_height"] + 1)
+    )
+    assert run.details["blocks"][0]["proposer"].startswith("validator-")
+    assert run.details["chain"]["missed_slots"] == 0
+    assert run.details["chain"]["arrival_resolution_s"] == 0.02
+    assert run.arrival == "watch"
+    assert run.environment.target_version == "fake 1"
+
+
+def test_a_constant_height_is_no_chain_whatever_it_claims(watched: dict[str, Any]) -> None:
+    run, samples = watched["constant"]
+    assert codes(run) == {"height never advanced"}
+    assert voids_all(run)
+    assert not (samples["label"] == "block").any()
+    assert "12345" in run.caveats[0].message
 
 
 @pytest.mark.parametrize("code", ODD)
-def test_a_chain_that_is_odd_is_doubted(odd_runs: dict[str, Any], code: str) -> None:
-    run, voided = odd_runs[code], ODD[code][1]
+def test_a_chain_that_is_odd_is_doubted(watched: dict[str, Any], code: str) -> None:
+    run, voided = watched[code][0], ODD[code][1]
     found = {caveat.code: caveat for caveat in run.caveats}
     assert code in found, run.details.get("chain")
     assert voided in found[code].voids or not voided
     assert not voids_all(run)
 
 
-def test_jumps_of_height_are_filled_in() -> None:
-    run, samples = watch(FakeChain(height_at=lambda s: 100 + 3 * int(s / SLOT_S / 3)))
+def test_jumps_of_height_are_filled_in(watched: dict[str, Any]) -> None:
+    run, samples = watched["jumping"]
     heights = [block["height"] for block in run.details["blocks"]]
     assert heights == list(range(101, 101 + len(heights)))
     assert len(heights) >= 3
@@ -193,6 +201,15 @@ def test_a_node_that_never_answers_gives_no_verdict(hangs: bool) -> None:
 def test_stop_is_heard_at_once() -> None:
     with Server(FakeChain().answer) as url:
         assert time_to_stop(target(url), "blocks") < 1.5
+
+
+def test_stop_does_not_wait_for_an_answer() -> None:
+    began = time.monotonic()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        run, _ = go(target(url, timeout="30 s"), stop_after_s=0.5, run_time="60 s")
+    assert time.monotonic() - began < 5
+    assert voids_all(run)
 
 
 def test_other_apis_are_described_by_paths_and_names() -> None:

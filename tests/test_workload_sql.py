@@ -112,6 +112,7 @@ def test_open_arrivals_keep_their_schedule_whatever_the_database_does(postgres_u
         arrival="open",
         rate="30 req/s",
         users=1,
+        run_time="0.9 s",
     )
     assert run.arrival == "open"
     assert len(samples) == pytest.approx(30, abs=1)
@@ -125,6 +126,7 @@ def test_arrivals_that_no_user_was_free_for_are_not_forgotten(postgres_url: str)
         arrival="open",
         rate="30 req/s",
         users=1,
+        run_time="0.9 s",
     )
     assert len(samples) == pytest.approx(30, abs=1)
     assert run.errors["not started"] > 10

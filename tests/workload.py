@@ -18,13 +18,14 @@ from perflib.samples import read_samples
 from perflib.session import SAMPLES, Session
 from perflib.target import Scenario, Target
 
-SHORT = {"warmup": "0.2 s", "run_time": "0.8 s", "users": 2, "spawn_rate": 100, "arrival": "closed"}
+SHORT = {"warmup": "0.1 s", "run_time": "0.6 s", "users": 2, "spawn_rate": 100, "arrival": "closed"}
 
 
 def go(
     target: Target,
     *,
     show: Callable[[Session, Mapping[str, str]], None] | None = None,
+    stop_after_s: float = 1e6,
     **changes: Any,
 ) -> tuple[Run, pd.DataFrame]:
     """Measure `target` under a short closed scenario with `changes`."""
@@ -33,7 +34,11 @@ def go(
         session = Session(run, Path(folder))
         if show is not None:
             session.show = lambda numbers: show(session, numbers)
+        timer = threading.Timer(stop_after_s, session.stop.set)
+        timer.daemon = True
+        timer.start()
         target.measure(Scenario(**SHORT | changes), session)
+        timer.cancel()
         session.close()
         return run, read_samples(Path(folder) / SAMPLES)
 

@@ -6,6 +6,7 @@ The arrival of a block is known to the poll interval, which is recorded.
 
 from __future__ import annotations
 
+import threading
 from typing import ClassVar, Literal
 
 import httpx
@@ -28,6 +29,7 @@ METRICS = (
     "anchoring_time",
 )
 GIVE_UP_S = 10.0
+STOP_S = 0.3
 MOST_FETCHED = 200
 DEEPEST = 32
 
@@ -76,21 +78,25 @@ class BlocksTarget(Target):
         run = session.run
         run.arrival = "watch"
         session.samples(METRICS)
-        run.measured_from_s = scenario.warmup
-        run.measured_until_s = scenario.warmup + scenario.run_time
         run.workload = self.model_dump(mode="json", exclude={"objectives", "headers", "load"}) | {
             "url": without_secrets(self.url),
+            "metrics_url": without_secrets(self.metrics_url),
             "headers": sorted(self.headers),
             "scenario": scenario.model_dump(mode="json"),
         }
         with httpx.Client(
-            timeout=self.timeout, trust_env=False, headers=self.headers, follow_redirects=True
+            timeout=self.timeout,
+            trust_env=False,
+            headers=self.headers,
+            verify=self.url.startswith("https"),  # certificates take a while to load
         ) as client:
+            run.measured_from_s = session.now() + scenario.warmup
+            run.measured_until_s = run.measured_from_s + scenario.run_time
             observer = _Observer(self, client, session)
             anchors = self.anchor and Anchors(self.anchor, self.url, client, session)
             if anchors:
                 anchors.start(run.measured_until_s)
-            observer.watch(run.measured_until_s)
+            observer.watch_until(run.measured_until_s)
             if anchors:
                 anchors.finish()
         run.measured_until_s = min(run.measured_until_s, session.now())
@@ -109,7 +115,15 @@ class _Observer:
         self.polls = self.failed = 0
         self.began_s = session.now()
 
-    def watch(self, until_s: float) -> None:
+    def watch_until(self, until_s: float) -> None:
+        """Watch until `until_s` or `session.stop`, which does not wait for an answer."""
+        thread = threading.Thread(target=self._watch, args=(until_s,), daemon=True)
+        thread.start()
+        while thread.is_alive() and not self.session.stop.wait(0.05):
+            pass
+        thread.join(STOP_S)
+
+    def _watch(self, until_s: float) -> None:
         """Poll until `until_s`, or give up when nothing at all was ever answered."""
         session, due, shown = self.session, self.began_s, 0.0
         while session.now() < until_s and not session.stop.is_set():
@@ -188,10 +202,11 @@ class _Observer:
     def record(self) -> None:
         """Write the blocks, their story and its caveats into the run."""
         session, target = self.session, self.target
-        if self.failed == self.polls:
+        if self.chain.top < 0:
+            kinds = "; ".join(session.run.errors) or "no answer yet"
             session.warn(
                 "no contact",
-                f"none of {self.polls} polls was answered: {'; '.join(session.run.errors)}",
+                f"none of {self.polls} polls was answered: {kinds}",
                 "start the chain, or correct `url`, the paths and the fields",
                 ("*",),
             )

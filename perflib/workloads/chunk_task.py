@@ -145,6 +145,7 @@ class ChunkTask:
             self.local.client = httpx.Client(
                 timeout=self.settings["timeout_s"],
                 trust_env=False,
+                verify=self.settings["url"].startswith("https"),
                 headers={"content-type": "application/octet-stream"} | self.settings["headers"],
             )
         client: httpx.Client = self.local.client
