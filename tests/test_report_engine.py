@@ -142,6 +142,14 @@ def test_no_thread_loop_or_gevent_before_the_fork(parent):
     assert texts(task) == "1 False False\n"
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="no /proc on this system")
+def test_the_warm_parent_has_one_thread_even_in_c():
+    told = "import os; print(len(os.listdir(f'/proc/{os.getppid()}/task')))"
+    with WarmParent() as own:
+        own.prepare(["numpy", "pandas", "pyarrow.parquet", "matplotlib.pyplot"])
+        assert texts(run(own, told)) == "1\n"
+
+
 def test_error_is_kept_and_stops_the_notebook(parent):
     task = run(parent, "print('before')", "1 / 0", "print('after')")
     assert task.record.failed == 1

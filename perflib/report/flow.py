@@ -92,10 +92,12 @@ def render_reports(
     out.mkdir(parents=True, exist_ok=True)
     cache = Cache(out)
     before = cache.state.signature()
-    made = _make(orders, root, cache, settings, follow)
-    index = _index(root, cache, runs)
-    if cache.state.signature() != before:
-        cache.save()
+    try:
+        made = _make(orders, root, cache, settings, follow)
+        index = _index(root, cache, runs)
+    finally:
+        if cache.state.signature() != before:  # what was made before Ctrl-C stays made
+            cache.save()
     pages = [_page(out, order, *made[order.stem]) for order in orders]
     if settings.pdf:
         from perflib.report.pdf import print_pdf
@@ -149,6 +151,8 @@ def _make(
             page.files[name] = cache.digest(cache.out / name)
         cache.state.pages[order.stem] = page
         made[order.stem] = (page, True)
+        order.content.clear()  # pictures of many reports together would fill the memory
+        content.clear()
     return made
 
 

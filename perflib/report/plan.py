@@ -13,7 +13,7 @@ import msgspec
 
 from perflib.errors import ReportError, nearest
 from perflib.model import Verdict
-from perflib.report.notebook import Notebook, read
+from perflib.report.notebook import Notebook, is_python, read
 from perflib.report.parameters import check, declared, typed
 
 KIND_NOTEBOOKS = {
@@ -164,6 +164,10 @@ class Planner:
         self, file: Path, given: dict[str, Any], stem: str, run: Summary | None, target: str = ""
     ) -> Order:
         content = read(file)
+        if not is_python(content):
+            raise ReportError(
+                "the notebook is not in Python", next_step="run it with papermill", file=file
+            )
         known = declared(content)
         wanted = {"data": str(self.root)} | given
         values = {name: value for name, value in wanted.items() if name in known}

@@ -221,8 +221,12 @@ FIXED = {
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     "PYTHONHASHSEED": "0",
     "SOURCE_DATE_EPOCH": "0",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
 }
-"""The environment of every notebook: figures inline, equal runs equal to the byte."""
+"""The environment of every notebook: figures inline, equal runs equal to the byte, and no thread
+of a library alive when the parent forks."""
 
 
 def _drain(descriptor: int, task: Task) -> bool:
