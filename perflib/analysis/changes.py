@@ -1,6 +1,6 @@
 """A change point is a claim about the past that later results may confirm or take back.
 
-A history is read in windows of at most `WINDOW` results. `segments` explains one window as
+A history is read in windows of at most `WINDOW` results. `explain` reads one window as
 levels, slow drift and autocorrelated noise; the changes in the older part of a full window are
 then settled and the next window begins behind them. So noise and drift are local, a result
 costs the same in a long history as in a short one, and an appended result gives exactly what
@@ -9,8 +9,7 @@ a full run gives, because a full run makes the same steps.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from msgspec import Struct
@@ -19,22 +18,28 @@ from scipy.special import stdtrit
 
 from perflib.errors import PerflibError
 
+if TYPE_CHECKING:
+    from perflib.analysis.explain import Fit
+
 Array = NDArray[np.float64]
 Status = Literal["provisional", "confirmed", "retracted"]
 
 WINDOW = 1000
-SETTLED = 600
-CONTEXT = 100
+"""Results that are explained together."""
+SETTLED, CONTEXT = 600, 100
+"""Changes before `SETTLED` in a full window are final; this much before it stays as context."""
 FEWEST = 7
+LEAST = 0.005
+"""A smaller relative change is not worth anybody's morning."""
 
 
 class ChangePoint(Struct, frozen=True, kw_only=True):
     """The level moved between the results `index - 1` and `index` (in order of time).
 
     `before` and `after` are the levels at the change in the unit of the values, `change` is
-    after / before - 1 with its 95 % interval `low` … `high`. `p_value` is the chance that an
-    unchanged window as long as this one shows such a change anywhere. `provisional` becomes
-    `confirmed` or `retracted` as results arrive.
+    after / before - 1 with its 95 % interval `low` … `high` (delta method, Student's t).
+    `p_value` is the chance that an unchanged window as long as this one shows such a change
+    anywhere. `provisional` becomes `confirmed` or `retracted` as results arrive.
     """
 
     index: int
@@ -44,8 +49,6 @@ class ChangePoint(Struct, frozen=True, kw_only=True):
     low: float
     high: float
     p_value: float
-    n_before: int
-    n_after: int
     status: Status = "confirmed"
     time: float | None = None
 
@@ -53,15 +56,15 @@ class ChangePoint(Struct, frozen=True, kw_only=True):
 class Drift(Struct, frozen=True, kw_only=True):
     """Slow movement that is not steps, from result `start` to the last.
 
-    `change` is its whole course relative to the level at its start, with a 95 % interval;
-    `shape` is the degree of the polynomial (1: a straight line).
+    `change` is its whole course relative to the level at `start`, with a 95 % interval;
+    `degree` is that of the polynomial (1: a straight line).
     """
 
     start: int
     change: float
     low: float
     high: float
-    shape: int
+    degree: int
 
 
 class Study(NamedTuple):
@@ -72,19 +75,19 @@ class Study(NamedTuple):
 
 
 class Series(NamedTuple):
-    """A history in order of time without missing results; `index` are places in the input."""
+    """A history in order of time without missing results; `place` is where each was given."""
 
-    index: NDArray[np.int64]
+    place: NDArray[np.int64]
     values: Array
     times: Array | None
     spread: Array | None
 
-    def part(self, start: int, stop: int) -> Series:
+    def part(self, start: int, stop: int | None = None) -> Series:
         """The results `start` … `stop` - 1."""
         cut = slice(start, stop)
         times = None if self.times is None else self.times[cut]
         spread = None if self.spread is None else self.spread[cut]
-        return Series(self.index[cut], self.values[cut], times, spread)
+        return Series(self.place[cut], self.values[cut], times, spread)
 
 
 class Progress(NamedTuple):
@@ -95,15 +98,21 @@ class Progress(NamedTuple):
 
 
 def change_points(
-    values: ArrayLike, *, times: ArrayLike | None = None, spread: ArrayLike | None = None
+    values: ArrayLike,
+    *,
+    times: ArrayLike | None = None,
+    spread: ArrayLike | None = None,
+    least: float = LEAST,
 ) -> list[ChangePoint]:
     """The change points of a history, one value a run, in order of time.
 
     `times` (any unit) sort the values, equal times keep their order; `spread` is the standard
     deviation or error of each value in its unit: noisy runs weigh less. nan is a missing
-    result. Raises PerflibError for infinities, lengths that differ and what is not a number.
+    result. Relative changes under `least` are left out. About one unchanged window of
+    `WINDOW` results in forty shows a change; `p_value` is for many series together.
+    Raises PerflibError for infinities, lengths that differ and what is not a number.
     """
-    return study(values, times=times, spread=spread).changes
+    return study(values, times=times, spread=spread, least=least).changes
 
 
 def drift(
@@ -114,67 +123,86 @@ def drift(
 
 
 def study(
-    values: ArrayLike, *, times: ArrayLike | None = None, spread: ArrayLike | None = None
+    values: ArrayLike,
+    *,
+    times: ArrayLike | None = None,
+    spread: ArrayLike | None = None,
+    least: float = LEAST,
 ) -> Study:
     """Change points and drift together; arguments as `change_points`."""
     series = series_of(values, times, spread)
-    return conclude(series, settle(series, Progress()))
+    return conclude(series, settle(series, Progress(), least), least)
 
 
-def settle(series: Series, progress: Progress) -> Progress:
+def settle(series: Series, progress: Progress, least: float) -> Progress:
     """Settle every window that is full; what it settles depends on that window only."""
     while len(series.values) - progress.start >= WINDOW:
-        start = progress.start
-        found, _ = examine(series.part(start, start + WINDOW))
-        old = [(place, change) for place, change in found if place < SETTLED]
-        quiet = SETTLED - CONTEXT
-        step = max(old[-1][0], quiet) if old else quiet
-        progress = Progress(start + step, progress.settled + tuple(c for _, c in old))
+        window = series.part(progress.start, progress.start + WINDOW)
+        old = [c for c in examine(window, least).changes if c.index < window.place[SETTLED]]
+        step = SETTLED - CONTEXT
+        if old:
+            step = max(step, int(np.searchsorted(window.place, old[-1].index)))
+        progress = Progress(progress.start + step, (*progress.settled, *old))
     return progress
 
 
-def conclude(series: Series, progress: Progress) -> Study:
+def conclude(series: Series, progress: Progress, least: float) -> Study:
     """The settled changes and those of the window that is still open."""
-    found, slow = examine(series.part(progress.start, len(series.values)))
-    return Study([*progress.settled, *(change for _, change in found)], slow)
+    found = examine(series.part(progress.start), least)
+    return Study([*progress.settled, *found.changes], found.drift)
 
 
-def examine(window: Series) -> tuple[list[tuple[int, ChangePoint]], Drift | None]:
-    """Changes of one window with their place in it, and its drift."""
+def examine(window: Series, least: float) -> Study:
+    """One window explained by itself."""
     n = len(window.values)
     if n < FEWEST:
-        return [], None
-    from perflib.analysis import segments  # noqa: PLC0415 - numba loads when it is needed
+        return Study([], None)
+    from perflib.analysis.explain import explain
 
-    fit = segments.explain(window.values, _weights(window.spread, n), _axis(window.times, n))
+    fit = explain(window.values, _roots(window.spread, n), _axis(window.times, n))
     if fit is None:
-        return [], None
-    changes = []
-    edges = [0, *fit.places.tolist(), n]
-    for k, row in enumerate(fit.steps.tolist()):
-        jump, before, sd, z2, needed, looks = row
-        place = edges[k + 1]
-        half = float(stdtrit(fit.freedom, 0.975)) * sd
-        ratio = jump / before if before else float("nan")
-        changes.append(
-            (
-                place,
-                ChangePoint(
-                    index=int(window.index[place]),
-                    time=None if window.times is None else float(window.times[place]),
-                    before=before,
-                    after=before + jump,
-                    change=ratio,
-                    low=ratio - half,
-                    high=ratio + half,
-                    p_value=min(1.0, looks * float(np.exp(-z2 / 2))),
-                    n_before=place - edges[k],
-                    n_after=edges[k + 2] - place,
-                    status="confirmed" if z2 >= needed else "provisional",
-                ),
-            )
+        return Study([], None)
+    chance = np.minimum(fit.looks * np.exp(-fit.strength / 2), 1.0)
+    change, low, high = _relative(fit.jump, fit.before, fit.covariance, fit.freedom)
+    changes = [
+        ChangePoint(
+            index=int(window.place[place]),
+            time=None if window.times is None else float(window.times[place]),
+            before=float(fit.before[k]),
+            after=float(fit.before[k] + fit.jump[k]),
+            change=float(change[k]),
+            low=float(low[k]),
+            high=float(high[k]),
+            p_value=float(chance[k]),
+            status="confirmed" if fit.strength[k] >= fit.needed[k] else "provisional",
         )
-    return changes, None
+        for k, place in enumerate(fit.places.tolist())
+        if abs(change[k]) >= least
+    ]
+    if not fit.degree:
+        return Study(changes, None)
+    return Study(changes, _drift(fit, int(window.place[0])))
+
+
+def _drift(fit: Fit, start: int) -> Drift:
+    first, course = fit.drift[:1], np.diff(fit.drift)
+    of_course = np.array([[fit.drift_variance, 0.0, 0.0]])
+    change, low, high = (x.item() for x in _relative(course, first, of_course, fit.freedom))
+    return Drift(start=start, change=change, low=low, high=high, degree=fit.degree)
+
+
+def _relative(
+    jump: Array, before: Array, covariance: Array, freedom: float
+) -> tuple[Array, Array, Array]:
+    """jump / before with its 95 % interval, which is endless where the level before is zero."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = jump / before
+        of_jump, of_before, both = covariance.T
+        variance = (of_jump - 2 * ratio * both + ratio**2 * of_before) / before**2
+        half = stdtrit(freedom, 0.975) * np.sqrt(np.maximum(variance, 0.0))
+        low, high = ratio - half, ratio + half
+    known = np.isfinite(ratio)
+    return ratio, np.where(known, low, -np.inf), np.where(known, high, np.inf)
 
 
 def series_of(values: ArrayLike, times: ArrayLike | None, spread: ArrayLike | None) -> Series:
@@ -235,7 +263,7 @@ def _axis(times: Array | None, n: int) -> Array:
     return np.asarray(way / way[-1] * 2 - 1, dtype=np.float64)
 
 
-def _weights(spread: Array | None, n: int) -> Array:
+def _roots(spread: Array | None, n: int) -> Array:
     """Square roots of the weights: a run noisier than 1.5 × the usual weighs less, none more."""
     if spread is None:
         return np.ones(n)

@@ -1,546 +1,508 @@
-"""Scratch state of the kernels; see `explain`."""
+"""One window of a history explained at once: levels that step, slow drift, noise with memory.
+
+    y[t] = level + drift(t) + sum of steps up to t + e[t],   e[t] = phi e[t-1] + innovation
+
+Neither steps alone nor drift alone nor memory alone is believed first. Places are proposed
+generously by least squares on cleaned values, from two-sided means over many widths (Eichinger
+and Kirch 2018) and optimal partitioning (Jackson et al. 2005). A regression with all of them,
+drift and AR(1) noise together then drops what does not stand: generalised least squares (Prais
+and Winsten 1954) by the sweep operator (Goodnight 1979), which also takes a step out again. A
+step needs a gain that grows for short segments (Dümbgen and Spokoiny 2001: there are more
+places for them to be), as a quantile of Student's t because the noise is estimated, plus
+Cornish and Fisher's terms because short means of skewed or heavy-tailed noise are not normal.
+Solutions that started from independent and from remembering noise, with and without drift,
+are compared by penalised likelihood (steps in AR(1) noise: Chakar et al. 2017; and in drift:
+Romano et al. 2022).
+
+Everything here is compiled, and in one file because the compiler's cache knows a function by
+its file only. `root` is the square root of each result's weight; `perflib.analysis.explain`
+is the way in.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from math import exp, inf, log, sqrt
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
-# knobs
-NAMES = ["BETA", "LOW", "CLIP", "DPBETA", "DRIFT", "SUB", "BIAS", "TAIL", "DOF", "ZT", "HUB"]
-K0 = np.array([6.0, 2.4, 3.5, 3.0, 9.0, 0.3, 2.0, 1.0, 1.0, 3.8, 2.8])
-BETA, LOW, CLIP, DPBETA, DRIFT, SUB, BIAS, TAIL, DOF, ZT, HUB = range(11)
-jit = njit(cache=True)
+Array = NDArray[np.float64]
+compiled = njit(cache=True, error_model="numpy")
+
+NEIGHBOURS = 7
+"""Results of a running median: a spike of three has no say in it."""
+SPIKE, CLIP = 3.5, 2.8
+"""In standard deviations from the nearest local level: beyond is a spike, or is pulled in to."""
+BLOCK, SAME_NOISE = 25, 0.3
+"""Results of a block of equal noise; log variance ratios that count as equal."""
+LARGEST_PHI = 0.9
+LAGS = 10
+SELECTION = 2.0
+"""How much more a chosen place of a step takes from autocorrelation than a given one would."""
+
+Places = NDArray[np.int64]
+Noise = tuple[float, float, float, float]
+"""phi, variance, skewness and excess kurtosis of the innovations."""
+
+SHORTEST = 3
+"""Results of the shortest segment."""
+STRICTNESS = 2.0
+"""Log likelihood (× 2) that a step must bring beyond log n and the price of its choice."""
+NORMALITY = 2.5
+"""Weight of the terms for noise that is not normal, at 3.8 standard errors."""
+REACH = 40
+"""Results that a place may move in one refinement."""
+RECENT, LEEWAY = 10, 4.0
+"""A step among the last results may be this much (× 2 log likelihood) weaker: provisional."""
+GENEROUS = 3.0
+"""Log likelihood (× 2) that a step must bring to be proposed."""
+NOTICED = 2.4
+"""Standard errors that make a candidate."""
+DRIFT_PRICE = 7.0
+"""Log likelihood (× 2) that each degree of drift must bring."""
+DOUBT = 0.3
+"""How much smaller than estimated phi may be when places are proposed."""
 
 
-@jit
-def median5(a, b, c, d, e):
-    if a > b:
-        a, b = b, a
-    if c > d:
-        c, d = d, c
-    if a < c:
-        a = c
-    if d < b:
-        b = d
-    return max(min(a, b), min(max(a, b), e))  # a,b middle two of four
+@compiled
+def median(values: Array, start: int, stop: int, room: Array) -> float:
+    """The median of a few values, sorted by insertion into `room`."""
+    size = stop - start
+    for i in range(size):
+        value, place = values[start + i], i
+        while place and room[place - 1] > value:
+            room[place] = room[place - 1]
+            place -= 1
+        room[place] = value
+    return float(room[size // 2] + room[(size - 1) // 2]) / 2
 
 
-@jit
-def levels(y):
-    n = len(y)
-    left = np.empty(n)
-    right = np.empty(n)
-    for t in range(4, n):
-        m = median5(y[t - 4], y[t - 3], y[t - 2], y[t - 1], y[t])
-        left[t] = m
-        right[t - 4] = m
-    first = np.sort(y[:4])
-    last = np.sort(y[n - 4 :])
-    left[3] = (first[1] + first[2]) / 2
-    right[n - 4] = (last[1] + last[2]) / 2
-    a = np.sort(y[:3])[1]
-    b = np.sort(y[n - 3 :])[1]
-    for i in range(3):
-        left[i] = a
-        right[n - 1 - i] = b
+@compiled
+def levels(y: Array) -> tuple[Array, Array]:
+    """Running medians that end at, and that begin at, each result."""
+    n, room = len(y), np.empty(NEIGHBOURS)
+    left, right = np.empty(n), np.empty(n)
+    for t in range(n):
+        left[t] = median(y, max(0, min(t - NEIGHBOURS + 1, n)), max(t + 1, 3), room)
+        right[t] = median(y, min(t, n - 3), min(t + NEIGHBOURS, n), room)
     return left, right
 
 
-@jit
-def clean(y, a, left, right, s, k):
-    n = len(y)
-    c = np.empty(n)
-    for t in range(n):
-        lo = min(left[t], right[t])
-        hi = max(left[t], right[t])
-        w = s / a[t]
-        v = y[t]
-        if v < lo - k[CLIP] * w:
-            v = lo
-        elif v > hi + k[CLIP] * w:
-            v = hi
+@compiled
+def clean(y: Array, root: Array, left: Array, right: Array, sd: float) -> Array:
+    """`y` with spikes set to the nearer local level and large noise pulled in.
+
+    Between the levels before and after a place nothing is touched, so a step stays whole.
+    """
+    out = np.empty_like(y)
+    for t in range(len(y)):
+        low, high, unit = min(left[t], right[t]), max(left[t], right[t]), sd / root[t]
+        if y[t] < low - SPIKE * unit:
+            out[t] = low
+        elif y[t] > high + SPIKE * unit:
+            out[t] = high
         else:
-            v = min(max(v, lo - k[HUB] * w), hi + k[HUB] * w)
-        c[t] = v
-    return c
+            out[t] = min(max(y[t], low - CLIP * unit), high + CLIP * unit)
+    return out
 
 
-@jit
-def diffvar(c, a, lag):
-    n = len(c) - lag
-    m = 0.0
-    for t in range(n):
-        d = c[t + lag] - c[t]
-        m += d * d * a[t] * a[t + lag]
-    m /= n
-    for _ in range(2):
-        s = 0.0
+@compiled
+def difference_variance(y: Array, root: Array, lag: int) -> float:
+    """Mean square of differences at `lag`; squares beyond 7 × the mean (steps) are cut there."""
+    n, mean = len(y) - lag, inf
+    for _ in range(3):
+        total = 0.0
         for t in range(n):
-            d = c[t + lag] - c[t]
-            s += min(d * d * a[t] * a[t + lag], 7 * m)
-        m = 1.03 * s / n
-    return m
+            d = y[t + lag] - y[t]
+            total += min(d * d * root[t] * root[t + lag], 7 * mean)
+        mean = total / n * (1.0 if mean == inf else 1.03)
+    return mean
 
 
-@jit
-def moments(c, a):
-    v1 = diffvar(c, a, 1)
-    v2 = diffvar(c, a, 2)
-    if v1 <= 0:
+@compiled
+def first_noise(y: Array, root: Array) -> tuple[float, float]:
+    """Variance and lag-1 autocorrelation from differences at lags 1 and 2.
+
+    For AR(1) noise their mean squares are 2 v (1 - phi) and 2 v (1 - phi²) (Chakar et al. 2017).
+    """
+    one, two = difference_variance(y, root, 1), difference_variance(y, root, 2)
+    if one <= 0:
         return 0.0, 0.0
-    phi = min(max(v2 / v1 - 1, 0.0), 0.9)
-    return v1 / 2 / (1 - phi), phi
+    phi = min(max(two / one - 1, 0.0), LARGEST_PHI)
+    return one / 2 / (1 - phi), phi
 
 
-@jit
-def infl(phi, h):
+@compiled
+def white_variance(y: Array, root: Array) -> float:
+    """Variance from the median difference, without memory: many steps do not raise it."""
+    n = len(y) - 1
+    d = np.empty(n)
+    for t in range(n):
+        d[t] = abs(y[t + 1] - y[t]) * sqrt(root[t] * root[t + 1])
+    d.sort()
+    return float((d[n // 2] / 0.9539) ** 2)
+
+
+@compiled
+def local_root(y: Array) -> Array:
+    """Weights of places where noise differs from the window's: 1 where it is about the same."""
+    n = len(y)
+    count = max(n // BLOCK, 1)
+    d = np.abs(y[1:] - y[:-1])
+    size = np.empty(count)
+    for b in range(count):
+        near = d[max(b - 1, 0) * (n - 1) // count : min(b + 2, count) * (n - 1) // count].copy()
+        near.sort()
+        cap = 5 * near[len(near) // 2]
+        size[b] = 2 * log(max(np.minimum(near, cap).mean() if cap > 0 else near.mean(), 1e-300))
+    ordered = size.copy()
+    ordered.sort()
+    usual, root = (ordered[count // 2] + ordered[(count - 1) // 2]) / 2, np.ones(n)
+    for b in range(count):
+        off = size[b] - usual
+        off = max(off - SAME_NOISE, 0.0) if off > 0 else min(off + SAME_NOISE, 0.0)
+        root[b * (n - 1) // count :] = exp(-off / 2)
+    return root
+
+
+@compiled
+def inflation(phi: float, size: int) -> float:
+    """Variance of a mean of `size` AR(1) results over that of independent ones."""
     if phi <= 0:
         return 1.0
-    return (1 + phi) / (1 - phi) - 2 * phi * (1 - phi**h) / (h * (1 - phi) ** 2)
+    return (1 + phi) / (1 - phi) - 2 * phi * (1 - phi**size) / (size * (1 - phi) ** 2)
 
 
-@jit
-def candidates(c, a, var, phi, k):
-    n = len(c)
-    W = np.zeros(n + 1)
-    S = np.zeros(n + 1)
+@compiled
+def left_noise(rest: Array, used: int) -> tuple[float, float, float, float]:
+    """phi, variance, skewness and excess kurtosis of the innovations behind residuals.
+
+    `used` coefficients were fitted: each lowers autocorrelations (Kendall 1954). The variance
+    grows with what ten more lags add (Newey and West 1987); both moments are those of values
+    within 2.5 standard deviations, less what chance gives, and at most 1.
+    """
+    n, square, cross = len(rest), 0.0, 0.0
     for t in range(n):
-        W[t + 1] = W[t] + a[t] * a[t]
-        S[t + 1] = S[t] + a[t] * a[t] * c[t]
-    mark = np.zeros(n + 1, np.bool_)
-    h = 3
-    while 2 * h <= n:
-        low = k[LOW] * np.sqrt(var * infl(phi, h))
-        m = n - 2 * h + 1
-        z = np.empty(m)
-        for i in range(m):
-            t = i + h
-            wl = W[t] - W[i]
-            wr = W[t + h] - W[t]
-            z[i] = abs((S[t + h] - S[t]) / wr - (S[t] - S[i]) / wl) * np.sqrt(wl * wr / (wl + wr))
-        for b in range(0, m, h):
-            e = min(b + h, m)
-            j = b
-            for i in range(b, e):
-                if z[i] > z[j]:
-                    j = i
-            if z[j] > low and (j == 0 or z[j] >= z[j - 1]) and (j == m - 1 or z[j] >= z[j + 1]):
-                mark[j + h] = True
-        h = max(h + 1, int(h * 1.5))
-    for i in range(3, 11):
-        if i <= n - 3:
-            mark[i] = True
-            mark[n - i] = True
-    mark[:3] = False
-    mark[n - 2 :] = False
-    return np.flatnonzero(mark), W, S
+        square += rest[t] * rest[t]
+        if t:
+            cross += rest[t] * rest[t - 1]
+    if square <= 0:
+        return 0.0, 0.0, 0.0, 0.0
+    rho = cross / square
+    phi = min(max(rho + SELECTION * (1 + 3 * max(rho, 0.0)) * used / n, 0.0), LARGEST_PHI)
+    e = rest[1:] - phi * rest[:-1]
+    total = (e * e).sum()
+    if total <= 0:
+        return phi, 0.0, 0.0, 0.0
+    longer, lags = total, min(LAGS, n // 6)
+    for lag in range(1, lags + 1):
+        longer += 2 * (1 - lag / (lags + 1)) * (np.dot(e[lag:], e[:-lag]) + total * used / n)
+    variance = max(total, longer) / max(n - 1 - used, 1)
+    cap = 2.5 * sqrt(total / (n - 1))
+    m2 = m3 = m4 = 0.0
+    for v in e:
+        c = min(max(v, -cap), cap)
+        m2, m3, m4 = m2 + c**2, m3 + c**3, m4 + c**4
+    m2, m3, m4 = m2 / (n - 1), m3 / (n - 1), m4 / (n - 1)
+    skew = min(max(abs(m3) / m2**1.5 - 0.2, 0.0), 1.0)
+    return phi, variance, skew, min(max(m4 / m2**2 - 3, 0.0), 1.0)
 
 
-@jit
-def best_steps(cand, W, S, n, lrv, beta):
-    m = len(cand) + 2
-    b = np.zeros(m, np.int64)
-    b[1 : m - 1] = cand
-    b[m - 1] = n
-    F = np.full(m, np.inf)
-    F[0] = 0.0
-    P = np.zeros(m, np.int64)
-    for j in range(1, m):
-        for i in range(j):
-            L = b[j] - b[i]
-            if L < 3:
-                break
-            d = S[b[j]] - S[b[i]]
-            v = F[i] - d * d / (W[b[j]] - W[b[i]]) / lrv + beta + 2 * np.log(n / L)
-            if v < F[j]:
-                F[j] = v
-                P[j] = i
-    K = 0
-    j = m - 1
-    while P[j] > 0:
-        j = P[j]
-        K += 1
-    out = np.empty(K, np.int64)
-    j = m - 1
-    for i in range(K - 1, -1, -1):
-        j = P[j]
-        out[i] = b[j]
-    return out
+@compiled
+def sweep(table: Array, k: int) -> None:
+    """Take regressor `k` into the fit, or out of it again."""
+    pivot, size = table[k, k], len(table)
+    for j in range(size):
+        table[k, j] /= pivot
+    for i in range(size):
+        factor = table[i, k]
+        if i != k and factor != 0.0:
+            for j in range(size):
+                table[i, j] -= factor * table[k, j]
+            table[i, k] = -factor / pivot
+    table[k, k] = 1 / pivot
 
 
-@jit
-def whiten(c, a, B, phi):
-    """columns: level, drift.., c ; whitened"""
-    n = len(c)
-    p = 1 + B.shape[0]
-    W = np.empty((p + 1, n))
-    q = np.sqrt(1 - phi * phi)
-    W[0, 0] = q * a[0]
-    W[p, 0] = q * a[0] * c[0]
-    for t in range(1, n):
-        W[0, t] = a[t] - phi * a[t - 1]
-        W[p, t] = a[t] * c[t] - phi * a[t - 1] * c[t - 1]
-    for j in range(1, p):
-        b = B[j - 1]
-        W[j, 0] = q * a[0] * b[0]
-        for t in range(1, n):
-            W[j, t] = a[t] * b[t] - phi * a[t - 1] * b[t - 1]
-    return W
+@compiled
+def whiten(y: Array, root: Array, drift: Array, phi: float) -> Array:
+    """Rows (level, drift.., y), each result less what it remembers of the one before."""
+    n, p = len(y), 1 + len(drift)
+    rows = np.empty((p + 1, n))
+    rows[0], rows[1:p], rows[p] = root, drift * root, y * root
+    for row in rows:
+        for t in range(n - 1, 0, -1):
+            row[t] -= phi * row[t - 1]
+        row[0] *= sqrt(1 - phi * phi)
+    return rows
 
 
-@jit
-def regress(c, a, B, phi, tau):
-    """GLS: theta, unscaled covariance, rss"""
-    W = whiten(c, a, B, phi)
-    p = W.shape[0] - 1
-    n = len(c)
-    K = len(tau)
-    q = p + K
-    G = np.empty((q, q))
-    r = np.empty(q)
-    for i in range(p):
+@compiled
+def regress(y: Array, root: Array, drift: Array, phi: float, places: Places) -> Array:
+    """Swept cross products of (level, drift.., steps.., y): inverse | coefficients | squares left.
+
+    Whitening with AR(1) turns a step into 1 at its place and 1 - phi after it, so every cross
+    product with it is a sum to the end of the window.
+    """
+    white = whiten(y, root, drift, phi)
+    p, k = len(white) - 1, len(places)
+    q = p + k
+    table = np.empty((q + 1, q + 1))
+    for i in range(p + 1):
         for j in range(i + 1):
-            s = 0.0
-            for t in range(n):
-                s += W[i, t] * W[j, t]
-            G[i, j] = s
-            G[j, i] = s
-        s = 0.0
-        for t in range(n):
-            s += W[i, t] * W[p, t]
-        r[i] = s
-    acc = np.zeros(p + 1)
-    t = n - 1
-    for k in range(K - 1, -1, -1):
-        x = tau[k]
-        while t > x:
+            row, column = (i if i < p else q), (j if j < p else q)
+            table[row, column] = table[column, row] = (white[i] * white[j]).sum()
+    after, t = np.zeros(p + 1), len(y) - 1
+    for s in range(k - 1, -1, -1):
+        place = places[s]
+        while t > place:
             for j in range(p + 1):
-                acc[j] += W[0, t] * W[j, t]
+                after[j] += white[0, t] * white[j, t]
             t -= 1
         for j in range(p + 1):
-            v = a[x] * W[j, x] + acc[j]
-            if j < p:
-                G[p + k, j] = v
-                G[j, p + k] = v
-            else:
-                r[p + k] = v
-        G[p + k, p + k] = a[x] * a[x] + acc[0]
-        for j in range(k):
-            v = W[0, x] * a[x] + acc[0]
-            G[p + k, p + j] = v
-            G[p + j, p + k] = v
-    V = np.linalg.inv(G)
-    th = V @ r
-    yy = 0.0
-    for t in range(n):
-        yy += W[p, t] * W[p, t]
-    return th, V, yy - th @ r
+            other = j if j < p else q
+            table[p + s, other] = table[other, p + s] = root[place] * white[j, place] + after[j]
+        table[p + s, p : p + s] = table[p : p + s, p + s] = white[0, place] * root[place] + after[0]
+        table[p + s, p + s] = root[place] ** 2 + after[0]
+    for i in range(q):
+        if table[i, i] > 0:
+            sweep(table, i)
+    return table
 
 
-@jit
-def threshold2(n, n1, n2, phi, sk, ku, k):
-    z2 = k[BETA] + 2 * np.log(n / n1 + n / n2)
-    nu = n / (1 + 2 * (1 + phi) / (1 - phi)) * k[DOF]
-    z = np.sqrt(nu * (np.exp(z2 / nu) - 1))
-    h = min(n1, n2)
-    x = k[ZT]
-    z += k[TAIL] * (sk * (x * x - 1) / 6 / np.sqrt(h) + ku * (x**3 - 3 * x) / 24 / h)
-    return z * z
+@compiled
+def freedom_of(n: int, phi: float) -> float:
+    """Degrees of freedom of a long-run variance: 2 / ν = 2 / n + 4 (1 + phi) / (n (1 - phi))."""
+    return n / (1 + 2 * (1 + phi) / (1 - phi))
 
 
-@jit
-def eliminate(th, V, rss, tau, p, n, phi, ve, sk, ku, k):
-    tau = tau.copy()
-    while True:
-        K = len(tau)
-        worst = 0.0
-        w = -1
-        for i in range(K):
-            n1 = tau[i] - (tau[i - 1] if i else 0)
-            n2 = (tau[i + 1] if i < K - 1 else n) - tau[i]
-            x = th[p + i] ** 2 / (ve * V[p + i, p + i]) - threshold2(n, n1, n2, phi, sk, ku, k)
-            if x < worst:
-                worst = x
-                w = i
-        if w < 0:
-            return tau, th, V, rss
-        c = p + w
-        v = V[:, c].copy()
-        d = v[c]
-        keep = np.ones(len(th), np.bool_)
-        keep[c] = False
-        rss += th[c] ** 2 / d
-        th = (th - v * th[c] / d)[keep]
-        m = len(keep) - 1
-        V2 = np.empty((m, m))
-        ii = 0
-        for i in range(m + 1):
-            if i == c:
-                continue
-            jj = 0
-            for j in range(m + 1):
-                if j == c:
-                    continue
-                V2[ii, jj] = V[i, j] - v[i] * v[j] / d
-                jj += 1
-            ii += 1
-        V = V2
-        kk = np.ones(K, np.bool_)
-        kk[w] = False
-        tau = tau[kk]
+@compiled
+def looks_of(places: Places, i: int, n: int) -> tuple[float, int]:
+    """The ways to choose a step between its neighbours, and the shorter side."""
+    before = places[i] - (places[i - 1] if i else 0)
+    after = (places[i + 1] if i < len(places) - 1 else n) - places[i]
+    return n / before + n / after, min(before, after)
 
 
-@jit
-def residuals(c, a, B, tau, th):
-    n = len(c)
-    p = 1 + B.shape[0]
-    r = np.empty(n)
-    lev = th[0]
-    j = 0
-    for t in range(n):
-        while j < len(tau) and tau[j] == t:
-            lev += th[p + j]
-            j += 1
-        x = c[t] - lev
-        for i in range(p - 1):
-            x -= th[1 + i] * B[i, t]
-        r[t] = x * a[t]
-    return r
+@compiled
+def threshold(n: int, looks: float, shorter: int, nu: float, skew: float, kurtosis: float) -> float:
+    """Squared standard errors that a step needs."""
+    z = sqrt(nu * (exp((STRICTNESS + log(n) + 2 * log(looks)) / nu) - 1))
+    third, fourth = (3.8**2 - 1) / 6 / sqrt(shorter), (3.8**3 - 3 * 3.8) / 24 / shorter
+    return (z + NORMALITY * (skew * third + kurtosis * fourth)) ** 2
 
 
-@jit
-def noise(r, m, k):
-    """phi, innovation variance, skew, excess kurtosis of the whitened residuals"""
-    n = len(r)
-    s = 0.0
-    x = 0.0
-    for t in range(n):
-        s += r[t] * r[t]
-    for t in range(1, n):
-        x += r[t] * r[t - 1]
-    if s <= 0:
-        return 0.0, 0.0, 0.0, 0.0
-    rho = x / s
-    rho += k[BIAS] * (1 + 3 * max(rho, 0.0)) * m / n
-    phi = min(max(rho, 0.0), 0.9)
-    m2 = 0.0
-    m3 = 0.0
-    m4 = 0.0
-    for t in range(1, n):
-        w = r[t] - phi * r[t - 1]
-        w2 = w * w
-        m2 += w2
-        m3 += w2 * w
-        m4 += w2 * w2
-    ve = m2 / max(n - 1 - m, 1)
-    m2 /= n - 1
-    m3 /= n - 1
-    m4 /= n - 1
-    if m2 <= 0:
-        return 0.0, 0.0, 0.0, 0.0
-    return phi, ve, max(abs(m3) / m2**1.5 - 0.2, 0.0), max(m4 / m2**2 - 3, 0.0)
+@compiled
+def eliminate(table: Array, p: int, places: Places, n: int, noise: Noise) -> Places:
+    """Take out the weakest step until every one stands; `table` follows."""
+    phi, variance, skew, kurtosis = noise
+    nu, index = freedom_of(n, phi), np.arange(p, p + len(places))
+    q = len(table) - 1
+    while len(places):
+        worst, weakest = 0.0, -1
+        for i in range(len(places)):
+            looks, shorter = looks_of(places, i, n)
+            need = threshold(n, looks, shorter, nu, skew, kurtosis)
+            if i == len(places) - 1 and n - places[i] <= RECENT:
+                need -= LEEWAY
+            k = index[i]
+            excess = table[k, q] ** 2 / (variance * table[k, k]) - need
+            if excess < worst:
+                worst, weakest = excess, i
+        if weakest < 0:
+            break
+        sweep(table, index[weakest])
+        keep = np.arange(len(places)) != weakest
+        places, index = places[keep], index[keep]
+    return places
 
 
-@jit
-def refine(c, a, B, tau, th, phi):
-    n = len(c)
-    p = 1 + B.shape[0]
-    K = len(tau)
-    out = tau.copy()
-    lev = th[0]
-    d = c.copy()
-    for i in range(p - 1):
-        d -= th[1 + i] * B[i]
-    for k in range(K):
-        m1 = lev
-        m2 = lev + th[p + k]
-        lev = m2
-        lo = max((out[k - 1] if k else 0) + 3, tau[k] - 40)
-        hi = min((tau[k + 1] if k < K - 1 else n) - 3, tau[k] + 40)
-        # cost(x+1)-cost(x): x joins the left level
-        best = 0.0
-        cost = 0.0
-        arg = lo
-        for x in range(lo, hi):
-            l = a[x - 1] * (d[x - 1] - m1)
-            wx = a[x] * (d[x] - m2) - phi * l
-            w1 = a[x] * (d[x] - m1) - phi * l
-            w2 = a[x + 1] * (d[x + 1] - m2) - phi * a[x] * (d[x] - m2)
-            wn = a[x + 1] * (d[x + 1] - m2) - phi * a[x] * (d[x] - m1)
-            cost += w1 * w1 + wn * wn - wx * wx - w2 * w2
+@compiled
+def residuals(y: Array, root: Array, drift: Array, places: Places, table: Array) -> Array:
+    """What the fit leaves, in units of equal noise."""
+    p, q, s = 1 + len(drift), len(table) - 1, 0
+    rest, level = np.empty_like(y), table[0, q]
+    for t in range(len(y)):
+        if s < len(places) and places[s] == t:
+            level += table[p + s, q]
+            s += 1
+        rest[t] = y[t] - level
+        for j in range(1, p):
+            rest[t] -= table[j, q] * drift[j - 1, t]
+        rest[t] *= root[t]
+    return rest
+
+
+@compiled
+def refine(y: Array, root: Array, drift: Array, places: Places, table: Array, phi: float) -> Places:
+    """Each step at its likeliest place while the levels are held."""
+    n, p, q = len(y), 1 + len(drift), len(table) - 1
+    moved, d, level = places.copy(), y.copy(), table[0, q]
+    for j in range(1, p):
+        d -= table[j, q] * drift[j - 1]
+    for s in range(len(places)):
+        old, new = level, level + table[p + s, q]
+        level = new
+        first = max((moved[s - 1] if s else 0) + SHORTEST, places[s] - REACH)
+        last = min((places[s + 1] if s < len(places) - 1 else n) - SHORTEST, places[s] + REACH)
+        best, cost, moved[s] = 0.0, 0.0, first
+        for t in range(first, last):
+            here_old, here_new = root[t] * (d[t] - old), root[t] * (d[t] - new)
+            before, after = root[t - 1] * (d[t - 1] - old), root[t + 1] * (d[t + 1] - new)
+            cost += (here_old - phi * before) ** 2 + (after - phi * here_old) ** 2
+            cost -= (here_new - phi * before) ** 2 + (after - phi * here_new) ** 2
             if cost < best:
-                best = cost
-                arg = x + 1
-        if hi >= lo:
-            out[k] = arg
-    return out
+                best, moved[s] = cost, t + 1
+    return moved
 
 
-@jit
-def solve(c, a, B, tau, k):
-    n = len(c)
-    p = 1 + B.shape[0]
-    floor = 1e-300
-    th, V, rss = regress(c, a, B, 0.0, tau)
-    r = residuals(c, a, B, tau, th)
-    phi, ve, sk, ku = noise(r, p + len(tau), k)
-    for i in range(4):
-        th, V, rss = regress(c, a, B, phi, tau)
-        if ve <= 0:
-            break
-        new, th, V, rss = eliminate(th, V, rss, tau, p, n, phi, ve, sk, ku, k)
-        r = residuals(c, a, B, new, th)
-        phi, ve, sk, ku = noise(r, p + len(new), k)
-        moved = refine(c, a, B, new, th, phi)
-        same = len(moved) == len(tau)
-        if same:
-            for j in range(len(tau)):
-                same = same and moved[j] == tau[j]
-        tau = moved
-        if same and i:
-            break
-    return tau, phi, ve, sk, ku
-
-
-@jit
-def price(c, a, B, tau, phi, ve, k):
-    n = len(c)
-    th, V, rss = regress(c, a, B, phi, tau)
-    s = rss / ve + k[DRIFT] * B.shape[0]
-    K = len(tau)
-    for i in range(K):
-        n1 = tau[i] - (tau[i - 1] if i else 0)
-        n2 = (tau[i + 1] if i < K - 1 else n) - tau[i]
-        s += threshold2(n, n1, n2, phi, 0.0, 0.0, k)
-    return s
-
-
-@jit
-def propose(c, a, var, phi, k):
-    low = max(phi - k[SUB], 0.0)
-    v = var * (1 - phi) / (1 - low)
-    cand, W, S = candidates(c, a, v, low, k)
-    return best_steps(cand, W, S, len(c), v * infl(low, 50), k[DPBETA])
-
-
-@jit
-def legendre(u, p):
-    n = len(u)
-    B = np.empty((p, n))
+@compiled
+def candidates(y: Array, root: Array, variance: float, phi: float) -> tuple[Places, Array, Array]:
+    """Places where means of equal width before and after differ, and running sums of weights."""
+    n = len(y)
+    weight, total = np.zeros(n + 1), np.zeros(n + 1)
     for t in range(n):
-        a = 1.0
-        b = u[t]
-        for j in range(p):
-            B[j, t] = b
-            a, b = b, ((2 * j + 3) * u[t] * b - (j + 1) * a) / (j + 2)
-    return B
+        weight[t + 1] = weight[t] + root[t] ** 2
+        total[t + 1] = total[t] + root[t] ** 2 * y[t]
+    marked = np.zeros(n + 1, np.bool_)
+    width = SHORTEST
+    while 2 * width <= n:
+        noticed = NOTICED**2 * variance * inflation(phi, width)
+        gain = np.zeros(n + 1)
+        for t in range(width, n - width + 1):
+            before, after = weight[t] - weight[t - width], weight[t + width] - weight[t]
+            gap = (total[t + width] - total[t]) / after - (total[t] - total[t - width]) / before
+            gain[t] = gap * gap * before * after / (before + after)
+        for start in range(width, n - width + 1, width):
+            best = start
+            for t in range(start, min(start + width, n - width + 1)):
+                if gain[t] > gain[best]:
+                    best = t
+            top = gain[best] >= gain[best - 1] and (best == n or gain[best] >= gain[best + 1])
+            if gain[best] > noticed and top:
+                marked[best] = True
+        width = max(width + 1, int(width * 1.5))
+    for t in range(SHORTEST, min(11, n - SHORTEST + 1)):
+        marked[t] = marked[n - t] = True
+    return np.flatnonzero(marked), weight, total
 
 
-@jit
-def analyse(y, a, u, s, k):
+@compiled
+def propose(y: Array, root: Array, variance: float, phi: float) -> Places:
+    """The partition of the candidates with the least squares plus a generous penalty."""
+    places, weight, total = candidates(y, root, variance, phi)
+    n, m = len(y), len(places) + 2
+    edge = np.zeros(m, np.int64)
+    edge[1 : m - 1] = places
+    edge[m - 1] = n
+    unit = variance * inflation(phi, 50)
+    cost, last = np.full(m, inf), np.zeros(m, np.int64)
+    cost[0] = 0.0
+    for j in range(1, m):
+        for i in range(j):
+            size = edge[j] - edge[i]
+            if size < SHORTEST:
+                break
+            sum_y = total[edge[j]] - total[edge[i]]
+            fit = sum_y * sum_y / (weight[edge[j]] - weight[edge[i]]) / unit
+            price = cost[i] - fit + GENEROUS + 2 * log(n / size)
+            if price < cost[j]:
+                cost[j], last[j] = price, i
+    chosen = np.zeros(m, np.bool_)
+    j = last[m - 1]
+    while j > 0:
+        chosen[j] = True
+        j = last[j]
+    return edge[chosen]
+
+
+@compiled
+def settle_on(y: Array, root: Array, drift: Array, places: Places) -> tuple[Places, Noise]:
+    """From proposed places to those that stand, with the noise that they leave."""
+    n, p = len(y), 1 + len(drift)
+    table = regress(y, root, drift, 0.0, places)
+    noise = left_noise(residuals(y, root, drift, places, table), p + len(places))
+    for turn in range(4):
+        if noise[1] <= 0:
+            break
+        eliminated = eliminate(regress(y, root, drift, noise[0], places), p, places, n, noise)
+        table = regress(y, root, drift, noise[0], eliminated)
+        noise = left_noise(residuals(y, root, drift, eliminated, table), p + len(eliminated))
+        moved = refine(y, root, drift, eliminated, table, noise[0])
+        same = len(moved) == len(places) and (moved == places).all()
+        places = moved
+        if same and turn:
+            break
+    return places, noise
+
+
+@compiled
+def price(y: Array, root: Array, drift: Array, places: Places, phi: float) -> float:
+    """Minus twice the profile log likelihood, plus what steps and drift have to bring."""
     n = len(y)
-    left, right = levels(y)
-    c = clean(y, a, left, right, s, k)
-    var, phi = moments(c, a)
-    c = clean(y, a, left, right, np.sqrt(var), k)
-    var, phi = moments(c, a)
-    B = np.empty((0, n))
-    if var <= 0:
-        return np.empty(0, np.int64), c, B, phi, var
-    start = propose(c, a, var, phi, k)
-    tau, phi, ve, sk, ku = solve(c, a, B, start, k)
-    for p in (1, 3, 5):
-        Bn = legendre(u, p)
-        t1, f1, v1, _, _ = solve(c, a, Bn, start, k)
-        th, V, rss = regress(c, a, Bn, f1, t1)
-        d = c.copy()
-        for i in range(p):
-            d -= th[1 + i] * Bn[i]
-        t1, f1, v1, _, _ = solve(c, a, Bn, propose(d, a, v1 / (1 - f1 * f1), f1, k), k)
-        if v1 <= 0:
-            break
-        if price(c, a, Bn, t1, f1, v1, k) < price(c, a, B, tau, f1, v1, k):
-            tau, phi, ve, B = t1, f1, v1, Bn
-        elif p > 1:
-            break
-    return tau, c, B, phi, ve
+    table = regress(y, root, drift, phi, places)
+    total = n * log(max(table[-1, -1], 1e-300) / n) - log(1 - phi * phi) + DRIFT_PRICE * len(drift)
+    for i in range(len(places)):
+        looks, shorter = looks_of(places, i, n)
+        total += threshold(n, looks, shorter, freedom_of(n, phi), 0.0, 0.0)
+    return total
 
 
-@jit
-def describe(c, a, B, tau, phi, ve, k):
-    n = len(c)
-    p = 1 + B.shape[0]
-    K = len(tau)
-    th, V, rss = regress(c, a, B, phi, tau)
-    out = np.empty((K, 6))
-    x = np.zeros(p + K)
-    nu = n / (1 + 2 * (1 + phi) / (1 - phi))
-    for i in range(K):
-        t = tau[i]
-        n1 = t - (tau[i - 1] if i else 0)
-        n2 = (tau[i + 1] if i < K - 1 else n) - t
-        x[0] = 1
-        for j in range(p - 1):
-            x[1 + j] = B[j, t]
-        before = 0.0
-        for j in range(p + i):
-            before += x[j] * th[j]
-        vb = 0.0
-        cb = 0.0
-        for j in range(p + i):
-            cb += x[j] * V[j, p + i]
-            for l in range(p + i):
-                vb += x[j] * x[l] * V[j, l]
-        jump = th[p + i]
-        out[i, 0] = jump
-        out[i, 1] = before
-        out[i, 2] = ve * V[p + i, p + i]
-        out[i, 3] = ve * cb
-        out[i, 4] = ve * vb
-        z2 = jump * jump / (ve * V[p + i, p + i])
-        out[i, 5] = z2
-        x[p + i] = 1
+@compiled
+def attempt(
+    y: Array, root: Array, drift: Array, shown: Array, best: tuple[Places, Noise, float]
+) -> tuple[Places, Noise, float]:
+    """The cheapest of `best` and the solutions from places proposed on `shown`."""
+    variance, phi = first_noise(shown, root)
+    if variance <= 0:
+        return best
+    low = max(phi - DOUBT, 0.0)
+    white = max(white_variance(shown, root), variance * (1 - phi) / 4)
+    for memory in (False, True):
+        if memory and phi <= 0.1:
+            break
+        unit = variance * (1 - phi) / (1 - low) if memory else white
+        proposed = propose(shown, root, unit, low if memory else 0.0)
+        places, noise = settle_on(y, root, drift, proposed)
+        cost = price(y, root, drift, places, noise[0])
+        if cost < best[2]:
+            best = (places, noise, cost)
+    return best
+
+
+@compiled
+def legendre(axis: Array, degree: int) -> Array:
+    """Legendre's polynomials 1 … degree, by Bonnet's recursion."""
+    out = np.empty((degree, len(axis)))
+    for t in range(len(axis)):
+        last, this = 1.0, axis[t]
+        for j in range(degree):
+            out[j, t] = this
+            last, this = this, ((2 * j + 3) * axis[t] * this - (j + 1) * last) / (j + 2)
     return out
 
 
-class Fit(NamedTuple):
-    places: np.ndarray
-    steps: np.ndarray
-    freedom: float
-
-
-def spread0(y):
-    d = np.abs(np.diff(y))
-    i, j = len(d) // 2, int(0.8 * len(d))
-    q = np.partition(d, (i, j))
-    return max(q[i] / 0.9539, q[j] / 1.8124)
-
-
-def explain(y, a, u):
-    mid = np.median(y)
-    y = y - mid
-    s = spread0(y) or float(y.std())
-    if s == 0:
-        return None
-    tau, c, B, phi, ve = analyse(y, a, u, s, K0)
-    if not len(tau):
-        return Fit(tau, np.empty((0, 6)), 1.0)
-    n = len(y)
-    d = describe(c, a, B, tau, phi, ve, K0)
-    e = np.concatenate(([0], tau, [n]))
-    l = np.diff(e)
-    jump, before, vj, cb, vb, z2 = d.T
-    before = before + mid
-    r = jump / before
-    sd = np.sqrt(vj - 2 * r * cb + r * r * vb) / np.abs(before)
-    looks = n / l[:-1] + n / l[1:]
-    nu = n / (1 + 2 * (1 + phi) / (1 - phi))
-    return Fit(
-        tau,
-        np.column_stack(
-            [jump, before, sd, nu * np.log1p(z2 / nu), K0[BETA] + 2 * np.log(looks), looks]
-        ),
-        n - 1 - len(tau),
-    )
+@compiled
+def search(y: Array, root: Array, axis: Array) -> tuple[Places, Noise, Array, Array, Array]:
+    """The cheapest explanation: places, noise, drift; and the weights and values it is of."""
+    left, right = levels(y)
+    values = clean(y, root, left, right, 1.0)
+    root = root * local_root(values)
+    values = clean(y, root, left, right, first_noise(values, root)[0] ** 0.5)
+    drift, nowhere = np.empty((0, len(y))), np.empty(0, np.int64)
+    best = attempt(values, root, drift, values, (nowhere, (0.0, 0.0, 0.0, 0.0), inf))
+    for degree in (1, 3, 5):
+        if best[2] == inf:
+            break
+        slow, shown = legendre(axis, degree), values.copy()
+        other = attempt(values, root, slow, values, (best[0], best[1], inf))
+        table = regress(values, root, slow, other[1][0], other[0])
+        for j in range(degree):
+            shown -= table[1 + j, -1] * slow[j]
+        if other[2] < best[2] + DRIFT_PRICE - 2:
+            other = attempt(values, root, slow, shown, other)
+        if other[2] < best[2]:
+            best, drift = other, slow
+        elif degree > 1 or len(best[0]) < 2:
+            break  # stairs may be a bent drift, a single step is not
+    return best[0], best[1], drift, root, values
