@@ -33,6 +33,7 @@ VERBS: dict[str, str] = {
     "publish": "perflib.cli.publish:publish",
     "isolation": "perflib.cli.isolation:isolation",
     "review": "perflib.cli.review:review",
+    "schema": "perflib.cli.schema:schema",
     "backup": "perflib.cli.backup:backup",
     "restore": "perflib.cli.backup:restore",
 }
