@@ -143,8 +143,11 @@ def key(axes: Axes, entries: Sequence[tuple[str, str]]) -> None:
     """What the colours of stacked bars mean, in one line above them."""
     at = 0.0
     for text, color in entries:
-        note(axes, f"■ {text}", (0, 1), coords="axes fraction", shift=(2 + at, 8), color=color)
-        at += 22 + 6 * len(text)
+        square = {"facecolor": color, "edgecolor": "none", "pad": 2.4}
+        place: dict[str, Any] = {"coords": "axes fraction", "color": color}
+        note(axes, " ", (0, 1), shift=(4 + at, 9), bbox=square, size=5, **place)
+        note(axes, text, (0, 1), shift=(13 + at, 8), **place)
+        at += 26 + 6 * len(text)
 
 
 def band(axes: Axes, low: float, high: float, text: str) -> None:
