@@ -184,3 +184,15 @@ def test_weighted_rate_is_bytes_a_second():
     times = np.arange(0, 10, 0.1)
     found = stats.rate_interval(times, 0, 10, weights=np.full(100, 2e6))
     assert found.value == pytest.approx(2e7)
+
+
+def test_percentiles_of_a_time_series_cover():
+    from perflib.analysis.estimate import Column, describe
+
+    rng, hits, rounds = np.random.default_rng(6), 0, 150
+    truth = math.exp(0.5 * 1.6448536)
+    for _ in range(rounds):
+        values = np.exp(0.5 * autocorrelated(rng, 4000, 0.9) * math.sqrt(1 - 0.81))
+        (found,) = describe(Column("result_rows", "", values, 0), ["p95"])
+        hits += found.low <= truth <= found.high
+    assert hits / rounds >= 0.88

@@ -77,14 +77,23 @@ def gate(store: Store, targets: Sequence[str] = (), *, tolerance: float = TOLERA
         checks += _promises(store.load(str(runs.loc[name, "run_id"])))
     found = follow(store, targets, tolerance=tolerance)
     _remember(store, found)
-    for one in found:
-        check = _trend(one)
-        if check is None:
-            notes.append(f"{one.key.target}, {one.name}: {one.reason}")
-        else:
-            checks.append(check)
+    told = [(one, _trend(one)) for one in found]
+    checks += [check for _, check in told if check is not None]
+    notes += together([one for one, check in told if check is None])
     checks.sort(key=lambda check: _WORST_FIRST.index(check.outcome))
     return Gate(checks=tuple(checks), notes=tuple(notes))
+
+
+def together(found: Iterable[Trend]) -> list[str]:
+    """A line for each reason, with the first series that has it and how many more there are."""
+    by_reason: dict[str, list[Trend]] = {}
+    for one in found:
+        by_reason.setdefault(one.reason, []).append(one)
+    lines = []
+    for reason, alike in by_reason.items():
+        more = f" and {len(alike) - 1} more" if len(alike) > 1 else ""
+        lines.append(f"{alike[0].key.target}, {alike[0].name}{more}: {reason}")
+    return lines
 
 
 def _remember(store: Store, found: Iterable[Trend]) -> None:

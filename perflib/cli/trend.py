@@ -68,6 +68,8 @@ def _exit_code(found: list[Trend]) -> ExitCode:
 
 
 def _print(found: list[Trend], store: Store) -> None:
+    from perflib.analysis.gating import together
+
     if not found:
         console.print(
             "– no data: no run has this\n  next: `perflib run`, or `perflib history list`"
@@ -87,8 +89,8 @@ def _print(found: list[Trend], store: Store) -> None:
         for shift in one.shifts:
             if shift.counts and (shift.run_after == one.since or shift.decisions):
                 _print_shift(one, shift, store)
-        if one.state.value == "inconclusive":
-            console.print(f"[yellow]?[/] {escape(f'{one.key.target} {one.name}: {one.reason}')}")
+    for line in together(one for one in found if one.state.value == "inconclusive"):
+        console.print(f"[yellow]?[/] {escape(line)}")
 
 
 def _print_shift(one: Trend, shift: Shift, store: Store) -> None:

@@ -161,6 +161,8 @@ def _at_rank(ordered: Floats, rank: float) -> float:
 def _short(n: int, q: float, level: float, inflation: float) -> Caveat:
     needed = math.ceil(needed_samples(q, level) * max(inflation, 1.0))
     message = f"p{100 * q:g} at {100 * level:g} % needs ≥ {needed} samples, has {n}"
+    if inflation >= 2:
+        message += f" in bursts, worth {n / inflation:.0f}"
     return Caveat(code="short", message=message, next_step="measure longer or at a higher rate")
 
 
