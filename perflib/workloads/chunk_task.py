@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib
 import itertools
 import random
+import sys
 import threading
 import time
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -154,6 +156,7 @@ class ChunkTask:
 
 def _load(name: str) -> Callable[[bytes], Any]:
     module, _, function = name.partition(":")
+    sys.path.insert(0, str(Path.cwd()))
     try:
         found: Callable[[bytes], Any] = getattr(importlib.import_module(module), function)
     except Exception as error:  # importing runs a user's code

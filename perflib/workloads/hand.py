@@ -23,7 +23,7 @@ class Hand:
 
     def __init__(self, job: Job) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", "from perflib.workloads.worker import main; main()"],
+            [sys.executable, "-P", "-c", "from perflib.workloads.worker import main; main()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
