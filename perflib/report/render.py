@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from base64 import b64decode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -13,13 +12,11 @@ import msgspec
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup, escape
-from pygments import highlight
-from pygments.formatters.html import HtmlFormatter
-from pygments.lexers.python import PythonLexer
 
 from perflib.report.assets import environment
 from perflib.report.notebook import Notebook
 from perflib.report.outputs import without_colours
+from perflib.report.pieces import data_url, highlighted, pre, shape
 from perflib.report.safe import markup, shortened, visible
 
 _PREFERRED = ("text/html", "image/svg+xml", "image/png", "image/jpeg", "text/markdown")
@@ -107,7 +104,7 @@ class _Page:
             text = "\n\n".join(self._code)
             self.add(
                 f'<details class="code"><summary>code</summary>'
-                f"<pre><code>{_highlighted(text)}</code></pre></details>"
+                f"<pre><code>{highlighted(text)}</code></pre></details>"
             )
             self._code.clear()
 
@@ -182,12 +179,12 @@ class _Page:
             self._prose(value)
         elif "application/json" in data:
             pretty = msgspec.json.format(msgspec.json.encode(data["application/json"])).decode()
-            self.add(f'<pre class="output">{escape(pretty)}</pre>')
+            self.add(f'<div class="output">{pre(pretty)}</div>')
         elif "text/plain" in data:
-            self.add(f'<pre class="output">{escape(without_colours(data["text/plain"]))}</pre>')
+            self.add(f'<div class="output">{pre(data["text/plain"])}</div>')
 
     def _stream(self, output: dict[str, Any]) -> None:
-        text = f"<pre>{escape(without_colours(output['text']))}</pre>"
+        text = pre(output["text"])
         if output["name"] == "stderr":
             text = f"<details><summary>What it wrote to stderr</summary>{text}</details>"
             self.add(f'<div class="output told">{text}</div>')
@@ -211,10 +208,9 @@ class _Page:
         if not isinstance(alt, str):
             plain = data.get("text/plain", "")
             alt = plain if plain and not plain.startswith("<") else f"Figure {self._figures}"
-        size = _size(own or {}) or (_png_size(value) if mime == "image/png" else None)
-        shape = f' width="{size[0]}" height="{size[1]}"' if size else ""
-        source, text = escape(_data_url(mime, value)), escape(visible(shortened(alt)))
-        picture = f'<figure class="plot"><img src="{source}" alt="{text}"{shape}></figure>'
+        source, text = escape(data_url(mime, value)), escape(visible(shortened(alt)))
+        size = shape(mime, value, own or {})
+        picture = f'<figure class="plot"><img src="{source}" alt="{text}"{size}></figure>'
         self.sections[-1].pieces.append(Markup(picture))
 
     def _tabled(self, html: str) -> str:
@@ -273,37 +269,3 @@ def _markdown() -> MarkdownIt:
 
 def _plain(inline: Token) -> str:
     return "".join(token.content for token in inline.children or ())
-
-
-@cache
-def _highlighter() -> tuple[Any, Any]:
-    return PythonLexer(), HtmlFormatter(nowrap=True)
-
-
-def _highlighted(code: str) -> str:
-    return str(highlight(code, *_highlighter())).rstrip("\n")
-
-
-def _data_url(mime: str, value: str) -> str:
-    if mime == "image/svg+xml":
-        from urllib.parse import quote
-
-        return f"data:{mime},{quote(value, safe=' /:=,;')}"
-    return f"data:{mime};base64,{''.join(value.split())}"
-
-
-def _size(metadata: dict[str, Any]) -> tuple[int, int] | None:
-    width, height = metadata.get("width"), metadata.get("height")
-    if isinstance(width, int | float) and isinstance(height, int | float):
-        return round(width), round(height)
-    return None
-
-
-def _png_size(value: str) -> tuple[int, int] | None:
-    try:
-        head = b64decode(value[:64])
-    except ValueError:
-        return None
-    if head[12:16] != b"IHDR":
-        return None
-    return int.from_bytes(head[16:20]), int.from_bytes(head[20:24])
