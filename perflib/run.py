@@ -18,6 +18,7 @@ from perflib.environment import differences, fingerprint
 from perflib.errors import PerflibError
 from perflib.model import Run
 from perflib.monitor import Scraper
+from perflib.review.settings import read_settings
 from perflib.samples import read_samples
 from perflib.session import SAMPLES, Session
 from perflib.store import Store
@@ -52,6 +53,7 @@ def execute(
         objectives=[objective.text for objective in target.objectives],
         environment=fingerprint(Path.cwd()),
     )
+    run.environment.settings = _settings(target)
     session = Session(run, staging, lambda numbers: show(target.name, numbers))
     session.stop = stop or session.stop
     try:
@@ -65,6 +67,14 @@ def execute(
     finally:
         _finish(session, store)
     return run
+
+
+def _settings(target: Target) -> dict[str, str]:
+    """The target's settings as their files say them now, so that a change shows in the history."""
+    if not target.configs:
+        return {}
+    found, _ = read_settings(Path(target.configs))
+    return {f"{setting.file.name}: {setting.key}": setting.shown for setting in found}
 
 
 def _measure(target: Target, scenario: Scenario, session: Session) -> None:
