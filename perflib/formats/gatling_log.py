@@ -8,16 +8,12 @@ recognised and refused.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
-
-import pyarrow as pa
 
 from perflib.formats.base import Reading, Source
 from perflib.formats.found import iso, number
-from perflib.formats.tally import batch
+from perflib.formats.tally import Request, batches
 
 TOOL = "Gatling"
-BATCH_ROWS = 65_536
 
 
 def recognise(source: Source) -> bool:
@@ -51,7 +47,7 @@ def read(source: Source) -> Iterator[Reading]:
         version=version,
         run=run,
         started_at=started,
-        samples=lambda: _samples(source),
+        samples=lambda: batches(_requests(source)),
         resolution_s=1e-3,
     )
 
@@ -64,8 +60,7 @@ def _run(source: Source) -> tuple[str, str, str]:
     return named[0] if named else "", version, iso(int(stamp) / 1e3) if stamp else ""
 
 
-def _samples(source: Source) -> Iterator[pa.RecordBatch]:
-    rows: list[tuple[Any, ...]] = []
+def _requests(source: Source) -> Iterator[Request]:
     for line, text in source.lines():
         cells = text.split("\t")
         if "REQUEST" not in (cells[0], cells[2] if len(cells) > 2 else ""):
@@ -73,16 +68,11 @@ def _samples(source: Source) -> Iterator[pa.RecordBatch]:
         row = _row(cells)
         if row is None:
             source.skip(line, "a request without start, end or outcome")
-            continue
-        rows.append(row)
-        if len(rows) == BATCH_ROWS:
-            yield _batch(rows)
-            rows = []
-    if rows:
-        yield _batch(rows)
+        else:
+            yield row
 
 
-def _row(cells: list[str]) -> tuple[Any, ...] | None:
+def _row(cells: list[str]) -> Request | None:
     at = next((i for i, cell in enumerate(cells) if cell in ("OK", "KO") and i >= 3), None)
     if at is None:
         return None
@@ -96,9 +86,4 @@ def _row(cells: list[str]) -> tuple[Any, ...] | None:
         name = cells[at - 3]
     message = cells[at + 1].strip() if len(cells) > at + 1 else ""
     ok = cells[at] == "OK"
-    return (name, int(start) * 10**6, int(end) * 10**6, ok, "" if ok else message or "KO")
-
-
-def _batch(rows: list[tuple[Any, ...]]) -> pa.RecordBatch:
-    label, start, end, ok, error = zip(*rows, strict=True)
-    return batch(list(label), start, end, ok, error=list(error))
+    return Request(name, int(start) * 10**6, int(end) * 10**6, ok, "" if ok else message or "KO")

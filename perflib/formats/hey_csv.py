@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
-
-import pyarrow as pa
 
 from perflib.formats.base import Reading, Source
 from perflib.formats.found import number
 from perflib.formats.tables import header, rows
-from perflib.formats.tally import batch
+from perflib.formats.tally import Request, batches
 
 TOOL = "hey"
 
@@ -23,11 +20,12 @@ def recognise(source: Source) -> bool:
 
 def read(source: Source) -> Iterator[Reading]:
     """One run of samples, timed from zero because the file tells no time of day."""
-    yield Reading(tool=TOOL, samples=lambda: _samples(source), clock=False, resolution_s=1e-4)
+    yield Reading(
+        tool=TOOL, samples=lambda: batches(_requests(source)), clock=False, resolution_s=1e-4
+    )
 
 
-def _samples(source: Source) -> Iterator[pa.RecordBatch]:
-    made: list[tuple[Any, ...]] = []
+def _requests(source: Source) -> Iterator[Request]:
     for line, row in rows(source):
         offset, took = number(row["offset"]), number(row["response-time"])
         status = number(row["status-code"])
@@ -36,7 +34,5 @@ def _samples(source: Source) -> Iterator[pa.RecordBatch]:
             continue
         start, code = round(offset * 1e9), int(min(max(status, 0), 999))
         ok = 0 < code < 400
-        made.append((start, start + round(took * 1e9), ok, "" if ok else f"status {code}", code))
-    if made:
-        start_ns, end, oks, error, codes = zip(*made, strict=True)
-        yield batch([""] * len(made), start_ns, end, oks, error=list(error), status=codes)
+        end = start + round(took * 1e9)
+        yield Request("", start, end, ok, "" if ok else f"status {code}", code)

@@ -157,6 +157,8 @@ def _samples(source: Source, layout: _Layout) -> Iterator[pa.RecordBatch]:
     wanted = [name for name in _READ if name in columns]
     word = pa.dictionary(pa.int32(), pa.string())
     kinds = {name: pa.string() if name in _NUMBERS else word for name in wanted}
+    # an error raised inside Arrow's handler would be lost
+    uneven: list[tuple[int, str]] = []
     try:
         blocks = pcsv.open_csv(
             source.open(),
@@ -170,7 +172,7 @@ def _samples(source: Source, layout: _Layout) -> Iterator[pa.RecordBatch]:
             parse_options=pcsv.ParseOptions(
                 delimiter=layout.separator,
                 newlines_in_values=True,
-                invalid_row_handler=lambda row: _invalid(source, row),
+                invalid_row_handler=lambda row: _invalid(uneven, row),
             ),
             convert_options=pcsv.ConvertOptions(
                 include_columns=wanted, column_types=kinds, strings_can_be_null=False
@@ -178,16 +180,24 @@ def _samples(source: Source, layout: _Layout) -> Iterator[pa.RecordBatch]:
         )
         line = 1 + int(layout.header)
         for rows in blocks:
+            _tell(source, uneven)
             yield from _batches(source, rows, line)
             line += rows.num_rows
+        _tell(source, uneven)
     except pa.ArrowInvalid as error:
         raise source.fail(f"broken CSV: {str(error).splitlines()[0]}") from None
 
 
-def _invalid(source: Source, row: Any) -> str:
+def _invalid(uneven: list[tuple[int, str]], row: Any) -> str:
     reason = f"{row.actual_columns} columns where there are {row.expected_columns}"
-    source.skip(row.number or 0, reason)
+    uneven.append((row.number or 0, reason))
     return "skip"
+
+
+def _tell(source: Source, uneven: list[tuple[int, str]]) -> None:
+    for line, reason in uneven:
+        source.skip(line, reason)
+    uneven.clear()
 
 
 def _batches(source: Source, rows: pa.RecordBatch, line: int) -> Iterator[pa.RecordBatch]:

@@ -7,16 +7,14 @@ stands for the whole and its parts are not counted again.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 from xml.etree.ElementTree import ParseError
 
-import pyarrow as pa
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 
 from perflib.formats.base import Reading, Source, Stream
 from perflib.formats.found import number
-from perflib.formats.tally import batch
+from perflib.formats.tally import Request, batches
 
 TOOL = "JMeter"
 # a sample saved as a Java object: elements instead of attributes
@@ -28,7 +26,6 @@ _AS_OBJECT = {
     "rc": "responseCode",
     "by": "bytes",
 }
-BATCH_ROWS = 50_000
 DEEPEST = 100
 
 
@@ -40,32 +37,28 @@ def recognise(source: Source) -> bool:
 
 def read(source: Source) -> Iterator[Reading]:
     """One run; its samples stream."""
-    yield Reading(tool=TOOL, samples=lambda: _samples(source), resolution_s=1e-3)
+    yield Reading(tool=TOOL, samples=lambda: batches(_requests(source)), resolution_s=1e-3)
 
 
-def _samples(source: Source) -> Iterator[pa.RecordBatch]:
-    rows: list[tuple[Any, ...]] = []
+def _requests(source: Source) -> Iterator[Request]:
+    read_any = False
     try:
         for attributes in _outermost(source):
             row = _row(attributes)
             if row is None:
                 source.skip(0, f"a sample without time or duration: {dict(attributes)!s:.80}")
-                continue
-            rows.append(row)
-            if len(rows) == BATCH_ROWS:
-                yield _batch(rows)
-                rows = []
+            else:
+                read_any = True
+                yield row
     except ParseError as error:
         line, _ = error.position
-        if not rows or "no element found" not in str(error):
+        if not read_any or "no element found" not in str(error):
             raise source.fail(f"broken XML: {error}", line) from None
         source.skip(line, "the file ends before its last element, as after a killed test")
     except DefusedXmlException:
         raise source.fail(
             "XML with entities or a document type, which are never expanded"
         ) from None
-    if rows:
-        yield _batch(rows)
 
 
 def _outermost(source: Source) -> Iterator[dict[str, str]]:
@@ -91,7 +84,7 @@ def _outermost(source: Source) -> Iterator[dict[str, str]]:
             root.clear()
 
 
-def _row(attributes: dict[str, str]) -> tuple[Any, ...] | None:
+def _row(attributes: dict[str, str]) -> Request | None:
     elapsed, since = number(attributes.get("t")), number(attributes.get("ts"))
     if elapsed is None or since is None or not 0 <= elapsed < 1e12 or not 0 <= since < 9e12:
         return None
@@ -102,9 +95,6 @@ def _row(attributes: dict[str, str]) -> tuple[Any, ...] | None:
     size = number(attributes.get("by"))
     status = int(code) if code.isdigit() and len(code) == 3 else 0
     known = 0 if size is None or not 0 <= size < 2**62 else int(size)
-    return (attributes["lb"], start, start + int(elapsed) * 1_000_000, ok, error, status, known)
-
-
-def _batch(rows: list[tuple[Any, ...]]) -> pa.RecordBatch:
-    label, start, end, ok, error, status, size = zip(*rows, strict=True)
-    return batch(list(label), start, end, ok, error=list(error), status=status, size=size)
+    return Request(
+        attributes["lb"], start, start + int(elapsed) * 1_000_000, ok, error, status, known
+    )

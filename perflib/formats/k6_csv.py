@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from perflib.formats.base import Reading, Source
 from perflib.formats.found import number
-from perflib.formats.k6_points import REQUEST, Row, label, nanoseconds, reading, row
+from perflib.formats.k6_points import REQUEST, label, nanoseconds, reading, row
 from perflib.formats.tables import header, rows
+from perflib.formats.tally import Request
 
 _NEEDED = {"metric_name", "timestamp", "metric_value"}
 
@@ -24,7 +25,7 @@ def read(source: Source) -> Iterator[Reading]:
     yield from_csv
 
 
-def _requests(source: Source) -> Iterator[Row]:
+def _requests(source: Source) -> Iterator[Request]:
     for line, cells in rows(source):
         if cells["metric_name"] != REQUEST:
             continue

@@ -12,16 +12,13 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-import pyarrow as pa
 from msgspec import Struct
 
 from perflib.formats.base import Reading, Source
 from perflib.formats.k6 import TOOL
-from perflib.formats.tally import batch
+from perflib.formats.tally import Request, batches
 
-BATCH_ROWS = 65_536
 REQUEST = "http_req_duration"
-Row = tuple[str, int, int, bool, str, int]
 
 
 class _Tags(Struct):
@@ -51,28 +48,11 @@ def label(method: str | None, name: str | None) -> str:
     return " ".join(part for part in (method, name) if part)
 
 
-def row(name: str, end_ns: int, value_ms: float, ok: bool, error: str, status: Any) -> Row:
+def row(name: str, end_ns: int, value_ms: float, ok: bool, error: str, status: Any) -> Request:
     """One request as a sample."""
     text = str(status or "0")
     code = int(text) if text.isdigit() and len(text) < 4 else 0
-    return (name, end_ns - round(value_ms * 1e6), end_ns, ok, error, code)
-
-
-def batches(rows: Iterator[Row]) -> Iterator[pa.RecordBatch]:
-    """Rows in batches."""
-    collected: list[Row] = []
-    for each in rows:
-        collected.append(each)
-        if len(collected) == BATCH_ROWS:
-            yield _batch(collected)
-            collected = []
-    if collected:
-        yield _batch(collected)
-
-
-def _batch(rows: list[Row]) -> pa.RecordBatch:
-    names, start, end, ok, error, status = zip(*rows, strict=True)
-    return batch(list(names), start, end, ok, error=list(error), status=status)
+    return Request(name, end_ns - round(value_ms * 1e6), end_ns, ok, error, code)
 
 
 def nanoseconds(text: str) -> int | None:
@@ -105,12 +85,12 @@ def read(source: Source) -> Iterator[Reading]:
     yield reading(lambda: _requests(source))
 
 
-def reading(requests: Callable[[], Iterator[Row]]) -> Reading:
+def reading(requests: Callable[[], Iterator[Request]]) -> Reading:
     """A run of k6 whose samples are `requests`."""
     return Reading(tool=TOOL, samples=lambda: batches(requests()))
 
 
-def _requests(source: Source) -> Iterator[Row]:
+def _requests(source: Source) -> Iterator[Request]:
     decode = msgspec.json.Decoder(_Point).decode
     for line, text in source.lines():
         # most lines are other metrics: looking is much cheaper than decoding
@@ -130,7 +110,7 @@ def _requests(source: Source) -> Iterator[Row]:
             yield made
 
 
-def _sample(data: _Data | None) -> Row | None:
+def _sample(data: _Data | None) -> Request | None:
     if data is None or data.time is None or data.value is None or not _sane(data.value):
         return None
     end = nanoseconds(data.time)

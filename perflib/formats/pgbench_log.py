@@ -6,17 +6,13 @@ The times of transactions are microseconds; a transaction's time of day is its e
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
-
-import pyarrow as pa
 
 from perflib.formats.base import Reading, Source
 from perflib.formats.found import Found, iso, number
 from perflib.formats.locust_history import table
-from perflib.formats.tally import batch
+from perflib.formats.tally import Request, batches
 
 TOOL = "pgbench"
-BATCH_ROWS = 65_536
 _OUTCOMES = ("failed", "skipped", "serialization", "deadlock")
 
 
@@ -46,11 +42,10 @@ def read(source: Source) -> Iterator[Reading]:
     if _is_aggregate(first) and not _is_single(first):
         yield _aggregate(source)
     else:
-        yield Reading(tool=TOOL, samples=lambda: _samples(source), resolution_s=1e-6)
+        yield Reading(tool=TOOL, samples=lambda: batches(_requests(source)), resolution_s=1e-6)
 
 
-def _samples(source: Source) -> Iterator[pa.RecordBatch]:
-    rows: list[tuple[Any, ...]] = []
+def _requests(source: Source) -> Iterator[Request]:
     for line, text in source.lines():
         cells = text.split()
         if not cells:
@@ -61,17 +56,8 @@ def _samples(source: Source) -> Iterator[pa.RecordBatch]:
         end = int(cells[4]) * 10**9 + int(cells[5]) * 1000
         ok = cells[2].isdigit()
         took = int(cells[2]) if ok and len(cells[2]) < 15 else 0
-        rows.append((f"script {cells[3]}", end - took * 1000, end, ok, "" if ok else cells[2]))
-        if len(rows) == BATCH_ROWS:
-            yield _batch(rows)
-            rows = []
-    if rows:
-        yield _batch(rows)
-
-
-def _batch(rows: list[tuple[Any, ...]]) -> pa.RecordBatch:
-    label, start, end, ok, error = zip(*rows, strict=True)
-    return batch(list(label), start, end, ok, error=list(error))
+        name = f"script {cells[3]}"
+        yield Request(name, end - took * 1000, end, ok, "" if ok else cells[2])
 
 
 def _aggregate(source: Source) -> Reading:

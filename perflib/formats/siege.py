@@ -8,11 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 from perflib.formats.base import Reading, Source
 from perflib.formats.found import Found, number
-from perflib.formats.tally import batch
+from perflib.formats.tally import Request, batches
 
 TOOL = "siege"
 _ANSI = re.compile(r"\x1b?\[[0-9;]*m")
@@ -62,7 +61,7 @@ def read(source: Source) -> Iterator[Reading]:
     yield Reading(
         tool=TOOL,
         indicators=found.indicators,
-        samples=(lambda: iter([_batch(rows)])) if rows else None,
+        samples=(lambda: batches(rows)) if rows else None,
         resolution_s=1e-2,
     )
 
@@ -81,7 +80,7 @@ def _add(found: Found, stated: dict[str, float], match: re.Match[str]) -> None:
         )
 
 
-def _sample(match: re.Match[str]) -> tuple[Any, ...] | None:
+def _sample(match: re.Match[str]) -> Request | None:
     took, status = number(match[2]), int(match[1])
     try:
         # siege writes local time without a zone, when the request ended
@@ -92,7 +91,7 @@ def _sample(match: re.Match[str]) -> tuple[Any, ...] | None:
         return None
     end_ns = round(end) * 10**9
     ok = status < 400
-    return (
+    return Request(
         match[4],
         end_ns - round(took * 1e9),
         end_ns,
@@ -101,8 +100,3 @@ def _sample(match: re.Match[str]) -> tuple[Any, ...] | None:
         status,
         int(match[3]),
     )
-
-
-def _batch(rows: list[tuple[Any, ...]]) -> Any:
-    label, start, end, ok, error, status, size = zip(*rows, strict=True)
-    return batch(list(label), start, end, ok, error=list(error), status=status, size=size)

@@ -8,8 +8,9 @@ percentiles are then exact, not sketched.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ from perflib.model import Estimate
 
 PERCENTILES = (50.0, 90.0, 95.0, 99.0)
 OUTSIDE = {b"totals": b"outside"}
+BATCH_ROWS = 65_536
 _NS = 1e-9
 
 
@@ -66,6 +68,26 @@ def _as(values: Any, kind: pa.DataType) -> pa.Array:
 def _dictionary(values: Any) -> pa.DictionaryArray:
     array = values if isinstance(values, pa.Array) else pa.array(values, pa.string())
     return array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
+
+
+class Request(NamedTuple):
+    """One sample as a reader of rows makes it; times in nanoseconds."""
+
+    label: str
+    start_ns: int
+    end_ns: int
+    ok: bool
+    error: str = ""
+    status: int = 0
+    size: int = 0
+
+
+def batches(requests: Iterable[Request]) -> Iterator[pa.RecordBatch]:
+    """Requests one by one in, batches of them out."""
+    rows = iter(requests)
+    while chosen := list(islice(rows, BATCH_ROWS)):
+        label, start, end, ok, error, status, size = zip(*chosen, strict=True)
+        yield batch(label, start, end, ok, error=error, status=status, size=size)
 
 
 class Tally:

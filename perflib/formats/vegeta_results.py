@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from typing import Any
 
 import msgspec
-import pyarrow as pa
 from msgspec import Struct
 
 from perflib.formats.base import Reading, Source
 from perflib.formats.found import number
 from perflib.formats.k6_points import nanoseconds
-from perflib.formats.tally import batch
+from perflib.formats.tally import Request, batches
 
 TOOL = "Vegeta"
-BATCH_ROWS = 65_536
 _GOB = b"\x06Result\x01"
 
 
@@ -56,10 +53,10 @@ def read(source: Source) -> Iterator[Reading]:
             next_step="convert them: `vegeta encode --to json results.bin > results.json`",
         )
     lines = _json if source.head_text.startswith("{") else _csv
-    yield Reading(tool=TOOL, samples=lambda: _batches(lines(source)))
+    yield Reading(tool=TOOL, samples=lambda: batches(lines(source)))
 
 
-def _json(source: Source) -> Iterator[tuple[Any, ...]]:
+def _json(source: Source) -> Iterator[Request]:
     decode = msgspec.json.Decoder(_Result).decode
     for line, text in source.lines():
         if not text.strip():
@@ -77,7 +74,7 @@ def _json(source: Source) -> Iterator[tuple[Any, ...]]:
         yield _row(name, start, result.latency, result.code, result.error, result.bytes_in)
 
 
-def _csv(source: Source) -> Iterator[tuple[Any, ...]]:
+def _csv(source: Source) -> Iterator[Request]:
     for line, text in source.lines():
         cells = next(csv.reader([text]), []) if text.strip() else []
         if not cells:
@@ -96,10 +93,10 @@ def _csv(source: Source) -> Iterator[tuple[Any, ...]]:
         yield _row(name, exact, latency, code, cells[5], size)
 
 
-def _row(name: str, start: int, latency: int, code: int, error: str, size: int) -> tuple[Any, ...]:
+def _row(name: str, start: int, latency: int, code: int, error: str, size: int) -> Request:
     ok = not error and 200 <= code < 400
     kind = "" if ok else error or f"status {code}"
-    return (
+    return Request(
         name,
         start,
         start + latency,
@@ -108,19 +105,3 @@ def _row(name: str, start: int, latency: int, code: int, error: str, size: int) 
         min(max(code, 0), 999),
         min(max(size, 0), 2**62),
     )
-
-
-def _batches(rows: Iterator[tuple[Any, ...]]) -> Iterator[pa.RecordBatch]:
-    collected: list[tuple[Any, ...]] = []
-    for row in rows:
-        collected.append(row)
-        if len(collected) == BATCH_ROWS:
-            yield _batch(collected)
-            collected = []
-    if collected:
-        yield _batch(collected)
-
-
-def _batch(rows: list[tuple[Any, ...]]) -> pa.RecordBatch:
-    label, start, end, ok, error, status, size = zip(*rows, strict=True)
-    return batch(list(label), start, end, ok, error=list(error), status=status, size=size)
