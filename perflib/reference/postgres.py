@@ -18,6 +18,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -85,7 +86,8 @@ class Postgres:
             [self._binaries / "postgres", "-D", self.folder, *arguments],
             stdin=subprocess.DEVNULL,
             cwd="/",
-            preexec_fn=_become_child,  # noqa: PLW1509 (the service has no other thread yet)
+            # the service has no other thread yet; SIGINT: shut down, and let nobody wait
+            preexec_fn=partial(_become_child, signal.SIGINT),  # noqa: PLW1509
         )
         self._await_ready(time.monotonic() + timeout_s)
 
@@ -134,7 +136,7 @@ class Postgres:
         done = subprocess.run(
             [self._binaries / program, *arguments],
             input=text, capture_output=True, text=True, check=False, cwd="/",
-            preexec_fn=_become_child,
+            preexec_fn=partial(_become_child, signal.SIGKILL),
         )  # fmt: skip
         if done.returncode:
             raise TargetError(
@@ -143,7 +145,7 @@ class Postgres:
             )
 
 
-def _become_child() -> None:
+def _become_child(when_parent_dies: signal.Signals) -> None:
     """Runs between fork and exec: not as root, and even a killed parent leaves no server behind."""
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
     if os.geteuid() == 0:
@@ -159,4 +161,4 @@ def _become_child() -> None:
             libc.capset(header, sets)
             libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _CAP_DAC_READ_SEARCH, 0, 0)
     if libc:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+        libc.prctl(_PR_SET_PDEATHSIG, when_parent_dies)
