@@ -1,6 +1,6 @@
 """A server that stalls on schedule, so that percentiles are known by arithmetic.
 
-`python -m tests.stalling [STALL_MS PERIOD_MS [STATUS]]` prints its port. It answers at once,
+`python -m tests.stalling [STALL_MS PERIOD_MS [STATUS [HOST]]]` prints its port. It answers at once,
 except that all answers of the first STALL_MS of each PERIOD_MS come at the end of the stall.
 """
 
@@ -12,10 +12,10 @@ import time
 END = b"\r\n\r\n"
 
 
-def main(stall_ms=0.0, period_ms=1000.0, status=200):
+def main(stall_ms=0, period_ms=1000, status=200, host="127.0.0.1"):
     answer = f"HTTP/1.1 {status} Said\r\nContent-Length: 3\r\n\r\nok\n".encode()
-    stall_s, period_s = stall_ms / 1000, period_ms / 1000
-    with socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:
+    stall_s, period_s = float(stall_ms) / 1000, float(period_ms) / 1000
+    with socket.create_server((host, 0), backlog=1024) as listening:
         print(listening.getsockname()[1], flush=True)
         watch = select.epoll()
         watch.register(listening, select.EPOLLIN)
@@ -42,4 +42,4 @@ def main(stall_ms=0.0, period_ms=1000.0, status=200):
 
 
 if __name__ == "__main__":
-    main(*map(float, sys.argv[1:3]), *map(int, sys.argv[3:]))
+    main(*sys.argv[1:])

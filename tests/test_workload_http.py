@@ -1,6 +1,7 @@
 """The http workload from plan to record, with real generators and a real server."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import psutil
 import pytest
 
 from perflib.errors import PerflibError
+from perflib.load.recorder import PartWriter, Recorder, pack, shift_part
 from perflib.model import Run
 from perflib.samples import measured, read_samples
 from perflib.session import Session
@@ -27,7 +29,8 @@ def answering(*arguments):
     command = [sys.executable, "-m", "tests.stalling", *map(str, arguments)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as server:
         try:
-            yield f"http://127.0.0.1:{server.stdout.readline().strip()}"
+            host = arguments[3] if len(arguments) > 3 else "127.0.0.1"
+            yield f"http://{host}:{server.stdout.readline().strip()}"
         finally:
             server.kill()
 
@@ -241,3 +244,67 @@ def test_latencies_are_true_against_a_stalling_server(tmp_path):
     assert times.quantile(0.99) == pytest.approx(0.180, rel=0.2)
     assert inside["service_time"].quantile(0.95) < 0.09  # what a closed view would have said
     assert run.counts.engine == run.counts.recorded
+
+
+@contextmanager
+def other_host():
+    """A network namespace with a wire to this one: (our address, a command prefix inside it)."""
+    name, here, there = f"perflib{os.getpid()}", f"pla{os.getpid()}", f"plb{os.getpid()}"
+    if os.geteuid() != 0 or shutil.which("ip") is None:
+        yield "127.0.0.1", []  # processes stand for hosts
+        return
+    steps = [
+        f"netns add {name}",
+        f"link add {here} type veth peer name {there} netns {name}",
+        f"addr add 10.213.7.1/30 dev {here}",
+        f"link set {here} up",
+        f"-n {name} addr add 10.213.7.2/30 dev {there}",
+        f"-n {name} link set {there} up",
+        f"-n {name} link set lo up",
+    ]
+    try:
+        for step in steps:
+            if subprocess.run(["ip", *step.split()], capture_output=True, check=False).returncode:
+                yield "127.0.0.1", []
+                return
+        yield "10.213.7.1", ["ip", "netns", "exec", name]
+    finally:
+        subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
+
+
+def test_workers_join_from_other_hosts(tmp_path):
+    with other_host() as (address, inside), answering(0, 1000, 200, address) as url:
+        port = 20_000 + os.getpid() % 10_000
+        join = [sys.executable, "-m", "perflib.load.runner", "--join", f"{address}:{port}"]
+        workers = [
+            subprocess.Popen([*prefix, *join], cwd=ROOT, stderr=subprocess.DEVNULL)
+            for prefix in ([], inside)
+        ]
+        try:
+            run, samples, _ = load(
+                tmp_path, url, target={"joining_workers": 2, "bind": f"{address}:{port}"}
+            )
+        finally:
+            for worker in workers:
+                worker.terminate()
+                worker.wait()
+    assert len(samples) == run.counts.recorded == run.counts.engine == 300
+    assert [worker["rows"] for worker in run.details["generator"]] == [150, 150]
+    assert samples["ok"].all()
+    assert run.generator.workers_lost == 0
+
+
+def test_times_of_another_clock_are_shifted(tmp_path):
+    recorder = Recorder()
+    label = recorder.label("GET", "/")
+    for intended in (-1, 5_000):
+        recorder.add(pack(intended, 6_000, 7_000, 3, label, 0, 200))
+    writer = PartWriter(tmp_path / "spool", zero_ns=1_000)
+    writer.add(recorder.take())
+    writer.write(recorder.labels, recorder.errors)
+    (part,) = writer.folder.iterdir()
+    shift_part(part, 10**9)
+    frame = read_samples(part)
+    assert frame["start"].tolist() == pytest.approx([1.000005] * 2)
+    assert frame["intended_start"].tolist() == pytest.approx([float("nan"), 1.000004], nan_ok=True)
+    assert frame["end"].tolist() == pytest.approx([1.000006] * 2)

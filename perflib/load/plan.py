@@ -27,7 +27,10 @@ class Request(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Plan(Struct, kw_only=True):
-    """The load of one run. Times in seconds, rates a second; `zero_ns` is the run's start."""
+    """The load of one run. Times in seconds, rates a second; `zero_ns` is the run's start.
+
+    `joining` is how many workers come from other hosts, to the address `bind`.
+    """
 
     url: str
     folder: str
@@ -48,6 +51,8 @@ class Plan(Struct, kw_only=True):
     run_s: float = 30.0
     drain_s: float = 5.0
     processes: int = 1
+    joining: int = 0
+    bind: str = "0.0.0.0:5557"
     seed: int = 1
     weights: dict[str, int] = field(default_factory=dict)
     hosts: list[str] = field(default_factory=list)

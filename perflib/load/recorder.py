@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from perflib.samples import schema, write_table
+from perflib.samples import TIMES, schema, write_table
 
 ROW = np.dtype(
     [
@@ -77,7 +78,7 @@ class Recorder:
 class PartWriter:
     """Collects rows and writes complete Parquet parts into `folder`."""
 
-    def __init__(self, folder: Path, zero_ns: int, part_rows: int = 200_000) -> None:
+    def __init__(self, folder: Path, zero_ns: int, part_rows: int = 100_000) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.zero_ns = zero_ns
@@ -128,6 +129,17 @@ def to_table(
         _column(pa.int64(), rows["size"]),
     ]
     return pa.Table.from_arrays(columns, schema=schema())
+
+
+def shift_part(path: Path, shift_ns: int) -> None:
+    """Add `shift_ns` to all times in the part at `path`."""
+    import pyarrow.compute as pc
+
+    table = pq.read_table(path)
+    for name in TIMES:
+        at = table.schema.get_field_index(name)
+        table = table.set_column(at, name, pc.add(table[name], shift_ns))
+    write_table(table, path)
 
 
 def _column(

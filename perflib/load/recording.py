@@ -24,7 +24,7 @@ from perflib.load.connection import Connection
 from perflib.load.engine import Engine, engine_of
 from perflib.load.live import Live
 from perflib.load.plan import Outcome, Plan, Worker
-from perflib.load.recorder import PartWriter, Rows
+from perflib.load.recorder import PartWriter, Rows, shift_part
 from perflib.load.shaping import apply_plan
 
 PARTS = "parts"
@@ -136,6 +136,7 @@ class OfWorker(Recording):
         super().start()
         self.environment.events.report_to_master.add_listener(self._report)
         self.runner.register_message("perflib_finish", self._finish, concurrent=True)
+        self.runner.custom_messages.setdefault("perflib_plan", (lambda **_: None, False))
 
     def _report(self, data: dict[str, Any], **_: Any) -> None:
         data["perflib"] = self.live.pack()
@@ -172,6 +173,7 @@ class OfMaster(Recording):
         self._collected = False
 
     def _on_connect(self, client_id: str, **_: Any) -> None:
+        self.runner.send_message("perflib_plan", msgspec.json.encode(self.plan), client_id)
         self.workers[client_id] = Worker(id=client_id, lost=True)  # until it delivers
 
     def _on_report(self, data: dict[str, Any], **_: Any) -> None:
@@ -184,9 +186,19 @@ class OfMaster(Recording):
         (folder / f"{msg.node_id}-{msg.data['name']}").write_bytes(msg.data["data"])
 
     def _on_done(self, msg: Any, **_: Any) -> None:
-        self.workers[msg.node_id] = msgspec.json.decode(msg.data, type=Worker)
+        worker = self.workers[msg.node_id] = msgspec.json.decode(msg.data, type=Worker)
+        if worker.boot != boot_id():
+            self._align(worker)
         if not any(worker.lost for worker in self.workers.values()):
             self._delivered.set()
+
+    def _align(self, worker: Worker) -> None:
+        """Bring the times of a worker on another host to this one's clock, by the wall clocks."""
+        shift_ns = worker.clock_offset_ns - (time.time_ns() - clock())
+        for part in (Path(self.plan.folder) / PARTS).glob(f"{worker.id}-*"):
+            shift_part(part, shift_ns)
+        if worker.begun_ns is not None:
+            worker.begun_ns += shift_ns
 
     def end(self) -> None:
         """The measured time is over."""
@@ -285,3 +297,26 @@ def record(plan: Plan, environment: Any) -> None:
     kinds = {MasterRunner: OfMaster, WorkerRunner: OfWorker}
     kind = next((k for r, k in kinds.items() if isinstance(environment.runner, r)), Local)
     kind(plan, environment).start()
+
+
+def await_plan() -> None:
+    """Let workers of this process take their plan from the master.
+
+    It comes as soon as they connect, which is before Locust would let us register for it, and
+    before any message that starts users.
+    """
+    handle = WorkerRunner.handle_message
+
+    def handle_plan_too(runner: Any, message: Any) -> None:
+        if message.type != "perflib_plan":
+            handle(runner, message)
+            return
+        plan = msgspec.json.decode(message.data, type=Plan)
+        environment = runner.environment
+        environment.runner = runner  # Locust sets it when the connection stands
+        for cls in environment.user_classes:
+            if hasattr(cls, "equip"):
+                cls.equip(plan)
+        record(plan, environment)
+
+    WorkerRunner.handle_message = handle_plan_too  # type: ignore[method-assign, assignment]

@@ -1,7 +1,8 @@
 """`python -m perflib.load.runner PLAN`: Locust itself, headless, under a plan.
 
-Runs in a process of its own, since Locust patches the standard library. `--worker HOST` makes
-it a worker of a master on another host, which has a copy of the plan.
+Runs in a process of its own, since Locust patches the standard library. On another host,
+`python -m perflib.load.runner --join HOST[:PORT] [LOCUSTFILE]` joins a run as a worker; the plan
+comes from the master.
 """
 
 from __future__ import annotations
@@ -11,29 +12,39 @@ import os
 import socket
 import sys
 from pathlib import Path
-from typing import Any
 
 from perflib.load.plan import PLAN_VARIABLE, Plan, read_plan
 
 SPARE_S = 3600.0
+SIMPLE = str(Path(__file__).with_name("simple.py"))
 
 
-def arguments(plan: Plan, extra: list[str]) -> list[str]:
+def arguments(plan: Plan) -> list[str]:
     """Locust's command line for `plan`."""
-    locustfile = plan.locustfile or str(Path(__file__).with_name("simple.py"))
-    common = ["locust", "-f", locustfile, "--headless", "--host", plan.url]
-    if "--worker" in extra:
-        return [*common, *extra]
     last_s = plan.users / plan.spawn_rate + plan.warmup_s + plan.run_s + plan.drain_s + SPARE_S
     return [
-        *common,
+        *("locust", "-f", plan.locustfile or SIMPLE, "--headless", "--host", plan.url),
         *("--users", str(plan.users), "--spawn-rate", str(plan.spawn_rate)),
         *("--run-time", f"{int(last_s)}s", "--stop-timeout", f"{math.ceil(plan.drain_s)}s"),
         *("--only-summary", "--exit-code-on-error", "0"),
-        *(("--processes", str(plan.processes), *_own_port()) if plan.processes > 1 else ()),
+        *_workers(plan),
         *plan.options,
-        *extra,
     ]
+
+
+def _workers(plan: Plan) -> list[str]:
+    if plan.joining:
+        host, _, port = plan.bind.rpartition(":")
+        place = ["--master-bind-host", host, "--master-bind-port", port]
+        return ["--master", "--expect-workers", str(plan.joining), *place]
+    return ["--processes", str(plan.processes), *_own_port()] if plan.processes > 1 else []
+
+
+def join_arguments(master: str, locustfile: str = "") -> list[str]:
+    """Locust's command line for a worker of the master at `HOST[:PORT]`."""
+    host, _, port = master.partition(":")
+    place = ["--master-host", host, "--master-port", port or "5557"]
+    return ["locust", "-f", locustfile or SIMPLE, "--worker", *place]
 
 
 def _own_port() -> list[str]:
@@ -45,20 +56,27 @@ def _own_port() -> list[str]:
 
 
 def main(argv: list[str]) -> None:
-    """Run Locust under the plan in file `argv[0]`; further arguments go to Locust."""
-    os.environ[PLAN_VARIABLE] = argv[0]
-    plan = read_plan(Path(argv[0]))
-    sys.argv = arguments(plan, argv[1:])
+    """Run Locust under the plan in file `argv[0]`, or join a run on another host."""
+    plan: Plan | None = None
+    if argv[0] == "--join":
+        sys.argv = join_arguments(*argv[1:])
+    else:
+        os.environ[PLAN_VARIABLE] = argv[0]
+        plan = read_plan(Path(argv[0]))
+        sys.argv = arguments(plan)
     import locust
     from locust.main import main as run_locust
 
     locust.runners.WORKER_REPORT_INTERVAL = 1.0  # the live line's pace
-    from perflib.load.recording import record
+    from perflib.load.recording import await_plan, record
 
-    def under_plan(environment: Any, **_: Any) -> None:
-        record(plan, environment)
-
-    locust.events.init.add_listener(under_plan)  # type: ignore[no-untyped-call]
+    if plan is None:
+        await_plan()
+    else:
+        known = plan
+        locust.events.init.add_listener(  # type: ignore[no-untyped-call]
+            lambda environment, **_: record(known, environment)
+        )
     run_locust()  # type: ignore[no-untyped-call]
 
 

@@ -9,10 +9,8 @@ from typing import Any
 
 from locust import constant
 
-from perflib.load.plan import PLAN_VARIABLE, Request, read_plan
+from perflib.load.plan import PLAN_VARIABLE, Plan, Request, read_plan
 from perflib.load.user import PerfHttpUser
-
-plan = read_plan(Path(os.environ[PLAN_VARIABLE]))
 
 
 def _task(request: Request) -> Callable[[PerfHttpUser], None]:
@@ -39,9 +37,15 @@ class ConfiguredRequests(PerfHttpUser):
     """Asks for the configured paths."""
 
     wait_time = constant(0)
-    default_headers = plan.headers
-    insecure = plan.insecure
-    network_timeout = connection_timeout = plan.timeout_s
+
+    @classmethod
+    def equip(cls, plan: Plan) -> None:
+        """Take requests and settings from `plan`; a worker on another host gets it late."""
+        cls.default_headers = plan.headers
+        cls.insecure = plan.insecure
+        cls.network_timeout = cls.connection_timeout = plan.timeout_s
+        cls.tasks = [_task(r) for r in plan.requests for _ in range(r.weight)]
 
 
-ConfiguredRequests.tasks = [_task(r) for r in plan.requests for _ in range(r.weight)]
+if PLAN_VARIABLE in os.environ:
+    ConfiguredRequests.equip(read_plan(Path(os.environ[PLAN_VARIABLE])))

@@ -48,6 +48,12 @@ class HttpTarget(Target):
     count_metric: str = Field(
         default="", description="counter on `metrics_url` that must agree with our count"
     )
+    joining_workers: int = Field(
+        default=0,
+        ge=0,
+        description="workers on other hosts (`python -m perflib.load.runner --join HOST`)",
+    )
+    bind: str = Field(default="0.0.0.0:5557", description="where joining workers connect to")
     more_hosts: list[str] = Field(
         default_factory=list, description="other URLs that the locustfile may load"
     )
@@ -132,6 +138,8 @@ class HttpTarget(Target):
             warmup_s=scenario.warmup,
             run_s=scenario.run_time,
             processes=scenario.processes,
+            joining=self.joining_workers,
+            bind=self.bind,
             seed=scenario.seed,
             weights=scenario.weights,
             hosts=self.hosts(),

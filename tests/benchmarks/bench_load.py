@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +61,8 @@ class U({cls}):
 
 def measure() -> Iterator[Row]:
     """Every row of the load engine's promise; tools that are missing are named and skipped."""
+    with suppress(PermissionError):
+        os.nice(-10)  # all tools alike: other work on the machine disturbs less
     nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if nginx is None:
         yield Row(measure="fast user ÷ FastHttpUser, hey, wrk", skipped="nginx is not installed")
@@ -143,8 +145,9 @@ def watch_memory(folder: str, peaks: list[tuple[float, int]], done: threading.Ev
 
     me = psutil.Process()
     while not done.wait(0.5):
-        ours = [c for c in me.children() if any(folder in word for word in c.cmdline())]
-        peaks += [(time.monotonic(), child.memory_info().rss) for child in ours]
+        with suppress(psutil.Error):
+            ours = [c for c in me.children() if any(folder in word for word in c.cmdline())]
+            peaks += [(time.monotonic(), child.memory_info().rss) for child in ours]
 
 
 def truth() -> Iterator[Row]:
