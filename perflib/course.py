@@ -20,7 +20,7 @@ from perflib.model import Metric, Objective, find_metric
 from perflib.objectives import parse_objective
 from perflib.store import Store
 from perflib.units import format_quantity
-from perflib.wording import clean, words
+from perflib.wording import clean, percent_change, words
 
 DEFAULT_STATISTIC = "p95"
 MOST_LABELS = 12
@@ -90,7 +90,7 @@ class Course:
         verb = self.state if self.state in ("improved", "regressed") else "shifted"
         when = f"{self.at(self.last.run_after):%d %b %H:%M}"
         sure = "" if self.last.point.status == "confirmed" else ", provisionally"
-        return f"{self.name} {verb} by {shift_text(self.last)} on {when}{sure}"
+        return f"{self.name} {verb} by {percent_change(self.last.point)} on {when}{sure}"
 
     @cached_property
     def objective(self) -> Objective | None:
@@ -101,13 +101,6 @@ class Course:
             if (promise.metric, promise.statistic, promise.label) == key[1:4]:
                 return promise
         return None
-
-
-def shift_text(shift: analysis.Shift) -> str:
-    """The size of a shift in words: `+23 % [18, 29]`."""
-    point = shift.point
-    ends = f"[{100 * point.low:.2g}, {100 * point.high:.2g}]"
-    return f"{100 * point.change:+.2g} % {ends}".replace("-", "−")
 
 
 def _courses(points: pd.DataFrame, store: Store) -> list[Course]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import Protocol
 
 from perflib.model import Caveat, Estimate, Objective
 from perflib.units import format_number, format_quantity, scale_of
@@ -85,3 +86,20 @@ def caution(caveat: Caveat) -> str:
     """A caveat as one or two sentences."""
     step = caveat.next_step
     return f"Caution: {caveat.message}." + (f" Next: {step}." if step else "")
+
+
+class Relative(Protocol):
+    """A relative change with its interval, such as that of a change point."""
+
+    @property
+    def change(self) -> float: ...  # noqa: D102
+    @property
+    def low(self) -> float: ...  # noqa: D102
+    @property
+    def high(self) -> float: ...  # noqa: D102
+
+
+def percent_change(of: Relative) -> str:
+    """A relative change in words: `+23 % [18, 29]`."""
+    ends = f"[{100 * of.low:.2g}, {100 * of.high:.2g}]"
+    return f"{100 * of.change:+.2g} % {ends}".replace("-", "−")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
-from perflib.analysis import Change, Comparison
 from perflib.cards.card import Block, Card, Cell, Code, Number, State, Table
 from perflib.units import format_number, format_quantity
 from perflib.wording import caution, words
+
+if TYPE_CHECKING:
+    from perflib.analysis import Change, Comparison
 
 
 def differences(comparison: Comparison) -> Card:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from perflib.analysis import Shift
 from perflib.cards.card import Block, Card, Cell, Code, Number, Spark, State, Table
-from perflib.course import shift_text
 from perflib.units import format_quantity
-from perflib.wording import against
+from perflib.wording import against, percent_change
 
 if TYPE_CHECKING:
+    from perflib.analysis import Shift
     from perflib.course import Course
 
 
@@ -67,7 +66,7 @@ def _shift_row(course: Course, shift: Shift) -> list[Cell]:
     said = [f"{decision.action}: {decision.reason}" for decision in shift.decisions]
     return [
         (Code(shift.run_after), f"{course.at(shift.run_after):%d %b %Y %H:%M}"),
-        Number(shift_text(shift), point.change),
+        Number(percent_change(shift.point), point.change),
         level,
         (point.status, f"p {shift.adjusted_p:.2g}"),
         (*else_, *said) or "nothing that was recorded",
@@ -80,7 +79,7 @@ def indicators(courses: Sequence[Course]) -> Card:
     for course in courses:
         values = [float(v) for v in course.points["value"].tail(40)]
         shift = course.last
-        last = shift_text(shift) if shift else "none"
+        last = percent_change(shift.point) if shift else "none"
         when = f"{course.at(shift.run_after):%d %b %H:%M}" if shift else "–"
         now = format_quantity(values[-1], course.metric.unit)
         text = f"{len(values)} runs, now {now}"

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from perflib.analysis import Change, Comparison
 from perflib.plots.house import FAINT, GREY, Drawing, in_house_style, missing, sheet
 from perflib.plots.marks import end_label, note, row_text, state_of
 from perflib.units import format_number, format_quantity
 from perflib.wording import clean, words
+
+if TYPE_CHECKING:
+    from perflib.analysis import Change, Comparison
 
 TAIL = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0, "p99.9": 99.9}
 MOST_ROWS = 14

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from perflib.course import shift_text
 from perflib.model import Outcome, Verdict
 from perflib.plots.house import (
     BLUE,
@@ -25,7 +24,7 @@ from perflib.plots.house import (
     sheet,
 )
 from perflib.plots.marks import band, bound_line, note, share_unit, state_of, unit_axis
-from perflib.wording import clean, promised, words
+from perflib.wording import clean, percent_change, promised, words
 
 if TYPE_CHECKING:
     from perflib.course import Course
@@ -89,7 +88,9 @@ def _levels(axes: Axes, course: Course, *, words_too: bool) -> None:
         axes.axvline(at, color=INK, linewidth=1, linestyle=(0, (1, 2)), zorder=1)
         if words_too:
             corner = ("data", "axes fraction")
-            note(axes, shift_text(shift), (at, 1), coords=corner, shift=(3, -6), halo=True)
+            note(
+                axes, percent_change(shift.point), (at, 1), coords=corner, shift=(3, -6), halo=True
+            )
 
 
 def _promise(axes: Axes, course: Course) -> None:
@@ -141,7 +142,7 @@ def multiples(courses: Sequence[Course]) -> Drawing:
         _runs(part, course, size=2.6)
         _levels(part, course, words_too=False)
         sign, color, _ = state_of(course.state)
-        told = f" {shift_text(course.last)}" if course.last else ""
+        told = f" {percent_change(course.last.point)}" if course.last else ""
         text = f"{sign} {clean(course.trend.key.label, 20)}{told}"
         note(part, text, (0, 1), coords="axes fraction", shift=(0, 7), color=color, size=8)
         unit_axis(part.yaxis, share_unit(course.metric.unit), part.get_ylim()[1], count=3)
