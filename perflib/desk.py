@@ -6,6 +6,7 @@ A notebook opens a desk and shows it; everything here comes from `store`, `analy
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -120,7 +121,8 @@ class Desk:
     @cached_property
     def findings(self) -> list[review.Finding]:
         """Findings of the review of the settings and of the run, by what they would gain."""
-        return review.findings(self.run, self.samples, self.configs)
+        found = review.findings(self.run, self.samples, self.configs)
+        return found if self.configs is None else [_nearby(f, self.configs) for f in found]
 
     @cached_property
     def headline(self) -> str:
@@ -201,8 +203,22 @@ def open_desk(
         store.samples(chosen) if kept else no_samples(),
         metrics=store.metrics(chosen),
         store=store,
-        configs=find_folder(configs),
+        configs=_own_configs(find_folder(configs), run.target),
     )
+
+
+def _own_configs(folder: Path | None, target: str) -> Path | None:
+    """The target's folder below `folder` (`api-gateway` for `api_gateway`), else `folder`."""
+    own = None if folder is None else folder / target.replace("_", "-")
+    return own if own is not None and own.is_dir() else folder
+
+
+def _nearby(finding: review.Finding, configs: Path) -> review.Finding:
+    """The finding with its file told from the settings folder on, not from the disk's root."""
+    file = Path(finding.file)
+    if not finding.file or configs not in file.parents:
+        return finding
+    return replace(finding, file=str(configs.name / file.relative_to(configs)))
 
 
 def no_samples() -> pd.DataFrame:

@@ -109,6 +109,7 @@ def run(path: Path, shell: InteractiveShell, given: dict) -> list:
     return outputs
 
 
+@pytest.mark.filterwarnings("ignore:Passing unrecognized arguments:DeprecationWarning")
 @pytest.mark.parametrize("name", REPORTS)
 def test_runs_from_top_to_bottom(name: str, shell: InteractiveShell, data: Path) -> None:
     outputs = run(FOLDER / f"{name}.ipynb", shell, REPORTS[name] | {"data": str(data)})
