@@ -47,13 +47,14 @@ Noise = tuple[float, float, float, float]
 
 SHORTEST = 3
 """Results of the shortest segment."""
-STRICTNESS = 2.0
-"""Log likelihood (× 2) that a step must bring beyond log n and the price of its choice."""
+STRICTNESS, MANY = 2.4, 200
+"""Log likelihood (× 2) that a step must bring beyond log n (n at least `MANY`: results come one
+by one and each may give an alarm) and the price of its choice."""
 NORMALITY = 2.5
 """Weight of the terms for noise that is not normal, at 3.8 standard errors."""
 REACH = 40
 """Results that a place may move in one refinement."""
-RECENT, LEEWAY = 10, 4.0
+RECENT, LEEWAY = 10, 3.0
 """A step among the last results may be this much (× 2 log likelihood) weaker: provisional."""
 GENEROUS = 3.0
 """Log likelihood (× 2) that a step must bring to be proposed."""
@@ -80,12 +81,21 @@ def median(values: Array, start: int, stop: int, room: Array) -> float:
 
 @compiled
 def levels(y: Array) -> tuple[Array, Array]:
-    """Running medians that end at, and that begin at, each result."""
+    """Running medians that end at, and that begin at, each result.
+
+    At an end three results must all have left the other side's level, or three of four.
+    """
     n, room = len(y), np.empty(NEIGHBOURS)
     left, right = np.empty(n), np.empty(n)
     for t in range(n):
-        left[t] = median(y, max(0, min(t - NEIGHBOURS + 1, n)), max(t + 1, 3), room)
+        left[t] = median(y, max(0, t - NEIGHBOURS + 1), max(t + 1, 3), room)
         right[t] = median(y, min(t, n - 3), min(t + NEIGHBOURS, n), room)
+    for t in range(4):
+        few = max(t + 1, 3)
+        median(y, 0, few, room)
+        left[t] = min(max(right[t], room[few - 3]), room[2])
+        median(y, n - few, n, room)
+        right[n - 1 - t] = min(max(left[n - 1 - t], room[few - 3]), room[2])
     return left, right
 
 
@@ -287,7 +297,7 @@ def looks_of(places: Places, i: int, n: int) -> tuple[float, int]:
 @compiled
 def threshold(n: int, looks: float, shorter: int, nu: float, skew: float, kurtosis: float) -> float:
     """Squared standard errors that a step needs."""
-    z = sqrt(nu * (exp((STRICTNESS + log(n) + 2 * log(looks)) / nu) - 1))
+    z = sqrt(nu * (exp((STRICTNESS + log(max(n, MANY)) + 2 * log(looks)) / nu) - 1))
     third, fourth = (3.8**2 - 1) / 6 / sqrt(shorter), (3.8**3 - 3 * 3.8) / 24 / shorter
     return (z + NORMALITY * (skew * third + kurtosis * fourth)) ** 2
 
