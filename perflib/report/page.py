@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from perflib.report.notebook import parse
 from perflib.report.plan import Summary
@@ -15,7 +16,7 @@ def make_page(data: bytes, stem: str, run: Summary | None) -> Rendered:
     told = notebook["metadata"]["perflib"]
     parameters = [(name, repr(value)) for name, value in told["parameters"].items()]
     title = Path(told["notebook"]).stem.replace("_", " ")
-    facts = _facts(run) if run else ()
+    facts = _facts(run) if run else _chosen(told["parameters"])
     return render(notebook, About(title, facts, parameters, f"{stem}.ipynb"))
 
 
@@ -27,3 +28,9 @@ def _facts(run: Summary) -> list[tuple[str, str]]:
         ("Commit", run.environment.git_commit[:10]),
     ]
     return [(name, value) for name, value in told if value]
+
+
+def _chosen(parameters: dict[str, Any]) -> list[tuple[str, str]]:
+    """What a report that is of no run was asked for, such as the target of a trend."""
+    told = {name: value for name, value in parameters.items() if value and name != "data"}
+    return [(name.replace("_", " ").capitalize(), str(value)) for name, value in told.items()]

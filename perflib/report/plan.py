@@ -23,6 +23,11 @@ KIND_NOTEBOOKS = {
     "sql": "database",
 }
 """The notebook of a kind of workload; a notebook called like the target comes first."""
+_PACKAGE = Path(__file__).parents[1]
+SHIPPED = next(
+    folder for folder in (_PACKAGE / "notebooks", _PACKAGE.parent / "notebooks") if folder.exists()
+)
+"""The project's own notebooks, for a folder that has none: inside a wheel, or in the source tree."""
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 ENOUGH_FOR_TREND = 2
 
@@ -135,7 +140,8 @@ class Planner:
         )
 
     def _file(self, name: str) -> Path:
-        return self.notebooks / f"{name}.ipynb"
+        own, shipped = (folder / f"{name}.ipynb" for folder in (self.notebooks, SHIPPED))
+        return own if own.exists() or not shipped.exists() else shipped
 
     def _of_run(self, run: Summary) -> Order:
         names = [run.target, KIND_NOTEBOOKS.get(run.kind, "")]

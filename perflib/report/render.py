@@ -244,7 +244,7 @@ def render(notebook: Notebook, about: About) -> Rendered:
         environment()
         .get_template("page.html.jinja")
         .render(
-            title=heading,
+            title=f"{heading}{_which(dict(about.facts))}",
             heading=heading,
             facts=about.facts,
             parameters=about.parameters,
@@ -255,6 +255,12 @@ def render(notebook: Notebook, about: About) -> Rendered:
         )
     )
     return Rendered(html, heading, page.failure)
+
+
+def _which(facts: dict[str, str]) -> str:
+    """What tells this page from others of its notebook in a browser's tab."""
+    told = facts.get("Measured") or facts.get("Target")
+    return f" · {told}" if told else ""
 
 
 @cache
