@@ -14,7 +14,7 @@ from perflib.units import format_quantity
 
 JUDGED = ("throughput", "response_time", "service_time", "lateness", "error_rate")
 BUSY_SHARE = 0.9
-LATE_LOOP_S = 0.02
+LATE_LOOP_S = 0.05
 NEAR_CEILING = 0.8
 GENERATORS_OWN = ("too many open files", "no free local port")
 LOST_ARRIVALS = 0.001

@@ -225,12 +225,13 @@ def closed(url: str, folder: str, *, run_s: float = SECONDS, processes: int = 1)
 
 
 def recorded_rate(url: str, processes: int = 1) -> float:
-    """Requests a second with every request in Parquet, health, live line and all."""
+    """Requests in the median second with every request in Parquet, health, live line and all."""
     with tempfile.TemporaryDirectory(prefix="perflib-") as folder:
         plan = closed(url, folder, processes=processes)
         outcome = generate(plan, threading.Event())
         window = outcome.measured_from_s or 0.0, outcome.measured_until_s
-        return len(measured(read_samples(Path(folder) / "samples.parquet"), *window)) / plan.run_s
+        ends = measured(read_samples(Path(folder) / "samples.parquet"), *window)["end"]
+        return float(np.median(np.bincount((ends - window[0]).astype(int))[:-1]))
 
 
 def samples(url: str, *, rate: float, run_s: float):

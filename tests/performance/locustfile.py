@@ -21,7 +21,9 @@ def ask(user, method, path, status, holds, **more):
     """The answer as JSON if it has `status` and `holds(content)`; else a failure, and None."""
     with user.client.request(method, path, catch_response=True, **more) as answer:
         if answer.status_code != status:
-            return None  # counted by its status, or by what kept the answer from coming
+            if answer.ok:  # a success, but not the one that was asked for
+                answer.failure(f"status {answer.status_code}, expected {status}")
+            return None
         try:
             content = answer.json()
             if holds(content):
