@@ -27,7 +27,7 @@ _PACKAGE = Path(__file__).parents[1]
 SHIPPED = next(
     folder for folder in (_PACKAGE / "notebooks", _PACKAGE.parent / "notebooks") if folder.exists()
 )
-"""The project's own notebooks, for a folder that has none: inside a wheel, or in the source tree."""
+"""The project's own notebooks, for a folder that has none: in the wheel, or in the source tree."""
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 ENOUGH_FOR_TREND = 2
 
