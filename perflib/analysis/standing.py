@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtr
 
 from perflib import stats
 from perflib.analysis.changes import FEWEST
@@ -72,16 +73,24 @@ def trends(
     allowed over all series together, `decisions` what people decided.
     """
     made = [*tracks(points, decisions or Decisions())]
-    p_values = [s.adjusted_p for one in made for s in one.shifts]
-    quiet = [1.0] * sum(not one.shifts for one in made)
-    adjusted = iter(stats.benjamini_hochberg([*p_values, *quiet]).tolist())
+    p_values = [p for one in made for p in (_drift_p(one), *(s.adjusted_p for s in one.shifts))]
+    adjusted = iter(stats.benjamini_hochberg(p_values).tolist())
     return [_stand(one, adjusted, tolerance, rate, decisions or Decisions()) for one in made]
+
+
+def _drift_p(one: Trend) -> float:
+    """The p-value behind a drift's interval; a series without one is a test that found nothing."""
+    if one.drift is None or one.drift.high <= one.drift.low:
+        return 1.0
+    half = (one.drift.high - one.drift.low) / 2
+    return float(2 * ndtr(-1.959964 * abs(one.drift.change) / half))
 
 
 def _stand(
     one: Trend, adjusted: Iterator[float], tolerance: float, rate: float, decisions: Decisions
 ) -> Trend:
-    """`one` with its shifts weighed and its state."""
+    """`one` with its shifts weighed and its state; a drift that may be chance is left out."""
+    one = one if next(adjusted) <= rate else replace(one, drift=None)
     shifts = []
     for shift in one.shifts:
         p = next(adjusted)
