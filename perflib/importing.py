@@ -116,7 +116,7 @@ def _write_samples(reading: Reading, path: Path, run: Run) -> None:
     if reading.samples is None:
         samples.write_table(samples.schema().empty_table(), path)
         return
-    tally = Tally(reading.resolution_s, outcomes=reading.outcomes)
+    tally = Tally(reading)
     parts = path.with_suffix(".parts")
     parts.mkdir()
     for count, rows in enumerate(reading.samples()):

@@ -20,7 +20,11 @@ def recognise(source: Source) -> bool:
 def read(source: Source) -> Iterator[Reading]:
     """One run of samples; their starts are known to the second, their success is not told."""
     yield Reading(
-        tool=TOOL, samples=lambda: batches(_requests(source)), outcomes=False, resolution_s=1e-3
+        tool=TOOL,
+        samples=lambda: batches(_requests(source)),
+        outcomes=False,
+        resolution_s=1e-3,
+        time_step_s=1.0,
     )
 
 

@@ -61,8 +61,9 @@ class Reading(Struct, kw_only=True):
 
     `samples` yields Arrow batches made by `perflib.formats.tally.batch`, their times in
     nanoseconds since the epoch, or from zero when `clock` is False; `outcomes` is False where the
-    file does not tell which requests failed; `resolution_s` is the step
-    to which the tool wrote durations. `series` has the columns time_s, name, labels, value.
+    file does not tell which requests failed; `resolution_s` is the step to which the tool wrote
+    durations, `time_step_s` that of times of day (infinite where there are none). `series` has
+    the columns time_s, name, labels, value.
     """
 
     tool: str
@@ -75,6 +76,7 @@ class Reading(Struct, kw_only=True):
     clock: bool = True
     outcomes: bool = True
     resolution_s: float = 0.0
+    time_step_s: float = 0.0
     series: pa.Table | None = None
     details: dict[str, Any] = field(default_factory=dict)
 
@@ -188,10 +190,10 @@ class Source:
     @cached_property
     def json(self) -> Any:
         """The whole file as one JSON document, or None when it is not one."""
-        if self.head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"{", b"["):
+        if not _one_document(self.head_text.lstrip("\ufeff \t\n")):
             return None
         try:
-            return _decoded(self.text.lstrip("\ufeff"))
+            return _decoded(self.content if self.encoding == "utf-8" else self.text)
         except (ValueError, RecursionError, FormatError):
             return None
 
@@ -211,12 +213,27 @@ class Source:
                 yield number, line.rstrip("\r\n")
 
 
-def _decoded(text: str) -> Any:
+def _one_document(head: str) -> bool:
+    """Whether this can begin a JSON document; JSON lines, which may be huge, begin otherwise."""
+    first, _, rest = head.partition("\n")
+    if head[:1] not in ("{", "["):
+        return False
+    if not rest.lstrip()[:1] or first.rstrip()[-1:] not in ("}", "]"):
+        return True
+    try:
+        _decoded(first)
+    except (ValueError, RecursionError):
+        return True
+    return False
+
+
+def _decoded(text: str | bytes) -> Any:
     """JSON, and the NaN and Infinity that Python's writer puts into it, which become None."""
     try:
         return msgspec.json.decode(text)
     except msgspec.DecodeError:
-        if "NaN" not in text and "Infinity" not in text:
+        known = text if isinstance(text, bytes) else text.encode()
+        if b"NaN" not in known and b"Infinity" not in known:
             raise
         return json.loads(text, parse_constant=lambda _: None)
 

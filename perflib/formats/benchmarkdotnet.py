@@ -1,12 +1,17 @@
-"""BenchmarkDotNet's JSON (brief and full): nanoseconds an operation."""
+"""BenchmarkDotNet's JSON (brief and full) in nanoseconds, and its CSV report, whose cells or
+heads say the unit.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from perflib.formats.base import Reading, Source
 from perflib.formats.found import Found, number
+from perflib.formats.quantities import quantity
+from perflib.formats.tables import header, rows
 
 TOOL = "BenchmarkDotNet"
 _STATISTICS = {
@@ -18,14 +23,26 @@ _STATISTICS = {
 }
 
 
+_MEASURED = {"Mean": "mean", "Median": "p50", "Min": "min", "Max": "max", "StdDev": "stdev"}
+# the last columns of a job that stand before the parameters
+_JOBS = ("Method", "Job", "WarmupCount", "UnrollFactor", "Runtime", "Toolchain", "IterationCount")
+_UNIT = re.compile(r"(\w+) \[(\w+|μs)\]")
+
+
 def recognise(source: Source) -> bool:
-    """`HostEnvironmentInfo` beside `Benchmarks`."""
+    """`HostEnvironmentInfo` beside `Benchmarks`, or the columns of the report."""
+    columns = {name.partition(" [")[0] for name in header(source)[0]}
+    if {"Method", "Mean", "Error", "StdDev"} <= columns:
+        return True
     document = source.json
     return isinstance(document, dict) and {"HostEnvironmentInfo", "Benchmarks"} <= set(document)
 
 
 def read(source: Source) -> Iterator[Reading]:
     """One run, a label a benchmark with its parameters."""
+    if source.json is None:
+        yield _csv(source)
+        return
     document, found = source.json, Found()
     listed = document["Benchmarks"]
     for entry in listed if isinstance(listed, list) else ():
@@ -42,6 +59,32 @@ def read(source: Source) -> Iterator[Reading]:
         run=str(document.get("Title") or ""),
         indicators=found.indicators,
     )
+
+
+def _csv(source: Source) -> Reading:
+    """Parameters stand between the last of the job's columns and `Mean`."""
+    columns = header(source)[0]
+    first = next(at for at, name in enumerate(columns) if name.partition(" [")[0] == "Mean")
+    jobs = max((at for at, name in enumerate(columns[:first]) if name in _JOBS), default=0)
+    found = Found()
+    for line, row in rows(source):
+        given = ", ".join(f"{name}={row[name]}" for name in columns[jobs + 1 : first])
+        label = f"{row['Method']}({given})" if given else row["Method"]
+        added = [_add_cell(found, label, name, row[name]) for name in columns[first:]]
+        if not any(added):
+            source.skip(line, f"{label} has no times, as after a failure")
+    return Reading(tool=TOOL, indicators=found.indicators)
+
+
+def _add_cell(found: Found, label: str, name: str, cell: str) -> bool:
+    head = _UNIT.fullmatch(name)
+    name, text = (head[1], f"{cell} {head[2]}") if head else (name, cell)
+    time = quantity(text) if name in _MEASURED and not text.strip()[-1:].isdigit() else None
+    if time is None:
+        return False
+    more: dict[str, Any] = {"label": label, "source_name": name, "resolution": time.step}
+    found.add("time", _MEASURED[name], time.value, "s", **more)
+    return True
 
 
 def _add(found: Found, entry: dict[str, Any], statistics: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""criterion's and libtest's text: `time: [low estimate high]`, and `test … bench: n ns/iter`.
+"""criterion's `estimates.json` and messages, its text and libtest's.
 
 The middle number of criterion is its point estimate (a slope or a mean), the others bound it.
 """
@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
+
+import msgspec
 
 from perflib.formats.base import Reading, Source
 from perflib.formats.found import Found, number
@@ -19,14 +22,26 @@ _BENCH = re.compile(r"^test (\S+)\s+\.\.\. bench:\s+([\d,.]+) ns/iter \(\+/- ([\
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
+_ESTIMATES = {"mean": "mean", "median": "p50", "std_dev": "stdev"}
+
+
 def recognise(source: Source) -> bool:
-    """A line of either kind."""
+    """A line of either kind, or JSON of estimates."""
+    if '"reason":"benchmark-complete"' in source.head_text.replace(" ", ""):
+        return True
+    document = source.json
+    if isinstance(document, dict):
+        lowered = {str(name).lower(): value for name, value in document.items()}
+        return all(_is_estimate(lowered.get(name)) for name in ("mean", "median"))
     lines = _ANSI.sub("", source.head_text).split("\n")
     return any(_TIME.match(line) or _BENCH.match(line) for line in lines)
 
 
 def read(source: Source) -> Iterator[Reading]:
     """One run, a label a benchmark."""
+    if source.head_text.lstrip("\ufeff \n").startswith("{"):
+        yield _json(source)
+        return
     found, before, label = Found(), "", ""
     for _, raw in source.lines():
         text = _ANSI.sub("", raw)
@@ -42,6 +57,40 @@ def read(source: Source) -> Iterator[Reading]:
             )
         before = text
     yield Reading(tool=TOOL, indicators=found.indicators)
+
+
+def _is_estimate(value: Any) -> bool:
+    return isinstance(value, dict) and "point_estimate" in value
+
+
+def _json(source: Source) -> Reading:
+    """`estimates.json` is in nanoseconds and has no name in it; messages carry both."""
+    found = Found()
+    if isinstance(source.json, dict) and "reason" not in source.json:
+        for name, value in source.json.items():
+            statistic = _ESTIMATES.get(str(name).lower())
+            if statistic and _is_estimate(value):
+                point = value["point_estimate"]
+                found.add("time", statistic, point, "ns", source_name=f"{name}.point_estimate")
+        return Reading(tool=TOOL, indicators=found.indicators)
+    for line, text in source.lines():
+        try:
+            message = msgspec.json.decode(text) if text.strip() else None
+        except (msgspec.DecodeError, RecursionError):
+            source.skip(line, "no JSON")
+            continue
+        if isinstance(message, dict) and message.get("reason") == "benchmark-complete":
+            _message(found, message)
+    return Reading(tool=TOOL, indicators=found.indicators)
+
+
+def _message(found: Found, message: dict[str, Any]) -> None:
+    for name, statistic in _ESTIMATES.items():
+        value = message.get(name)
+        unit = value.get("unit") if isinstance(value, dict) else None
+        if isinstance(value, dict) and unit in ("ns", "us", "ms", "s"):
+            label, stated = str(message.get("id") or ""), value.get("estimate")
+            found.add("time", statistic, stated, unit, label=label, source_name=name)
 
 
 def _add(found: Found, label: str, match: re.Match[str]) -> None:

@@ -12,7 +12,7 @@ from perflib.formats.base import Indicator
 from perflib.units import UNITS, find_unit
 
 _MAGNITUDES = {"k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
-_GROUPED = re.compile(r"[+-]?\d{1,3}([,  ' ]\d{3})+(\.\d+)?")
+_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}([,  ' ]\d{3})+(\.\d+)?")
 _COUNTED = re.compile(r"([+-]?[\d.]+(?:[eE][+-]?\d+)?)\s*([kKMG])")
 
 

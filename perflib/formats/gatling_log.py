@@ -72,8 +72,13 @@ def _requests(source: Source) -> Iterator[Request]:
             yield row
 
 
+def _is_outcome(cells: list[str], at: int) -> bool:
+    return cells[at] in ("OK", "KO") and None not in (number(cells[at - 1]), number(cells[at - 2]))
+
+
 def _row(cells: list[str]) -> Request | None:
-    at = next((i for i, cell in enumerate(cells) if cell in ("OK", "KO") and i >= 3), None)
+    # a name may be `OK` as well, a message may hold tabs
+    at = next((i for i in range(3, len(cells)) if _is_outcome(cells, i)), None)
     if at is None:
         return None
     start, end = number(cells[at - 2]), number(cells[at - 1])

@@ -10,10 +10,12 @@ from perflib.formats.found import Found, decimal_places, number
 from perflib.formats.quantities import quantity
 
 _FIELD = re.compile(r"\s*([A-Z][\w /+-]*?):\s*(.+?)\s*$")
-_PERCENTILE = re.compile(r"\s*(\d+(?:\.\d+)?)%+ in (\S+(?: \S+)?)")
+_PERCENTILE = re.compile(r"\s*(\d+(?:\.\d+)?)%+ in (\S+(?: 10)?(?: \S+)?)")
 _STATUS = re.compile(r"\s*\[(\d{3})\]\s+(\d+) responses")
 _ERROR = re.compile(r"\s*\[(\d+)\]\s+(\S.*)")
 _TIMES = {"Average": "mean", "Fastest": "min", "Slowest": "max"}
+# requests under way when the time was over: no failures, oha says
+DEADLINE = "aborted due to deadline"
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -54,8 +56,11 @@ def _reading(lines: list[str]) -> Reading:
         source_name="Requests/sec",
         resolution=10.0 ** -decimal_places(rate),
     )
+    seen = set[float]()
     for line in lines:
-        if (match := _PERCENTILE.match(line)) and (q := number(match[1])):
+        # oha may repeat them for answers of one kind; those over all come first
+        if (match := _PERCENTILE.match(line)) and (q := number(match[1])) and q not in seen:
+            seen.add(q)
             _time(found, f"p{q:g}", match[2], f"{match[1]}%")
     _outcomes(found, lines, fields)
     return Reading(tool="oha" if "Success rate" in fields else "hey", indicators=found.indicators)
@@ -81,7 +86,7 @@ def _outcomes(found: Found, lines: list[str], fields: dict[str, str]) -> None:
     errors, listing = 0.0, False
     for line in lines:
         listing = line.startswith("Error distribution") or (listing and bool(line.strip()))
-        if listing and (match := _ERROR.match(line)):
+        if listing and DEADLINE not in line and (match := _ERROR.match(line)):
             errors += number(match[1]) or 0.0
     requests = sum(count for _, count in answers) + errors
     failed = sum(count for status, count in answers if status >= 400) + errors

@@ -1,4 +1,7 @@
-"""hey's `-o csv`: a request a row, its offset in seconds from the start of the run."""
+"""hey's `-o csv` and oha's `--output-format csv`: a request a row, in seconds from the start.
+
+oha lists answers only, not requests that got none, so its rows do not tell the failures.
+"""
 
 from __future__ import annotations
 
@@ -9,26 +12,32 @@ from perflib.formats.found import number
 from perflib.formats.tables import header, rows
 from perflib.formats.tally import Request, batches
 
-TOOL = "hey"
+_HEY = ("offset", "response-time", "status-code")
+_OHA = ("request-start", "request-duration", "status")
 
 
 def recognise(source: Source) -> bool:
-    """hey's columns."""
+    """The columns of either."""
     columns = set(header(source)[0])
-    return {"response-time", "status-code", "offset"} <= columns
+    return columns >= set(_HEY) or columns >= set(_OHA)
 
 
 def read(source: Source) -> Iterator[Reading]:
     """One run of samples, timed from zero because the file tells no time of day."""
+    from_hey = "offset" in header(source)[0]
+    columns = _HEY if from_hey else _OHA
     yield Reading(
-        tool=TOOL, samples=lambda: batches(_requests(source)), clock=False, resolution_s=1e-4
+        tool="hey" if from_hey else "oha",
+        samples=lambda: batches(_requests(source, columns)),
+        clock=False,
+        outcomes=from_hey,
+        resolution_s=1e-4 if from_hey else 0.0,
     )
 
 
-def _requests(source: Source) -> Iterator[Request]:
+def _requests(source: Source, columns: tuple[str, ...]) -> Iterator[Request]:
     for line, row in rows(source):
-        offset, took = number(row["offset"]), number(row["response-time"])
-        status = number(row["status-code"])
+        offset, took, status = (number(row[column]) for column in columns)
         if offset is None or took is None or status is None or not 0 <= took < 1e9 > offset >= 0:
             source.skip(line, "no offset, time or status")
             continue

@@ -1,4 +1,4 @@
-"""hyperfine's `--export-json`: seconds a command, every run kept."""
+"""hyperfine's `--export-json`, every run kept, and `--export-csv`: seconds a command."""
 
 from __future__ import annotations
 
@@ -7,13 +7,19 @@ from typing import Any
 
 from perflib.formats.base import Reading, Source
 from perflib.formats.found import Found, number
+from perflib.formats.tables import header, rows
 
 TOOL = "hyperfine"
 _STATISTICS = {"mean": "mean", "median": "p50", "min": "min", "max": "max", "stddev": "stdev"}
 
 
+_COLUMNS = {"command", "mean", "stddev", "median", "user", "system"}
+
+
 def recognise(source: Source) -> bool:
-    """`results` of commands with a `mean`."""
+    """`results` of commands with a `mean`, or the columns of the CSV."""
+    if set(header(source)[0]) >= _COLUMNS:
+        return True
     document = source.json
     listed = document.get("results") if isinstance(document, dict) else None
     return isinstance(listed, list) and any(
@@ -24,7 +30,7 @@ def recognise(source: Source) -> bool:
 def read(source: Source) -> Iterator[Reading]:
     """One run, a label a command with its parameters."""
     found = Found()
-    for entry in source.json["results"]:
+    for entry in _entries(source):
         if not isinstance(entry, dict) or "command" not in entry:
             source.skip(0, "a result without a command")
             continue
@@ -38,6 +44,14 @@ def read(source: Source) -> Iterator[Reading]:
             found.add(metric, "mean", entry.get(key), "s", source_name=key, **more)
         _failures(found, entry, more)
     yield Reading(tool=TOOL, indicators=found.indicators)
+
+
+def _entries(source: Source) -> Iterator[Any]:
+    if source.json is None:
+        for _, row in rows(source):
+            yield row
+    else:
+        yield from source.json["results"]
 
 
 def _failures(found: Found, entry: dict[str, Any], more: dict[str, Any]) -> None:

@@ -33,6 +33,8 @@ ORDER = tuple(
     " SampleCount ErrorCount Hostname IdleTime Connect".split()
 )
 NEEDED = {"elapsed", "label", "success"}
+# a header names its columns, so any selection will do that tells a duration
+NAMED = 3
 BLOCK_BYTES = 8 * 2**20
 TRANSACTION = "Number of samples in transaction"
 _STAMP = re.compile(r"\d{4}[-/]\d\d[-/]\d\d|\d\d[-/.]\d\d[-/.]\d{2,4}[ T]\d|\d{9,13}$")
@@ -60,6 +62,7 @@ _PROOFS = {
     "success": _WORD,
     "URL": re.compile(r"(https?://.*|null)?$"),
 }
+_PROVED = ("timeStamp", "elapsed", "success")
 _NUMBERS = {"timeStamp", "elapsed", "bytes"}
 _READ = ("timeStamp", "elapsed", "label", "responseCode", "responseMessage", "success", "bytes")
 
@@ -81,10 +84,10 @@ def _layout(source: Source) -> _Layout | None:
         return None
     for separator in (",", "\t", ";", "|"):
         rows = _rows(head, separator)
-        if not rows or len(rows[0]) < 4:
+        if not rows or len(rows[0]) < NAMED:
             continue
         names = [name.strip() for name in rows[0]]
-        if set(names) >= NEEDED:
+        if "elapsed" in names and len(set(names) & set(ORDER)) >= NAMED:
             return _Layout(separator, names, header=True)
         columns = _proved(rows)
         if columns:
@@ -148,6 +151,7 @@ def read(source: Source) -> Iterator[Reading]:
         tool=TOOL,
         samples=lambda: _samples(source, layout),
         clock=clock,
+        outcomes="success" in layout.columns,
         resolution_s=1e-3,
     )
 
@@ -166,7 +170,7 @@ def _samples(source: Source, layout: _Layout) -> Iterator[pa.RecordBatch]:
                 use_threads=False,
                 block_size=BLOCK_BYTES,
                 column_names=columns,
-                skip_rows=int(layout.header),
+                skip_rows=_skipped(source) if layout.header else 0,
                 encoding=source.encoding,
             ),
             parse_options=pcsv.ParseOptions(
@@ -188,6 +192,12 @@ def _samples(source: Source, layout: _Layout) -> Iterator[pa.RecordBatch]:
         raise source.fail(f"broken CSV: {str(error).splitlines()[0]}") from None
 
 
+def _skipped(source: Source) -> int:
+    """Lines up to the header, itself included."""
+    head = source.head_text.lstrip("\ufeff")
+    return head[: len(head) - len(head.lstrip("\n"))].count("\n") + 1
+
+
 def _invalid(uneven: list[tuple[int, str]], row: Any) -> str:
     reason = f"{row.actual_columns} columns where there are {row.expected_columns}"
     uneven.append((row.number or 0, reason))
@@ -203,15 +213,17 @@ def _tell(source: Source, uneven: list[tuple[int, str]]) -> None:
 def _batches(source: Source, rows: pa.RecordBatch, line: int) -> Iterator[pa.RecordBatch]:
     names = rows.schema.names
     elapsed, valid = _integers(rows["elapsed"])
-    success = rows["success"].dictionary_decode()
-    truth = _in(rows["success"], ("true", "True", "TRUE"))
-    valid &= truth | _in(rows["success"], ("false", "False", "FALSE"))
+    truth = np.ones(rows.num_rows, dtype=bool)
+    if "success" in names:
+        truth = _in(rows["success"], ("true", "True", "TRUE"))
+        valid &= truth | _in(rows["success"], ("false", "False", "FALSE"))
     start_ms = np.zeros(rows.num_rows, dtype=np.int64)
     if "timeStamp" in names:
         start_ms, told = _milliseconds(rows["timeStamp"])
         valid &= told
     for bad in np.flatnonzero(~valid).tolist():
-        source.skip(line + bad, f"no time, duration or success (`{success[bad]}`)")
+        cells = {name: str(rows[name][bad].as_py())[:40] for name in names if name in _PROVED}
+        source.skip(line + bad, f"no time, duration or success: {cells}")
     parent = np.zeros(rows.num_rows, dtype=bool)
     if "responseMessage" in names:
         parent = _starting(rows["responseMessage"], TRANSACTION)
@@ -228,7 +240,7 @@ def _batch(
     chosen = rows if len(at) == rows.num_rows else rows.take(pa.array(at))
     start, told = start_ms * 1_000_000, chosen.schema.names
     return batch(
-        chosen["label"],
+        chosen["label"] if "label" in told else [""] * len(at),
         start,
         start + elapsed * 1_000_000,
         ok,

@@ -1,4 +1,4 @@
-"""JMH's JSON and CSV: the unit of a score is in the file, `ops/ms` or `ns/op`."""
+"""JMH's JSON, CSV and the table it prints: the unit of a score is in the file."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from perflib.formats.tables import header, rows
 
 TOOL = "JMH"
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "hr": 3600.0, "day": 86400.0}
+_TABLE = re.compile(
+    r"^Benchmark\s+(\(.*\)\s+)?Mode\s+(?:Cnt|Samples)\s+Score\b.*\bUnits\s*$", re.MULTILINE
+)
+_MODES = ("thrpt", "avgt", "sample", "ss")
 _PERCENTILE = re.compile(r"·?p(\d+\.\d+)")
 
 
@@ -35,15 +39,21 @@ def recognise(source: Source) -> bool:
     document = source.json
     if isinstance(document, list):
         return any(isinstance(e, dict) and "primaryMetric" in e for e in document)
-    return {"Benchmark", "Mode", "Score", "Unit"} <= set(header(source)[0])
+    if {"Benchmark", "Mode", "Score", "Unit"} <= set(header(source)[0]):
+        return True
+    # the table stands at the end of a log
+    text = source.text if source.head_text.startswith("# JMH version") else source.head_text
+    return bool(_TABLE.search(text))
 
 
 def read(source: Source) -> Iterator[Reading]:
     """One run, a label a benchmark with its parameters."""
     if isinstance(source.json, list):
         yield _json(source, source.json)
-    else:
+    elif "Benchmark" in header(source)[0]:
         yield _csv(source)
+    else:
+        yield _text(source)
 
 
 def _json(source: Source, entries: list[Any]) -> Reading:
@@ -90,18 +100,42 @@ def _csv(source: Source) -> Reading:
         parameters = {
             k.removeprefix("Param: "): v for k, v in row.items() if k.startswith("Param: ") and v
         }
-        benchmark, _, name = row["Benchmark"].partition(":")
-        ours, value, base = scaled(row["Score"], row["Unit"])
-        label, quantile = (
-            _label(benchmark, parameters),
-            _PERCENTILE.fullmatch(name.rpartition("·")[2]),
-        )
-        statistic = f"p{float(quantile[1]) * 100:g}" if quantile else "mean"
-        metric = ours if quantile or not name else name.lstrip("·")
-        found.add(
-            metric, statistic, value, base, label=label, source_name="Score", n=row.get("Samples")
-        )
+        _add_row(found, row["Benchmark"], parameters, row["Score"], row["Unit"], row.get("Samples"))
     return Reading(tool=TOOL, indicators=found.indicators)
+
+
+def _text(source: Source) -> Reading:
+    """The table at the end of a log; a score's error is not read."""
+    found, names = Found(), None
+    for line, text in source.lines():
+        if head := _TABLE.match(text):
+            names = re.findall(r"\(([^)]*)\)", head[1] or "")
+            continue
+        cells = text.replace("±", " ").split()
+        mode = next((at for at, cell in enumerate(cells) if cell in _MODES), 0)
+        if names is None or not mode:
+            continue
+        counted = len(cells) > mode + 2 and cells[mode + 1].isdigit()
+        numbers = cells[mode + 1 + counted : -1]
+        if not numbers or len(cells[1:mode]) != len(names):
+            source.skip(line, "a row of another shape than the head of the table")
+            continue
+        parameters = {k: v for k, v in zip(names, cells[1:mode], strict=True) if v != "N/A"}
+        n = cells[mode + 1] if counted else None
+        _add_row(found, cells[0], parameters, numbers[0].lstrip("≈"), cells[-1], n)
+    return Reading(tool=TOOL, indicators=found.indicators)
+
+
+def _add_row(
+    found: Found, name: str, parameters: dict[str, str], score: str, unit: str, n: Any
+) -> None:
+    benchmark, _, part = name.partition(":")
+    quantile = _PERCENTILE.fullmatch(part.rpartition("·")[2])
+    ours, value, base = scaled(score, unit)
+    statistic = f"p{float(quantile[1]) * 100:g}" if quantile else "mean"
+    metric = ours if quantile or not part else part.lstrip("·")
+    label = _label(benchmark, parameters)
+    found.add(metric, statistic, value, base, label=label, source_name="Score", n=n)
 
 
 def _label(benchmark: str, parameters: Any) -> str:

@@ -69,12 +69,12 @@ def _add_counts(found: Found, name: str, values: Mapping[str, Any], contains: st
     if metric == "http_reqs":
         found.add("requests", "value", values.get("count"), "req", **more)
         found.add("throughput", "value", values.get("rate"), "req/s", **more)
-    elif "passes" in values and "fails" in values:
+    elif "matches" in values or ("passes" in values and "fails" in values):
         share = values.get("rate", values.get("value"))
-        passes, fails = number(values["passes"]), number(values["fails"])
-        found.add(
-            metric, "value", share, label=label, source_name=name, n=(passes or 0) + (fails or 0)
-        )
+        n = values.get("total")
+        if "passes" in values:
+            n = (number(values["passes"]) or 0) + (number(values["fails"]) or 0)
+        found.add(metric, "value", share, label=label, source_name=name, n=n)
     elif "count" in values and not set(values) & set(_STATISTICS):
         found.add(metric, "count", values["count"], "B" if data else "1", **more)
         found.add(metric, "rate", values.get("rate"), "B/s" if data else "1/s", **more)

@@ -21,7 +21,7 @@ def recognise(source: Source) -> bool:
 def read(source: Source) -> Iterator[Reading]:
     """One run, its requests as samples."""
     from_csv = reading(lambda: _requests(source))
-    from_csv.details["time_step_s"] = 1.0
+    from_csv.time_step_s = 1.0
     yield from_csv
 
 

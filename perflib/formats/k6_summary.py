@@ -7,6 +7,7 @@ In `--summary-export` a threshold that is `true` was crossed; in `handleSummary`
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 from perflib.formats.base import Reading, Source
@@ -63,6 +64,8 @@ def read(source: Source) -> Iterator[Reading]:
         values = values if isinstance(values, dict) else metric
         add_metric(found, name, values, str(metric.get("contains", "")))
         crossed += [f"{name}: {rule}" for rule in _crossed(metric.get("thresholds"))]
+    if not isinstance(metrics, dict) and (duration := _duration(document)):
+        _rate(found, duration)
     yield Reading(
         tool=TOOL,
         version=_version(document),
@@ -89,8 +92,25 @@ def _version(document: dict[str, Any]) -> str:
     return str(known.get("k6Version") or known.get("k6_version") or "")
 
 
+def _duration(document: dict[str, Any]) -> float:
+    config = document.get("config")
+    return number(config.get("duration")) or 0.0 if isinstance(config, dict) else 0.0
+
+
+def _rate(found: Found, duration_s: float) -> None:
+    """The summary of 1.5 states counts and the duration, from which k6 itself takes its rates."""
+    found.add("duration", "value", duration_s, "s", source_name="config.duration")
+    for each in [i for i in found.indicators if (i.metric, i.label) == ("requests", "")]:
+        rate = each.value / duration_s if duration_s > 0 else None
+        found.add("throughput", "value", rate, "req/s", source_name="http_reqs over duration")
+
+
 def _started(document: dict[str, Any]) -> str:
-    """The time that 1.5's metadata states: when the summary was made, less the run's duration."""
+    """1.5's metadata states when the summary was made: that, less the run's duration."""
     metadata = document.get("metadata")
     made = metadata.get("generatedAt") if isinstance(metadata, dict) else None
-    return str(made) if isinstance(made, str) and number(made) is None else ""
+    try:
+        when = datetime.fromisoformat(str(made))
+        return (when - timedelta(seconds=_duration(document))).isoformat()
+    except (ValueError, OverflowError):
+        return ""

@@ -9,7 +9,7 @@ from perflib.formats.base import Reading, Source
 from perflib.formats.found import Found, decimal_places, number
 from perflib.formats.k6 import TOOL, statistic
 
-_LINE = re.compile(r"^[\s✓✗]*([a-z]\w*(?:\{[^}]*\})?|\{[^}]*\})\.*: +(\S.*)$")
+_LINE = re.compile(r"^[\s✓✗]*([A-Za-z]\w*(?:\{[^}]*\})?|\{[^}]*\})\.*: +(\S.*)$")
 _TIMES = re.compile(r"(avg|min|med|max|p\([\d.]+\))=(\S+)")
 _PART = re.compile(r"([\d.]+)(h|ms|m|s|µs|us|ns)")
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "µs": 1e-6, "us": 1e-6, "ns": 1e-9}
@@ -27,6 +27,8 @@ _BYTES = {
     "MiB": 2.0**20,
     "GiB": 2.0**30,
 }
+# sections of newer versions: the totals, then the same metrics again by group or scenario
+_SECTION = re.compile(r"^\s*█ (?:(GROUP|SCENARIO): )?(.*?)\s*$")
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -39,14 +41,18 @@ def recognise(source: Source) -> bool:
 
 def read(source: Source) -> Iterator[Reading]:
     """One run; the printed digits are the resolution."""
-    found, last = Found(), ""
-    for _, text in source.lines():
-        match = _LINE.match(_ANSI.sub("", text))
+    found, last, part = Found(), "", ""
+    for _, raw in source.lines():
+        text = _ANSI.sub("", raw)
+        if section := _SECTION.match(text):
+            part = section[2] if section[1] else ""
+        match = _LINE.match(text)
         if match is None:
             continue
         name, rest = match[1], match[2]
-        label = name.strip("{} ") if name.startswith("{") else ""
-        last = last if label else name
+        tags = name.strip("{} ") if name.startswith("{") else ""
+        last = last if tags else name
+        label = ", ".join(each for each in (part, tags) if each)
         _add(found, last, label, rest)
     if not found.indicators:
         raise source.fail("no metric that can be read")

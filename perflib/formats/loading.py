@@ -70,7 +70,7 @@ def summarised(reading: Reading) -> list[Indicator]:
     """The indicators that a reading states and those that its samples prove."""
     if reading.samples is None:
         return reading.indicators
-    tally = Tally(reading.resolution_s, outcomes=reading.outcomes)
+    tally = Tally(reading)
     for rows in reading.samples():
         tally.add(rows)
     if reading.clock and tally.first_ns is not None:

@@ -35,6 +35,8 @@ _STATED = {  # our metric, statistic, unit ← Locust's columns, new and old
     "Failures/s": ("failure_rate", "value", "req/s"),
 }
 _ROUNDED = {"Median Response Time": "p50", "Median response time": "p50"}
+_COUNTS = ("Request Count", "# requests", "# reqs")
+_FAILURES = ("Failure Count", "# failures", "# fails")
 _WHOLE = ("Aggregated", "Total", "None Total", "None Aggregated")
 
 
@@ -55,15 +57,20 @@ def recognise(source: Source) -> bool:
     """The columns of `_stats.csv`."""
     columns, _ = header(source)
     names = set(columns)
-    named = "Name" in names and bool(names & {"Type", "Method"})
-    return named and bool(names & {"Request Count", "# requests"}) and "Timestamp" not in names
+    # the distribution file of old versions has names and percentiles only
+    named = "Name" in names and bool(names & {"Type", "Method", "50%"})
+    return named and bool(names & set(_COUNTS)) and "Timestamp" not in names
+
+
+def _requests(row: Mapping[str, Any]) -> float | None:
+    return number(next((row[column] for column in _COUNTS if column in row), None))
 
 
 def read(source: Source) -> Iterator[Reading]:
     """One run, a label a row."""
     found = Found()
     for line, row in rows(source):
-        if number(row.get("Request Count", row.get("# requests"))) is None:
+        if _requests(row) is None:
             source.skip(line, "no request count")
             continue
         add_row(found, row)
@@ -73,14 +80,14 @@ def read(source: Source) -> Iterator[Reading]:
 def add_row(found: Found, row: Mapping[str, Any]) -> None:
     """Add one row of statistics; a row without requests has no times."""
     name = label(row.get("Type", row.get("Method")), row.get("Name"))
-    requests = number(row.get("Request Count", row.get("# requests"))) or 0
+    requests = _requests(row) or 0
     for column, (metric, statistic, unit) in _STATED.items():
         timed = unit in ("ms", "B")
         if column in row and (requests or not timed):
             found.add(
                 metric, statistic, row[column], unit, label=name, source_name=column, n=requests
             )
-    failures = number(row.get("Failure Count", row.get("# failures")))
+    failures = number(next((row[column] for column in _FAILURES if column in row), None))
     if requests and failures is not None:
         found.add("error_rate", "value", failures / requests, label=name, n=requests)
     for column, value in row.items():

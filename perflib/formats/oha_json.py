@@ -7,6 +7,7 @@ from typing import Any
 
 from perflib.formats.base import Reading, Source
 from perflib.formats.found import Found, number
+from perflib.formats.hey import DEADLINE
 
 TOOL = "oha"
 _TIMES = {"average": "mean", "fastest": "min", "slowest": "max"}
@@ -33,7 +34,11 @@ def read(source: Source) -> Iterator[Reading]:
         if key.startswith("p") and (q := number(key[1:])) is not None:
             found.add("service_time", f"p{q:g}", value, "s", source_name=key)
     statuses = _object(document, "statusCodeDistribution")
-    errors = sum(number(count) or 0.0 for count in _object(document, "errorDistribution").values())
+    errors = sum(
+        number(count) or 0.0
+        for name, count in _object(document, "errorDistribution").items()
+        if DEADLINE not in name
+    )
     requests = errors + sum(number(count) or 0.0 for count in statuses.values())
     failed = errors + sum(
         number(count) or 0.0 for status, count in statuses.items() if (number(status) or 0) >= 400

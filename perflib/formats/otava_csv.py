@@ -50,18 +50,31 @@ def read(source: Source) -> Iterator[Reading]:
         )
 
 
-def _time(text: str) -> str | None:
+def epoch_s(text: str) -> float | None:
+    """An epoch time in seconds or milliseconds, or any usual date (UTC without a zone)."""
     seconds = number(text)
     if seconds is not None:
-        return iso(seconds / 1e3 if seconds > 1e11 else seconds) or None
+        return seconds / 1e3 if seconds > 1e11 else seconds
+    when = _date(text)
+    return None if when is None else when.timestamp()
+
+
+def _time(text: str) -> str | None:
+    if number(text) is not None:
+        return iso(epoch_s(text) or 0.0) or None
+    when = _date(text)
+    return None if when is None else when.isoformat()
+
+
+def _date(text: str) -> datetime | None:
     for pattern in _PATTERNS:
         try:
             when = datetime.strptime(text.strip(), pattern)  # noqa: DTZ007 (the zone is in the pattern or absent)
         except ValueError:
             continue
-        return (when if when.tzinfo else when.replace(tzinfo=UTC)).isoformat()
+        return when if when.tzinfo else when.replace(tzinfo=UTC)
     try:
         when = datetime.fromisoformat(text.strip())
     except ValueError:
         return None
-    return (when if when.tzinfo else when.replace(tzinfo=UTC)).isoformat()
+    return when if when.tzinfo else when.replace(tzinfo=UTC)

@@ -8,8 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import pyarrow as pa
+
 from perflib.formats.base import Reading, Source
 from perflib.formats.found import Found, decimal_places, number
+from perflib.formats.locust_history import table
 
 TOOL = "pgbench"
 _PROCESSED = re.compile(r"number of transactions actually processed: (\d+)(?:/(\d+))?")
@@ -19,25 +22,50 @@ _TPS = re.compile(r"tps = ([\d.]+)(?: \((.*?)\))?")
 _CONNECT = re.compile(r"(initial|average) connection time = ([\d.]+) ms")
 _SETTING = re.compile(r"(transaction type|number of clients|scaling factor|query mode): (.+)")
 _SCRIPT = re.compile(r"SQL script (\d+): (.+)")
+_PROGRESS = re.compile(r"^progress: ([\d.]+) s, ([\d.]+) tps(?:, lat ([\d.]+) ms)?", re.MULTILINE)
+_EACH = re.compile(r"- (\d+) transactions \(")
+_STATEMENT = re.compile(r"^ +([\d.]+) +(?:\d+ +)?(\S.*)$", re.MULTILINE)
 _VERSION = re.compile(r"pgbench \((?:PostgreSQL\) )?([\d.]+)")
 
 
 def recognise(source: Source) -> bool:
     """Lines of a report, or of filling tables."""
     head = source.head_text
-    return "transaction type: " in head or ("tuples (" in head and "generating data" in head)
+    return (
+        bool(_PROGRESS.search(head))
+        or "transaction type: " in head
+        or ("tuples (" in head and "generating data" in head)
+    )
 
 
 def read(source: Source) -> Iterator[Reading]:
     """One run for each `transaction type:` in the file."""
+    progress = _series(source.text)
     if "transaction type: " not in source.text:
+        if progress is not None:
+            yield Reading(tool=TOOL, series=progress)
+            return
         raise source.fail(
             "pgbench's log of filling tables, without a measurement",
             next_step="import what `pgbench` prints after a run",
         )
     version = _VERSION.search(source.text)
     for part in source.text.split("transaction type: ")[1:]:
-        yield _reading(part, version[1] if version else "")
+        reading = _reading(part, version[1] if version else "")
+        # the progress of several runs in one file cannot be told apart
+        reading.series = progress if source.text.count("transaction type: ") == 1 else None
+        yield reading
+
+
+def _series(text: str) -> pa.Table | None:
+    series: list[tuple[float, str, str, float]] = []
+    for at, tps, latency in _PROGRESS.findall(text):
+        time, rate, mean = number(at), number(tps), number(latency)
+        if time is not None and rate is not None:
+            series.append((time, "throughput", "", rate))
+            if mean is not None:
+                series.append((time, "transaction_time", "", mean / 1e3))
+    return table(series)
 
 
 def _reading(part: str, version: str) -> Reading:
@@ -56,7 +84,18 @@ def _reading(part: str, version: str) -> Reading:
         found.add("connection_time", "mean", text, "ms", source_name=f"{kind} connection time")
     for script in scripts:
         if head := _SCRIPT.match(script):
-            _add(found, script, head[2].strip(), None)
+            each = _EACH.search(script)
+            _add(found, script, head[2].strip(), number(each[1]) if each else None)
+    statements = part.partition("statement latencies in milliseconds")[2]
+    for text, statement in _STATEMENT.findall(statements):
+        found.add(
+            "statement_time",
+            "mean",
+            text,
+            "ms",
+            label=statement.strip(),
+            source_name="statement latency",
+        )
     settings = {key.replace(" ", "_"): value.strip() for key, value in _SETTING.findall(whole)}
     return Reading(
         tool=TOOL, version=version, run=name, indicators=found.indicators, details=settings

@@ -17,6 +17,8 @@ _UNITS = {
     "sec": 1.0,
     "secs": 1.0,
     "m": 60.0,
+    "10 sec": 10.0,
+    "10 min": 600.0,
     "min": 60.0,
     "mins": 60.0,
     "h": 3600.0,
@@ -26,7 +28,7 @@ _UNITS = {
     "": 1.0,
 }
 _BINARY = {"": 1.0, "K": 2.0**10, "M": 2.0**20, "G": 2.0**30, "T": 2.0**40}
-_TEXT = re.compile(r"([+-]?[\d.,]+)\s*([a-zA-Zµμ]*)")
+_TEXT = re.compile(r"([+-]?[\d.,]+)\s*((?:10 (?=sec|min))?[a-zA-Zµμ]*)")
 
 
 class Quantity(NamedTuple):

@@ -63,6 +63,7 @@ def read(source: Source) -> Iterator[Reading]:
         indicators=found.indicators,
         samples=(lambda: batches(rows)) if rows else None,
         resolution_s=1e-2,
+        time_step_s=1.0,
     )
 
 

@@ -26,7 +26,27 @@ _QUERIES = re.compile(r"\s+(read|write|other|total):\s+(\d+)\s*$")
 _TIME = re.compile(
     r"\s*(min|avg|max|approx\.\s+(\d+)\s+percentile|(\d+)th percentile):\s+([\d.]+)(\w*)\s*$"
 )
-_TOTAL = re.compile(r"\s*total time:\s+(\S+)")
+# what versions and tests call one rate: pattern, metric, unit
+_RATES = (
+    (re.compile(r"\s*events/s \(eps\):\s+([\d.]+)"), "throughput", "ops/s"),
+    (re.compile(r".*?([\d.]+) Requests/sec executed"), "throughput", "ops/s"),
+    (
+        re.compile(
+            r"\s*(?:Total operations|Operations performed): \d+ "
+            r"\(\s*([\d.]+) (?:per second|ops/sec)\)"
+        ),
+        "operations_rate",
+        "ops/s",
+    ),
+    (re.compile(r".*transferred \(\s*([\d.]+) Mi?B/sec\)"), "data_rate", "MiB/s"),
+    (re.compile(r".*Total transferred \S+\s+\(\s*([\d.]+)Mb/sec\)"), "data_rate", "MiB/s"),
+    (re.compile(r"\s*reads/s:\s+([\d.]+)"), "reads_rate", "ops/s"),
+    (re.compile(r"\s*writes/s:\s+([\d.]+)"), "writes_rate", "ops/s"),
+    (re.compile(r"\s*fsyncs/s:\s+([\d.]+)"), "fsyncs_rate", "ops/s"),
+    (re.compile(r"\s*read, MiB/s:\s+([\d.]+)"), "read_data_rate", "MiB/s"),
+    (re.compile(r"\s*written, MiB/s:\s+([\d.]+)"), "written_data_rate", "MiB/s"),
+)
+_TOTAL = re.compile(r"\s*(?:total time|time elapsed):\s+(\S+)")
 _SUM = re.compile(r"\s*(?:total time taken by event execution|sum):\s+([\d.]+)")
 _STATISTICS = {"min": "min", "avg": "mean", "max": "max"}
 _HISTOGRAM = re.compile(r"\s+(\d+\.\d+) \|\*{0,60}\s+(\d+)")
@@ -86,6 +106,9 @@ def _reading(part: str) -> Reading:
                 source_name="total time",
                 resolution=total.step,
             )
+        for pattern, metric, unit in _RATES:
+            if match := pattern.match(line):
+                _rate(found, metric, match[1], unit)
     threads = _THREADS.search(part)
     return Reading(
         tool=TOOL,
@@ -113,6 +136,14 @@ def _time(
         approximate=bool(q),
         resolution=max(step, value * width) if q else step,
     )
+
+
+def _rate(found: Found, metric: str, text: str, unit: str) -> None:
+    value = number(text)
+    if value is not None and unit == "MiB/s":
+        value, unit = value * 2**20, "B/s"
+    step = 10.0 ** -decimal_places(text) * (2**20 if unit == "B/s" else 1)
+    found.add(metric, "value", value, unit, source_name=metric, resolution=step)
 
 
 def _bucket_width(lines: list[str]) -> float:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from perflib import stats
-from perflib.formats.base import Indicator
+from perflib.formats.base import Indicator, Reading
 from perflib.model import Estimate
 
 PERCENTILES = (50.0, 90.0, 95.0, 99.0)
@@ -96,13 +96,14 @@ class Tally:
     `zero_ns` is the first start of the first batch: what streamed times count from.
     """
 
-    def __init__(self, resolution_s: float = 0.0, *, outcomes: bool = True) -> None:
+    def __init__(self, reading: Reading) -> None:
         self.rows = 0
         self.first_ns: int | None = None
         self.last_ns: int | None = None
         self.zero_ns = 0
-        self._resolution_s = resolution_s
-        self._outcomes = outcomes
+        self._resolution_s = reading.resolution_s
+        self._time_step_s = reading.time_step_s
+        self._outcomes = reading.outcomes
         self._labels: dict[str, int] = {}
         self._codes: list[npt.NDArray[np.uint16]] = []
         self._durations: list[npt.NDArray[np.int64]] = []
@@ -166,9 +167,11 @@ class Tally:
         if self._outcomes:
             failed = stats.share_interval(~ok)
             found.append(self._estimate(label, "error_rate", "value", "1", failed))
-        if self.duration_s > 0:
+        # a rate over a time that is known to its own length is none
+        if self.duration_s > self._time_step_s:
             rate = _bare(rows / self.duration_s, rows, "count over time")
-            found.append(self._estimate(label, "throughput", "value", "req/s", rate))
+            step = rate.value * self._time_step_s / self.duration_s
+            found.append(self._estimate(label, "throughput", "value", "req/s", rate, step))
         ordered = np.sort(durations).astype(np.float64) * _NS
         named = zip(PERCENTILES, stats.percentiles(ordered, PERCENTILES), strict=True)
         timed = {f"p{q:g}": interval for q, interval in named}
@@ -216,6 +219,7 @@ class Tally:
                 label=each.label,
                 n=each.n,
                 resolution=each.resolution,
+                approximate=each.metric == "throughput" and each.resolution > 0,
             )
             for each in self.estimates()
         ]

@@ -1,0 +1,49 @@
+"""siege's own log, a run a row: its columns and their units are fixed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from perflib.formats.base import Reading, Source
+from perflib.formats.found import Found, number
+from perflib.formats.tables import header, rows
+
+TOOL = "siege"
+_FIELDS = {
+    "Trans": ("requests", "value", "req"),
+    "Elap Time": ("duration", "value", "s"),
+    "Resp Time": ("service_time", "mean", "s"),
+    "Trans Rate": ("throughput", "value", "req/s"),
+    "Concurrent": ("concurrency", "value", "1"),
+    "Failed": ("failures", "value", "req"),
+}
+
+
+def recognise(source: Source) -> bool:
+    """The columns of `siege.log`."""
+    return {"Date & Time", *_FIELDS} <= set(header(source)[0])
+
+
+def read(source: Source) -> Iterator[Reading]:
+    """One run a row; notes that the user had written between them are skipped."""
+    for line, row in rows(source):
+        try:
+            # siege writes local time without a zone
+            when = datetime.fromisoformat(row["Date & Time"].strip())
+        except ValueError:
+            source.skip(line, "no date and time")
+            continue
+        found = Found()
+        done, failed = number(row["OKAY"]) if "OKAY" in row else None, number(row["Failed"])
+        more: dict[str, Any] = {"n": number(row["Trans"])}
+        for name, (metric, statistic, unit) in _FIELDS.items():
+            found.add(metric, statistic, row[name], unit, source_name=name, **more)
+        if done is not None and failed is not None and done + failed > 0:
+            found.add("error_rate", "value", failed / (done + failed), n=done + failed)
+        yield Reading(
+            tool=TOOL,
+            started_at=when.replace(tzinfo=UTC).isoformat(),
+            indicators=found.indicators,
+        )
