@@ -26,7 +26,7 @@ Status = Literal["provisional", "confirmed", "retracted"]
 
 WINDOW = 1000
 """Results that are explained together."""
-SETTLED, CONTEXT = 600, 100
+SETTLED, CONTEXT = 850, 50
 """Changes before `SETTLED` in a full window are final; this much before it stays as context."""
 FEWEST = 7
 LEAST = 0.005

@@ -62,6 +62,8 @@ NOTICED = 2.4
 """Standard errors that make a candidate."""
 DRIFT_PRICE = 7.0
 """Log likelihood (× 2) that each degree of drift must bring."""
+HOPELESS = 5.0
+"""How much dearer than without it drift may be at first and still be tried further."""
 DOUBT = 0.3
 """How much smaller than estimated phi may be when places are proposed."""
 
@@ -506,10 +508,10 @@ def search(y: Array, root: Array, axis: Array) -> tuple[Places, Noise, Array, Ar
             break
         slow, shown = legendre(axis, degree), values.copy()
         other = attempt(values, root, slow, values, (best[0], best[1], inf))
-        table = regress(values, root, slow, other[1][0], other[0])
-        for j in range(degree):
-            shown -= table[1 + j, -1] * slow[j]
-        if other[2] < best[2] + DRIFT_PRICE - 2:
+        if other[2] < best[2] + HOPELESS:
+            table = regress(values, root, slow, other[1][0], other[0])
+            for j in range(degree):
+                shown -= table[1 + j, -1] * slow[j]
             other = attempt(values, root, slow, shown, other)
         if other[2] < best[2]:
             best, drift = other, slow
