@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Status = Literal["provisional", "confirmed", "retracted"]
 
-WINDOW = 1000
+WINDOW = 800
 """Results that are explained together."""
-SETTLED, CONTEXT = 850, 50
+SETTLED, CONTEXT = 680, 40
 """Changes before `SETTLED` in a full window are final; this much before it stays as context."""
 FEWEST = 7
 LEAST = 0.005
