@@ -16,7 +16,7 @@ import pandas as pd
 from perflib import analysis, review
 from perflib.analysis.suspects import Suspect, suspects
 from perflib.errors import StoreError
-from perflib.model import Estimate, Objective, Run, Verdict
+from perflib.model import CAPACITY, Estimate, Objective, Run, Verdict
 from perflib.objectives import parse_objective
 from perflib.samples import TIMES, measured, schema
 from perflib.session import SAMPLES
@@ -112,6 +112,14 @@ class Desk:
         rows = self._judged[self._judged["objective"] == verdict.objective.text]
         earlier = rows[rows["run_id"] < self.run.id]["outcome"]
         return None if not len(earlier) else str(earlier.iloc[-1])
+
+    @cached_property
+    def capacity_run(self) -> Run | None:
+        """The newest capacity search of the target, this run itself if it is one."""
+        if "capacity" in self.run.details:
+            return self.run
+        newest = self.store.latest(self.run.target + CAPACITY) if self.store else None
+        return self.store.load(newest) if self.store and newest else None
 
     @cached_property
     def suspects(self) -> list[Suspect]:

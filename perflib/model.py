@@ -11,6 +11,9 @@ from msgspec import Struct, field
 RUN_SCHEMA = 1
 """Version of `run.json`. History: 1, the first."""
 
+CAPACITY = "_capacity"
+"""What a capacity search adds to the name of its target: its runs are a history of their own."""
+
 Better = Literal["lower", "higher", "none"]
 
 

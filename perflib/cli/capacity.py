@@ -17,7 +17,7 @@ from perflib.cli.run import adjusted
 from perflib.errors import ExitCode, PerflibError
 from perflib.load.capacity import Bracket, Held, Step, search
 from perflib.load.usl import fit_usl
-from perflib.model import Outcome, Run, Verdict
+from perflib.model import CAPACITY, Outcome, Run, Verdict
 from perflib.run import execute
 from perflib.samples import measured, read_samples
 from perflib.session import SAMPLES
@@ -150,6 +150,7 @@ class Seeker:
         }
 
     def _keep(self, best: Run, details: dict[str, Any]) -> None:
+        best.target += CAPACITY
         run_id, staging = self.store.begin(best.target)
         for path in (self._aside.root / "runs" / best.id).glob("*.parquet"):
             shutil.copy2(path, staging)

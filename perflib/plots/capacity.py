@@ -28,22 +28,23 @@ if TYPE_CHECKING:
     from perflib.desk import Desk
 
 OUTCOMES = {"held": ("o", GREEN), "broke": ("X", RED), "unknown": ("D", GREY)}
-WHY_NOT = "No capacity search was recorded in this run: `perflib capacity` finds the knee"
+WHY_NOT = "No capacity search of this target was recorded: `perflib capacity` finds the knee"
 
 
 @in_house_style
 def capacity(desk: Desk) -> Drawing:
     """Latency against throughput, a mark a step, with the fitted scalability law."""
-    found = desk.run.details.get("capacity") or {}
+    run = desk.capacity_run
+    found = run.details["capacity"] if run else {}
     steps = [s for s in found.get("steps", []) if s.get("p95_s") is not None]
-    if not steps:
+    if run is None or not steps:
         return missing(WHY_NOT)
     steps.sort(key=lambda step: float(step["rate"]))
     figure, (left, right) = sheet(
         _title(found),
         "left: p95 response time by completed requests a second, a mark a step (✗: broke a "
         "promise); right: throughput by concurrency",
-        source_line(desk.run),
+        source_line(run),
         height_in=2.9,
         columns=2,
         gap_in=0.95,

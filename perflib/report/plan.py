@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from perflib.errors import ReportError, nearest
-from perflib.model import Verdict
+from perflib.model import CAPACITY, Verdict
 from perflib.report.notebook import Notebook, is_python, read
 from perflib.report.parameters import check, declared, typed
 
@@ -181,6 +181,9 @@ class Planner:
         checked = check(content, values, file.name)
         targets = [run.target] if run else [target] if target in self.by_target else self.by_target
         inputs = [
-            self.root / "runs" / one.id for name in targets for one in self.by_target.get(name, ())
+            self.root / "runs" / one.id
+            for name in targets
+            for part in (name, name + CAPACITY)
+            for one in self.by_target.get(part, ())
         ]
         return Order(file, safe(stem), checked, tuple(inputs), tuple(targets), content, run)
