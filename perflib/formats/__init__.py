@@ -12,8 +12,11 @@ from typing import Protocol
 
 from perflib.errors import FormatError, nearest
 from perflib.formats.base import Reading, Source
+from perflib.formats.likeness import likeness
 
+OWN = "perflib"
 FORMATS: dict[str, str] = {
+    OWN: "perflib.formats.perflib_run",
     "locust-stats": "perflib.formats.locust_stats",
     "locust-history": "perflib.formats.locust_history",
     "locust-requests": "perflib.formats.locust_requests",
@@ -93,6 +96,8 @@ def recognise(source: Source) -> str:
     """
     if not source.head.strip():
         raise source.fail("the file is empty")
+    if reader(OWN).recognise(source):
+        return OWN
     found = [name for name in FORMATS if reader(name).recognise(source)]
     if len(found) == 1:
         return found[0]
@@ -100,4 +105,14 @@ def recognise(source: Source) -> str:
         raise source.fail(
             f"could be {' or '.join(found)}", next_step=f"say which with `--format {found[0]}`"
         )
-    raise source.fail("no known format", next_step="see `perflib formats`, force one with --format")
+    like = _nearest(source)
+    raise source.fail(
+        f"no known format{f', the nearest is {like}' if like else ''}",
+        next_step="see `perflib formats`, force one with --format",
+    )
+
+
+def _nearest(source: Source) -> str:
+    alike = {name: likeness(reader(name), source.head_text) for name in FORMATS}  # type: ignore[arg-type]
+    best = max(alike, key=lambda name: alike[name])
+    return best if alike[best] else ""

@@ -58,6 +58,8 @@ def readings(source: Source, format_name: str | None = None) -> list[Reading]:
     A file that does not tell when it ran gets its own time, marked in `details`.
     """
     found = list(reader(format_name or recognise(source)).read(source))
+    if not any(each.indicators or each.samples or each.series for each in found):
+        raise source.fail("nothing in it that was measured")
     for reading in found:
         if not reading.started_at and (reading.samples is None or not reading.clock):
             known = source.path.exists()
@@ -67,7 +69,7 @@ def readings(source: Source, format_name: str | None = None) -> list[Reading]:
 
 
 def summarised(reading: Reading) -> list[Indicator]:
-    """The indicators that a reading states and those that its samples prove."""
+    """The indicators that a reading states and those that its samples prove; may be none."""
     if reading.samples is None:
         return reading.indicators
     tally = Tally(reading)

@@ -19,7 +19,7 @@ _VERBOSE = re.compile(
     r"\s*(?:\d+,)?HTTP/[\d.]+,(\d{3}),\s*([\d.]+),\s*(\d+),([^,]*),(?:[^,]*),"
     r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)"
 )
-_FIELD = re.compile(r'\s*"?([A-Za-z][\w ]+?)"?:\s+"?([\d.]+)"?\s*(\S*?),?\s*$')
+_FIELD = re.compile(r'[\s{]*"?([A-Za-z][\w ]+?)"?:\s+"?([\d.]+)"?\s*(\S*?),?\s*$')
 _FIELDS = {
     "transactions": ("requests", "req"),
     "availability": ("availability", "%"),

@@ -44,9 +44,13 @@ def read(source: Source) -> Iterator[Reading]:
 
 def _reading(source: Source, url: str, lines: list[str]) -> Reading:
     wrk2 = any("Thread calibration" in line or "HdrHistogram" in line for line in lines)
-    metric, found = ("response_time" if wrk2 else "service_time"), Found()
+    corrected, found = ("response_time" if wrk2 else "service_time"), Found()
+    metric = corrected
     for text in lines:
-        if match := _LATENCY.match(text):
+        if "Latency Distribution" in text:
+            # wrk2 can print both: from the intended start, and from the actual one
+            metric = "service_time" if "Uncorrec" in text else corrected
+        elif match := _LATENCY.match(text):
             for statistic, at in (("mean", 1), ("stdev", 2), ("max", 3)):
                 _time(found, metric, statistic, match[at], f"Latency {statistic}")
         elif match := _PERCENTILE.match(text):
@@ -58,7 +62,7 @@ def _reading(source: Source, url: str, lines: list[str]) -> Reading:
         elif (match := _TRANSFER.match(text)) and (rate := quantity(match[1])):
             found.add("data_rate", "value", rate.value, "B/s", resolution=rate.step)
     _counts(found, lines)
-    _spectrum(found, metric, lines)
+    _spectrum(found, corrected, lines)
     if not found.indicators:
         raise source.fail("the run has no result; it was stopped or failed")
     return Reading(tool="wrk2" if wrk2 else "wrk", run=url, indicators=found.indicators)

@@ -24,6 +24,255 @@ LOCUST_COLUMNS = (
 
 CASES = [
     Case(
+        "perflib",
+        '{"id":"r1","target":"t","kind":"sql","started_at":"2025-01-01T00:00:00+00:00",'
+        '"duration_s":1.0,"estimates":[{"metric":"query_time","statistic":"p95","value":0.5,'
+        '"unit":"s","n":9,"low":0.4,"high":null,"label":"q"}],"schema":1}\n',
+        {("q", "query_time", "p95"): 0.5},
+    ),
+    Case(
+        "locust-requests",
+        "request_type,name,response_time,response_length,exception,timestamp\n"
+        "GET,/a,100,10,,1700000000.6\nGET,/a,300,10,boom,1700000002.5\n",
+        {
+            ("GET /a", "service_time", "mean"): 0.2,
+            ("", "error_rate", "value"): 0.5,
+            ("", "throughput", "value"): 1.0,  # the rows were written at the ends
+        },
+    ),
+    Case(  # names with their percentiles only, as before Locust 0.12
+        "locust-stats",
+        '"Name","# requests","50%","95%","100%"\n"GET /a",10,5,130,160\n"None Total",0,"N/A",'
+        '"N/A","N/A"\n',
+        {("GET /a", "service_time", "p95"): 0.13, ("", "requests", "value"): 0}
+        | {("", "service_time", "p95"): None},
+    ),
+    Case(  # the summary of 1.5, made at the end of the run
+        "k6-summary",
+        '{"version":"1.0.0","metadata":{"k6Version":"1.5.0","generatedAt":"2025-01-01T00:00:10Z"},'
+        '"config":{"duration":10,"execution":"local"},"results":{"checks":{},"metrics":['
+        '{"name":"http_reqs","type":"counter","contains":"default","values":{"count":50}},'
+        '{"name":"http_req_duration","type":"trend","contains":"time","values":{"p95":20}},'
+        '{"name":"http_req_failed","type":"rate","contains":"default","values":'
+        '{"matches":1,"total":50,"rate":0.02}}]}}',
+        {
+            ("", "service_time", "p95"): 0.02,
+            ("", "error_rate", "value"): 0.02,
+            ("", "throughput", "value"): 5,
+        },
+    ),
+    Case(  # groups repeat the metrics of the totals
+        "k6-text",
+        "  █ TOTAL RESULTS \n\n    HTTP\n"
+        "    http_req_duration..............: avg=119.47ms p(95)=148.21ms\n"
+        "      { expected_response:true }...: avg=110ms\n"
+        "    http_reqs......................: 10     0.95/s\n    EXECUTION\n"
+        "    iterations.....................: 10     0.95/s\n\n  █ GROUP: login\n\n"
+        "    http_req_duration..............: avg=19ms\n",
+        {
+            ("", "service_time", "mean"): 0.11947,
+            ("expected_response:true", "service_time", "mean"): 0.11,
+            ("login", "service_time", "mean"): 0.019,
+        },
+    ),
+    Case(  # a selection of columns, epoch seconds, a blank first line
+        "jmeter-csv",
+        "\ntimeStamp,elapsed,label\n1700000000,500,a\n1700000001,1000,a\n",
+        {("a", "service_time", "mean"): 0.75, ("", "throughput", "value"): 1.0}
+        | {("", "error_rate", "value"): None},
+    ),
+    Case(
+        "jmeter-table",
+        "Rótulo,# Amostras,Média,Mín.,Máx.,Desvio Padrão,% de Erro,Vazão,KB/s,Média de Bytes\n"
+        "A,10,5,1,9,2.2,10.000%,30.0/min,1.5,100\nTOTAL,10,5,1,9,2.2,0.1,30,1.5,100\n",
+        {
+            ("A", "throughput", "value"): 0.5,
+            ("", "throughput", "value"): 30,
+            ("A", "error_rate", "value"): 0.1,
+            ("", "error_rate", "value"): 0.1,
+            ("A", "service_time", "max"): 0.009,
+        },
+    ),
+    Case(
+        "jmeter-table",
+        "Label,# Samples,Average,Median,90% Line,Min,Max,Error %,Throughput,Received KB/sec\n"
+        "A,10,5,4,8,1,9,0.00%,1.5,2.0\n",
+        {("A", "service_time", "p90"): 0.008, ("A", "data_rate", "value"): 2048},
+    ),
+    Case(  # Gatling 2: first and last bytes of both directions; a request that is called OK
+        "gatling-log",
+        "RUN\ts.Sim\tsim\t1700000000000\t\t2.0\n"
+        "S\t1\tREQUEST\t\tOK\t1700000000000\t1700000000001\t1700000000090\t1700000000100\tKO\t"
+        "a\tb\n",
+        {("OK", "service_time", "max"): 0.1, ("", "error_rate", "value"): 1},
+    ),
+    Case(
+        "artillery",
+        '{"aggregate":{"timestamp":"2020-01-01T00:00:00.000Z","requestsCompleted":8,"latency":'
+        '{"min":1,"max":9,"median":5,"p95":8,"p99":9},"rps":{"count":8,"mean":4},"errors":'
+        '{"ETIMEDOUT":2},"codes":{"200":6,"500":2}},"intermediate":[]}',
+        {
+            ("", "service_time", "p95"): 0.008,
+            ("", "error_rate", "value"): 0.4,
+            ("", "throughput", "value"): 4,
+        },
+    ),
+    Case(
+        "vegeta-text",
+        "Requests      [total, rate, throughput]         1200, 120.00, 65.87\n"
+        "Duration      [total, attack, wait]             10.09s, 9.949883921s, 145.082066ms\n"
+        "Latencies     [min, mean, 50, 95, 99, max]      90.4ms, 113ms, 108ms, 247ms, 264ms, 1m2s\n"
+        "Success       [ratio]                           55.42%\n",
+        {
+            ("", "service_time", "p95"): 0.247,
+            ("", "service_time", "max"): 62,
+            ("", "error_rate", "value"): 0.4458,
+            ("", "throughput", "value"): 65.87,
+        },
+    ),
+    Case(  # requests that the end of the run cut off are no failures
+        "oha-json",
+        '{"summary":{"successRate":1.0,"total":2.0,"requestsPerSec":10},"latencyPercentiles":{},'
+        '"statusCodeDistribution":{"200":18},"errorDistribution":{"aborted due to deadline":5,'
+        '"refused":2}}',
+        {("", "error_rate", "value"): 0.1},
+    ),
+    Case(
+        "hey-csv",
+        "request-start,DNS,DNS+dialup,Response-delay,request-duration,bytes,status\n"
+        "0.0,0,0,0.1,0.5,10,200\n0.5,0,0,0.1,0.5,10,200\n",
+        {("", "service_time", "mean"): 0.5, ("", "error_rate", "value"): None},
+    ),
+    Case(  # wrk2: response times, from the intended start; a minute and a zero
+        "wrk",
+        "Running 30s test @ http://x/\n  2 threads and 100 connections\n"
+        "  Thread calibration: mean lat.: 10087 usec, rate sampling interval: 22 msec\n"
+        "    Latency     1.20m     0.00us   1.50m    68.46%\n"
+        "  Latency Distribution (HdrHistogram - Recorded Latency)\n 50.000%    6.67ms\n"
+        "  Detailed Percentile spectrum:\n       Value   Percentile   TotalCount 1/(1-Percentile)\n"
+        "      10.247     0.950000        37516        20.00\n"
+        "  Latency Distribution (HdrHistogram - Uncorrected Latency (measured without taking delayed"
+        " starts into account))\n 50.000%    1.11ms\n       1.500     0.950000        37516\n"
+        "  59954 requests in 30.00s, 48.60MB read\nRequests/sec:   1998.20\n",
+        {
+            ("", "response_time", "mean"): 72,
+            ("", "response_time", "p50"): 0.00667,
+            ("", "response_time", "p95"): 0.010247,
+            ("", "service_time", "p50"): 0.00111,
+        },
+    ),
+    Case(
+        "ab-percentiles",
+        "Percentage served,Time in ms\n0,1.5\n50,2.5\n99,9.25\n100,12\n",
+        {("", "service_time", "p99"): 0.00925, ("", "service_time", "max"): 0.012},
+    ),
+    Case(
+        "siege",
+        '{\t"transactions":\t\t\t         100,\n\t"availability":\t\t\t       80.00,\n'
+        '\t"elapsed_time":\t\t\t       10.00,\n\t"response_time":\t\t\t        0.25,\n'
+        '\t"transaction_rate":\t\t       10.00,\n\t"failed_transactions":\t\t          25,\n'
+        '\t"longest_transaction":\t\t        1.50,\n\t"shortest_transaction":\t        0.01\n}\n',
+        {("", "service_time", "mean"): 0.25, ("", "error_rate", "value"): 0.2}
+        | {("", "requests", "value"): 100, ("", "throughput", "value"): 10},
+    ),
+    Case(
+        "siege-log",
+        "      Date & Time,  Trans,  Elap Time,  Data Trans,  Resp Time,  Trans Rate,  Throughput,"
+        "  Concurrent,    OKAY,   Failed\n"
+        "2020-06-12 10:11:12,    100,      10.00,           1,       0.25,       10.00,        0.10,"
+        "        2.50,     100,      25\n",
+        {("", "service_time", "mean"): 0.25, ("", "error_rate", "value"): 0.2},
+    ),
+    Case(
+        "taurus",
+        "label,avg_ct,avg_lt,avg_rt,bytes,concurrency,fail,stdev_rt,succ,throughput,perc_95.0\n"
+        ",0.1,0.2,0.5,100,2,2,0.1,8,10,0.9\nA,0.1,0.2,0.5,100,2,2,0.1,8,10,0.9\n",
+        {("", "service_time", "p95"): 0.9, ("A", "error_rate", "value"): 0.2},
+    ),
+    Case(
+        "hyperfine",
+        "command,mean,stddev,median,user,system,min,max,parameter_n\nls 3,0.5,,0.4,0.1,0.2,0.3,0.9,3\n",
+        {("ls 3", "time", "mean"): 0.5, ("ls 3", "time", "stdev"): None},
+    ),
+    Case(
+        "jmh",
+        "# Run complete. Total time: 00:01:00\n\n"
+        "Benchmark        (size)  (kind)   Mode  Cnt    Score    Error  Units\n"
+        "a.B.foo              10     N/A  thrpt   25  123.456 ± 1.234  ops/ms\n"
+        "a.B.foo:p0.95        10       x  sample        5.5            us/op\n",
+        {
+            ("a.B.foo(size=10)", "rate", "mean"): 123456,
+            ("a.B.foo(size=10, kind=x)", "time", "p95"): 5.5e-6,
+        },
+    ),
+    Case(
+        "benchmarkdotnet",
+        "Method;Job;Runtime;N;Mean;Error;StdDev;Median\n"
+        "Foo;DefaultJob;.NET 8;10;1,234.5 ns;1.0 ns;2.00 μs;1.2 us\n"
+        "Bar;DefaultJob;.NET 8;10;NA;NA;NA;NA\n",
+        {("Foo(N=10)", "time", "mean"): 1.2345e-6, ("Foo(N=10)", "time", "stdev"): 2e-6},
+    ),
+    Case(
+        "criterion",
+        '{"mean":{"point_estimate":2.5,"standard_error":0.1},"median":{"point_estimate":2.4},'
+        '"slope":null,"std_dev":{"point_estimate":0.5}}',
+        {("", "time", "mean"): 2.5e-9, ("", "time", "stdev"): 0.5e-9},
+    ),
+    Case(
+        "criterion",
+        '{"reason":"benchmark-complete","id":"n","mean":{"estimate":420,"unit":"ns"},"median":'
+        '{"estimate":0.4,"unit":"us"}}\n{"reason":"group-complete","group_name":"x"}\n',
+        {("n", "time", "mean"): 420e-9, ("n", "time", "p50"): 400e-9},
+    ),
+    Case(
+        "pgbench",
+        "progress: 5.0 s, 1234.5 tps, lat 1.2 ms stddev 0.3\ntransaction type: multiple scripts\n"
+        "number of transactions actually processed: 100/100\nlatency average = 1.5 ms\n"
+        "tps = 85.18 (including connections establishing)\n"
+        "tps = 85.28 (excluding connections establishing)\nSQL script 1: <builtin: TPC-B>\n"
+        " - 60 transactions (60.0% of total, tps = 51.1)\n - latency average = 1.1 ms\n"
+        " - statement latencies in milliseconds:\n         0.002  \\set aid random(1, 100)\n",
+        {
+            ("", "transaction_time", "mean"): 0.0015,
+            ("", "throughput", "value"): 85.28,
+            ("", "throughput_with_connecting", "value"): 85.18,
+            ("<builtin: TPC-B>", "transaction_time", "mean"): 0.0011,
+            ("\\set aid random(1, 100)", "statement_time", "mean"): 2e-6,
+        },
+    ),
+    Case(
+        "sysbench",
+        "sysbench 1.1.0 (using bundled LuaJIT 2.1.0)\n\nRunning the test with following options:\n"
+        "Number of threads: 1\n\nTotal operations: 1000 ( 100.50 per second)\n\n"
+        "10.00 MiB transferred (1.50 MiB/sec)\n\nThroughput:\n"
+        "    events/s (eps):                      4.5000\n"
+        "    time elapsed:                        10.0s\n"
+        "    total number of events:              1000\n\nLatency (ms):\n"
+        "         min:                                    0.10\n"
+        "         percentile stats:               disabled\n",
+        {
+            ("", "throughput", "value"): 4.5,
+            ("", "data_rate", "value"): 1.5 * 2**20,
+            ("", "event_time", "min"): 0.0001,
+        },
+    ),
+    Case(
+        "sysbench",
+        "sysbench 0.4.12:  multi-threaded system evaluation benchmark\n\n"
+        "Running the test with following options:\nNumber of threads: 1\n\n"
+        "Operations performed:  6000 Read, 4000 Write, 12800 Other = 22800 Total\n"
+        "Read 93.75Mb  Written 62.5Mb  Total transferred 156.25Mb  (2.5Mb/sec)\n"
+        "  166.66 Requests/sec executed\n\nTest execution summary:\n"
+        "    total time:                          60.0001s\n",
+        {("", "throughput", "value"): 166.66, ("", "data_rate", "value"): 2.5 * 2**20}
+        | {("", "duration", "value"): 60.0001},
+    ),
+    Case(
+        "prometheus",
+        'up{job="a"} 1\nhttp_total 1027 1395066363000\n',
+        {("", "http_total", "value"): 1027},
+    ),
+    Case(
         "locust-stats",
         f"{LOCUST_COLUMNS}\nGET,/a,4,1,250,260.5,100.25,400,10,2.0,0.5,250,390,400,400\n"
         ",Aggregated,4,1,250,260.5,100.25,400,10,2.0,0.5,250,390,400,400\n"
