@@ -11,7 +11,7 @@ import pandas as pd
 from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.openmetrics.exposition import generate_latest
 
-from perflib.analysis.gating import Check, Gate
+from perflib.analysis.gating import Gate, promises
 from perflib.model import Estimate, Run, to_json
 from perflib.report import faces
 from perflib.store import Store
@@ -104,20 +104,8 @@ def _benchmarks(run: Run) -> list[dict[str, object]]:
 
 def _junit(_store: Store, runs: Sequence[Run]) -> bytes:
     """Verdicts as JUnit XML: missed is a failure, unknown an error."""
-    checks = [
-        Check(
-            target=run.target,
-            kind="promise",
-            name=verdict.objective.text,
-            outcome=verdict.outcome,
-            reason=verdict.reason,
-            next_step=verdict.next_step,
-            run_id=run.id,
-        )
-        for run in runs
-        for verdict in run.verdicts
-    ]
-    return faces.to_junit(Gate(checks=tuple(checks), notes=())).encode()
+    checks = tuple(check for run in runs for check in promises(run))
+    return faces.to_junit(Gate(checks=checks, notes=())).encode()
 
 
 EXPORTS: dict[str, Export] = {

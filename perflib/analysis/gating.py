@@ -74,7 +74,7 @@ def gate(store: Store, targets: Sequence[str] = (), *, tolerance: float = TOLERA
     checks: list[Check] = []
     notes = [f"{name}: no run" for name in names if name not in runs.index]
     for name in (name for name in names if name in runs.index):
-        checks += _promises(store.load(str(runs.loc[name, "run_id"])))
+        checks += promises(store.load(str(runs.loc[name, "run_id"])))
     found = follow(store, targets, tolerance=tolerance)
     _remember(store, found)
     told = [(one, _trend(one)) for one in found]
@@ -104,7 +104,8 @@ def _remember(store: Store, found: Iterable[Trend]) -> None:
         return
 
 
-def _promises(run: Run) -> Iterator[Check]:
+def promises(run: Run) -> Iterator[Check]:
+    """A check for each verdict of `run`."""
     for verdict in run.verdicts:
         yield Check(
             target=run.target,
