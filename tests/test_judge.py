@@ -153,6 +153,40 @@ def test_flip_is_the_share_of_repeats_that_differ():
     assert found.flip == pytest.approx(np.mean(repeats + half >= 10e-3), abs=0.01)
 
 
+OFFERED = {"rate": 600.0, "shape": "constant"}
+
+
+@pytest.mark.parametrize(
+    ("arrival", "workload", "value", "outcome", "why"),
+    [
+        ("open", OFFERED, 598, "unknown", "it kept up with all that was offered"),
+        ("open", {"scenario": OFFERED}, 598, "unknown", "the rate of any kind of workload"),
+        ("open", OFFERED | {"rate": 1000.0}, 999, "unknown", "not above the bound"),
+        (
+            "open",
+            OFFERED | {"shape": "ramp", "peak_rate": 1000.0},
+            790,
+            "unknown",
+            "800 on average",
+        ),
+        ("open", OFFERED, 560, "missed", "it did not even keep up with that"),
+        ("open", OFFERED | {"rate": 1100.0}, 990, "missed", "enough was offered"),
+        ("open", {}, 598, "missed", "nothing tells what was offered"),
+        ("closed", OFFERED, 598, "missed", "closed users offer what the target takes"),
+    ],
+)
+def test_a_throughput_is_not_missed_because_too_little_was_offered(
+    arrival, workload, value, outcome, why
+):
+    found = estimate(
+        value, value - 5, value + 5, metric="throughput", statistic="value", unit="1/s"
+    )
+    given = verdict("throughput > 1000 req/s", found, arrival=arrival, workload=workload)
+    assert given.outcome == outcome, why
+    assert ("were offered" in given.reason) == (outcome == "unknown")
+    assert ("above 1 000 req/s" in given.next_step) == (outcome == "unknown")
+
+
 def test_an_imported_value_at_a_bucket_edge_is_unknown():
     at_edge = estimate(9.5e-3, None, None, resolution=1e-3)
     assert verdict("p95(query_time) < 10 ms", at_edge).outcome == "unknown"

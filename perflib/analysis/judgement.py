@@ -18,6 +18,8 @@ from perflib.units import format_number, format_quantity
 MET, MISSED, UNKNOWN = Outcome.MET, Outcome.MISSED, Outcome.UNKNOWN
 _EXCUSE_NOTHING = ("failures",)
 """Caveats of an estimate that forbid `met`, but leave `missed` as it is."""
+_KEPT_UP = 0.95
+"""A target that completed this share of what was offered was not shown to be at its limit."""
 
 
 def judge(
@@ -49,6 +51,8 @@ def _judge(run: Run, objective: Objective, estimate: Estimate | None) -> Verdict
         barred = caveat.forbids(objective.metric)
         if barred and (outcome is not MISSED or caveat.code not in _EXCUSE_NOTHING):
             return _verdict(objective, estimate, UNKNOWN, caveat.message, caveat.next_step)
+    if outcome is not MET and (idle := _underfed(run, objective, estimate)):
+        return _verdict(objective, estimate, UNKNOWN, idle.message, idle.next_step)
     side = _side(objective, estimate, outcome)
     reason = f"{_indicator(objective)} is {_range(objective, estimate)}, {side}"
     return _verdict(objective, estimate, outcome, reason, _next(objective, estimate, outcome))
@@ -82,6 +86,32 @@ def _doubts(run: Run, objective: Objective) -> Iterator[Caveat]:
     if run.generator is not None and run.generator.workers_lost:
         message = f"{run.generator.workers_lost} load workers died during the run"
         yield Caveat(code="workers", message=message, next_step="measure again with all workers")
+
+
+def _underfed(run: Run, objective: Objective, estimate: Estimate) -> Caveat | None:
+    """Why a throughput says nothing on the target: less was offered than is promised."""
+    offered = _offered(run)
+    if objective.metric != "throughput" or objective.label or not offered or not objective.low:
+        return None
+    if offered > objective.low or estimate.value < _KEPT_UP * offered:
+        return None
+    rate, bound = (format_quantity(value, "req/s") for value in (offered, objective.low))
+    return Caveat(
+        code="underfed",
+        message=f"only {rate} were offered, and the target kept up",
+        next_step=f"choose a `rate` above {bound}, or use `perflib capacity`",
+    )
+
+
+def _offered(run: Run) -> float | None:
+    """Mean arrivals a second of an open schedule; None where users wait for their answers."""
+    load = {**run.workload.get("scenario", {}), **run.workload}
+    rate, peak = load.get("rate"), load.get("peak_rate")
+    if run.arrival != "open" or not isinstance(rate, int | float):
+        return None
+    if load.get("shape") in ("ramp", "steps") and isinstance(peak, int | float):
+        return (rate + peak) / 2
+    return float(rate)
 
 
 def _missing(run: Run, objective: Objective) -> Caveat:

@@ -5,9 +5,11 @@ Each verb lives in the module named here and is imported only when it is called.
 
 from __future__ import annotations
 
+import ast
 import importlib
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -53,6 +55,24 @@ class Verbs(click.Group):
         module, _, name = VERBS[cmd_name].partition(":")
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the verbs without importing them: help comes at once."""
+        width = formatter.width - 6 - max(map(len, VERBS))
+        rows = [
+            (verb, click.Command(verb, help=_said(verb)).get_short_help_str(width))
+            for verb in VERBS
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+def _said(verb: str) -> str:
+    """The docstring of `verb`, read from its source."""
+    module, _, name = VERBS[verb].partition(":")
+    source = Path(__file__).with_name(module.rpartition(".")[2] + ".py").read_text("utf-8")
+    found = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
+    return next(ast.get_docstring(node) or "" for node in found if node.name == name)
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})

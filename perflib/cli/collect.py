@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from perflib import campaign, config
+from perflib import config
 from perflib.cli.show import console
 from perflib.cli.watch import metrics_urls, reading_table
 from perflib.errors import ExitCode, TargetError
@@ -29,6 +29,7 @@ def collect(targets: tuple[str, ...], file: Path, as_json: bool) -> int:
     Where nothing listens and the configuration allows it, the reference system is started.
     Exit code 3 when a page is missing or not valid; the others are kept.
     """
+    from perflib import campaign
     from perflib.monitor import readings, scrape
 
     settings = config.load(file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,10 +11,9 @@ from perflib import config
 from perflib.cli.show import console, exit_code, verdict_table
 from perflib.errors import ExitCode, FormatError
 from perflib.formats import FORMATS, reader
-from perflib.formats.loading import sources
-from perflib.importing import import_source
-from perflib.model import Run
-from perflib.store import Store
+
+if TYPE_CHECKING:
+    from perflib.model import Run
 
 
 @click.command("import")
@@ -26,6 +26,10 @@ def import_results(
     paths: tuple[str, ...], format_name: str | None, target: str, strict: bool, file: Path
 ) -> int:
     """Store the result files in PATHS (files, folders, globs, - for standard input) as runs."""
+    from perflib.formats.loading import sources
+    from perflib.importing import import_source
+    from perflib.store import Store
+
     settings = config.load(file)
     promised = settings.targets.get(target)
     objectives = [objective.text for objective in promised.objectives] if promised else []

@@ -70,6 +70,11 @@ def progress(order: Order, event: list[Any]) -> None:
         click.echo(f"\r\033[K{done:╌<24} {order.stem[-50:]}", nl=False, err=True)
 
 
+def _clear_progress() -> None:
+    if sys.stderr.isatty():
+        click.echo("\r\033[K", nl=False, err=True)
+
+
 def configured_data(file: Path | None) -> Path:
     """The folder of runs that the configuration names; `data` without one.
 
@@ -100,8 +105,7 @@ def _parameter(text: str) -> tuple[str, Written]:
 
 def show(reports: Reports) -> int:
     """Print the verdicts, the pages, and where the index is."""
-    if sys.stderr.isatty():
-        click.echo("\r\033[K", nl=False, err=True)
+    _clear_progress()
     for run in reports.latest:
         click.secho(f"{run.target[:60]}", bold=True)
         for verdict in run.verdicts:
@@ -111,6 +115,12 @@ def show(reports: Reports) -> int:
             )
         if not run.verdicts:
             click.echo("  ? nothing was promised, so nothing was judged")
+    return show_pages(reports)
+
+
+def show_pages(reports: Reports) -> int:
+    """Print how many pages there are, which notebooks failed, and where the index is."""
+    _clear_progress()
     made = sum(page.executed for page in reports.pages)
     click.echo(f"pages: {made} made now, {len(reports.pages) - made} unchanged")
     for page in reports.failed:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from pydantic import ValidationError
 
-from perflib import campaign, config
+from perflib import config
 from perflib.cli import show
 from perflib.errors import PerflibError
-from perflib.model import Run
 from perflib.target import Scenario
+
+if TYPE_CHECKING:
+    from perflib.model import Run
 
 
 @click.command()
@@ -21,9 +24,7 @@ from perflib.target import Scenario
 @click.option("--rate", help="Arrivals a second instead of the scenario's, such as `2000 req/s`.")
 @click.option("--run-time", help="Measured time instead of the scenario's, such as `60 s`.")
 @click.option("--report", is_flag=True, help="Render the reports afterwards.")
-@click.pass_context
 def run(
-    ctx: click.Context,
     targets: tuple[str, ...],
     file: Path,
     scenario: str,
@@ -35,11 +36,10 @@ def run(
     settings = config.load(file)
     load = adjusted(settings.scenario(scenario), rate=rate, run_time=run_time)
     runs = measure(settings, targets, load)
-    if report:
-        from perflib.cli.report import report as render
-
-        ctx.invoke(render, targets=tuple(run.target for run in runs), file=file)
-    return show.print_runs(runs)
+    code = show.print_runs(runs)
+    if report and runs:
+        render(settings, runs)
+    return code
 
 
 def adjusted(scenario: Scenario, **changes: str | None) -> Scenario:
@@ -57,5 +57,15 @@ def adjusted(scenario: Scenario, **changes: str | None) -> Scenario:
 
 def measure(settings: config.Config, targets: tuple[str, ...], load: Scenario) -> list[Run]:
     """Run a campaign with live numbers on the terminal."""
+    from perflib import campaign
+
     with show.live_numbers() as numbers:
         return campaign.measure(settings, targets, load, show=numbers, say=show.console.print)
+
+
+def render(settings: config.Config, runs: list[Run]) -> None:
+    """Make the pages of the targets of `runs` and tell where they are."""
+    from perflib.cli.report import progress, show_pages
+    from perflib.report.flow import render_reports
+
+    show_pages(render_reports(settings.data, [run.target for run in runs], follow=progress))

@@ -57,12 +57,20 @@ def print_runs(runs: list[Run]) -> ExitCode:
     """Print verdicts, then why some are not met, then caveats; return the exit code."""
     console.print(verdict_table(runs))
     for run in runs:
-        for verdict in run.verdicts:
-            if verdict.outcome is not Outcome.MET:
-                _note(run.target, verdict.reason, verdict.next_step)
-        for caveat in run.caveats:
-            _note(run.target, caveat.message, caveat.next_step)
+        for message, next_step in _reasons(run):
+            _note(run.target, message, next_step)
     return exit_code(verdict.outcome for run in runs for verdict in run.verdicts)
+
+
+def _reasons(run: Run) -> Iterable[tuple[str, str]]:
+    """What holds verdicts back, then what else is doubtful; each reason once."""
+    open_ = [verdict for verdict in run.verdicts if verdict.outcome is not Outcome.MET]
+    said = [(verdict.reason, verdict.next_step) for verdict in open_]
+    said += [(caveat.message, caveat.next_step) for caveat in run.caveats]
+    once: dict[str, tuple[str, str]] = {}
+    for reason, next_step in said:
+        once.setdefault(reason.partition(" (and ")[0], (reason, next_step))
+    return once.values()
 
 
 def _note(target: str, message: str, next_step: str) -> None:
