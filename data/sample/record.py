@@ -70,8 +70,11 @@ def main() -> int:
     done = len(Store(WORK).runs(target="database"))
     for step in range(done, manifest["runs"]):
         settings = configuration(manifest, settings_of(manifest, step))
-        for run in campaign.measure(settings, (), settings.scenario(SCENARIO)):
+        runs = campaign.measure(settings, (), settings.scenario(SCENARIO))
+        for run in runs:
             print(step, run.target, [verdict.outcome.value for verdict in run.verdicts], flush=True)
+        if any(run.status == "interrupted" for run in runs):
+            return 130
     print(Store(WORK).export_records(HERE / RECORDS), "records")
     return 0
 
