@@ -1,7 +1,7 @@
 """Every tool's output becomes a run: one file a format, one line in `FORMATS`.
 
-A reader is a module with `TOOL: str`, `recognise(source) -> bool`, which looks only at
-content, and `read(source) -> Iterator[Reading]`.
+A reader is a module with `recognise(source) -> bool`, which looks only at content, and
+`read(source) -> Iterator[Reading]`.
 """
 
 from __future__ import annotations
@@ -72,13 +72,11 @@ FORMATS: dict[str, str] = {
 class Reader(Protocol):
     """What a module of this package offers."""
 
-    TOOL: str
-
     def recognise(self, source: Source) -> bool:
         """Whether the content of `source` is in this format."""
 
     def read(self, source: Source) -> Iterator[Reading]:
-        """The runs in `source`; raises `FormatError` when the file is broken as a whole."""
+        """The runs in `source`, which was recognised; raises `FormatError` for a broken file."""
 
 
 def reader(name: str) -> Reader:
@@ -110,6 +108,20 @@ def recognise(source: Source) -> str:
         f"no known format{f', the nearest is {like}' if like else ''}",
         next_step="see `perflib formats`, force one with --format",
     )
+
+
+def read(source: Source, name: str | None = None) -> list[Reading]:
+    """The runs in `source`, in format `name` or the one that its content tells.
+
+    Raises `FormatError` when the content is in no format, or not in the one that is forced.
+    """
+    chosen = reader(name or recognise(source))
+    if name and not chosen.recognise(source):
+        raise source.fail(f"not in the format {name}: {(chosen.__doc__ or '').splitlines()[0]}")
+    found = list(chosen.read(source))
+    if not any(each.indicators or each.samples or each.series for each in found):
+        raise source.fail("nothing in it that was measured")
+    return found
 
 
 def _nearest(source: Source) -> str:

@@ -67,7 +67,7 @@ def read(source: Source) -> Iterator[Reading]:
 def _values(result: Any, columns: list[Any]) -> tuple[list[Any], list[list[Any]]]:
     """The numbers and the parameter lists of one benchmark, in either version of the file."""
     if isinstance(result, list) and columns:
-        named = dict(zip(columns, result, strict=False))
+        named = {str(name): value for name, value in zip(columns, result, strict=False)}
         result, parameters = named.get("result"), named.get("params")
     elif isinstance(result, dict):
         result, parameters = result.get("result"), result.get("params")

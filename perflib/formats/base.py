@@ -28,6 +28,8 @@ HEAD_BYTES = 64 * 2**10
 DOCUMENT_BYTES = 256 * 2**20
 LINE_CHARS = 2**20
 GZIP_RATIO = 200
+# what tools on the world's desktops write where it is not UTF-8
+_ENCODINGS = ["cp1252", "gb18030", "cp1251", "utf_16"]
 _BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
@@ -157,10 +159,10 @@ class Source:
             if self.head.startswith(bom):
                 return name
         try:
-            codecs.getincrementaldecoder("utf-8")().decode(self.head)
+            codecs.getincrementaldecoder("utf-8")().decode(self.head, len(self.head) < HEAD_BYTES)
         except UnicodeDecodeError:
-            likeliest = charset_normalizer.from_bytes(self.head).best()
-            return likeliest.encoding if likeliest else "latin-1"
+            likeliest = charset_normalizer.from_bytes(self.head, cp_isolation=_ENCODINGS).best()
+            return likeliest.encoding if likeliest else "cp1252"
         return "utf-8"
 
     @cached_property

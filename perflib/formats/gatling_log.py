@@ -54,7 +54,7 @@ def read(source: Source) -> Iterator[Reading]:
 
 def _run(source: Source) -> tuple[str, str, str]:
     cells = source.head_text.split("\n", 1)[0].split("\t")
-    stamp = next((c for c in cells if c.isdigit() and len(c) == 13), "")
+    stamp = next((c for c in cells if c.isdecimal() and c.isascii() and len(c) == 13), "")
     version = next((c for c in reversed(cells) if c[:1].isdigit() and "." in c), "")
     named = [c for c in cells[1:] if c.strip() and c not in ("RUN", stamp, version)]
     return named[0] if named else "", version, iso(int(stamp) / 1e3) if stamp else ""

@@ -45,7 +45,8 @@ def _time(text: str) -> int | None:
     seconds = number(text)
     if seconds is None:
         return nanoseconds(text)
-    scale = next(
-        s for s, most in ((1e9, 1e11), (1e6, 1e14), (1e3, 1e17), (1, 1e21)) if seconds < most
-    )
-    return round(seconds * scale) if seconds >= 0 else None
+    # seconds, or a finer unit that the user chose: only one of them is in our century
+    for scale, most in ((1e9, 9e9), (1e6, 9e12), (1e3, 9e15), (1, 9e18)):
+        if 0 <= seconds < most:
+            return round(seconds * scale)
+    return None

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from perflib.errors import FormatError
-from perflib.formats import reader, recognise
+from perflib.formats import read
 from perflib.formats.base import Indicator, Reading, Source
 from perflib.formats.found import iso
 from perflib.formats.tally import Tally
@@ -57,9 +57,7 @@ def readings(source: Source, format_name: str | None = None) -> list[Reading]:
 
     A file that does not tell when it ran gets its own time, marked in `details`.
     """
-    found = list(reader(format_name or recognise(source)).read(source))
-    if not any(each.indicators or each.samples or each.series for each in found):
-        raise source.fail("nothing in it that was measured")
+    found = read(source, format_name)
     for reading in found:
         if not reading.started_at and (reading.samples is None or not reading.clock):
             known = source.path.exists()

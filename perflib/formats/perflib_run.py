@@ -60,7 +60,7 @@ def read(source: Source) -> Iterator[Reading]:
                 indicators=run.estimates,
                 details={"target": run.target, "kind": run.kind},
             )
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise source.fail(f"no record of a run: {error}") from None
 
 

@@ -151,12 +151,13 @@ class Tally:
             return []
         durations = np.concatenate(self._durations)
         ok, codes = np.concatenate(self._ok), np.concatenate(self._codes)
-        inside = ~np.isin(codes, list(self._outside)) if self._outside else slice(None)
-        found = self._of("", durations[inside], ok[inside])
+        inside = ~np.isin(codes, list(self._outside))
+        found = self._of("", durations[inside], ok[inside]) if inside.any() else []
         if set(self._labels) != {""}:
             for label, code in self._labels.items():
                 mine = codes == code
-                found += self._of(label, durations[mine], ok[mine])
+                # a word of Arrow's dictionary may be of a row that was skipped
+                found += [] if not mine.any() else self._of(label, durations[mine], ok[mine])
         return found
 
     def _of(

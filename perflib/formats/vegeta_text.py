@@ -25,7 +25,7 @@ def read(source: Source) -> Iterator[Reading]:
     """One run for each `Requests` line in the file."""
     text = source.text
     starts = [match.start() for match in re.finditer(r"^Requests\s+\[", text, re.MULTILINE)]
-    for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
+    for start, end in zip(starts, [*starts[1:], len(text)], strict=False):
         yield Reading(tool=TOOL, indicators=_indicators(text[start:end]).indicators)
 
 

@@ -1,0 +1,80 @@
+"""Whatever happened to a file, a reader loads it or refuses it with our own error, in time."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from perflib.errors import FormatError
+from perflib.formats import FORMATS, reader
+from perflib.formats.base import Source
+from perflib.formats.loading import readings, summarised
+from tests.formats.cases import CASES, Case
+from tests.formats.mutations import mutated
+from tests.formats.test_samples import SAMPLES
+
+SECONDS = 5.0
+SMALL = 100_000
+
+
+def load(content: bytes, format_name: str | None = None, *, strict: bool = False) -> str:
+    """`loaded`, or why not; any other error than ours is a finding."""
+    source = Source(Path("damaged"), content=content, strict=strict)
+    try:
+        for reading in readings(source, format_name):
+            summarised(reading)
+    except FormatError as error:
+        return str(error)
+    return "loaded"
+
+
+@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+@given(case=st.sampled_from(CASES), seed=st.integers(0, 10**9))
+@example(case=CASES[0], seed=0)
+def test_mutated_files_load_or_are_refused(case: Case, seed: int) -> None:
+    load(mutated(case.text.encode(), seed), case.format)
+
+
+@pytest.mark.skipif(not SAMPLES, reason="no samples beside the project")
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(path=st.sampled_from(SAMPLES or [Path()]), seed=st.integers(0, 10**9))
+def test_mutated_samples_load_or_are_refused(path: Path, seed: int) -> None:
+    if path.stat().st_size < SMALL:
+        load(mutated(path.read_bytes(), seed))
+
+
+NASTY = {
+    "nested lists": b"[" * 200_000,
+    "nested objects": b'{"metrics":' * 50_000,
+    "nested elements": b"<testResults>" + b"<a>" * 100_000,
+    "a line of 3 MB": b"a," * 1_500_000,
+    "NUL bytes": b"\x00" * 100_000,
+    "half a UTF-16 character": b"\xff\xfea",
+}
+
+
+@pytest.mark.parametrize("content", NASTY.values(), ids=NASTY)
+@pytest.mark.parametrize("name", FORMATS)
+def test_what_would_exhaust_a_reader_is_refused_in_time(name: str, content: bytes) -> None:
+    started = time.monotonic()
+    assert load(content, name) != "loaded"
+    assert time.monotonic() - started < SECONDS
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{c.format}-{i}" for i, c in enumerate(CASES)])
+def test_a_line_without_end_costs_no_more_than_itself(case: Case) -> None:
+    started = time.monotonic()
+    load(case.text.encode() + b"x" * 3_000_000, case.format)
+    assert time.monotonic() - started < SECONDS
+
+
+def test_a_forced_format_that_is_not_in_the_file_is_refused_by_name() -> None:
+    assert load(b"Type,Name\n", "wrk").startswith("damaged: not in the format wrk")
+
+
+def test_every_reader_says_what_it_reads() -> None:
+    assert all(reader(name).__doc__ for name in FORMATS)
