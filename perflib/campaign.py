@@ -50,7 +50,7 @@ def measure(
         def run(target: Target, run_time_s: float = 0.0) -> Run:
             load = target.loaded(scenario)
             lasting = load.model_copy(update={"run_time": max(run_time_s, load.run_time)})
-            return execute(target, lasting, store, stop=stop, show=show)
+            return execute(target, lasting, store, stop=stop, show=show, secrets=config.secrets)
 
         loading = [target for target in found if not target.watches]
         watching = [target for target in found if target.watches]

@@ -64,9 +64,15 @@ class Config:
     """A configuration that was read without a mistake."""
 
     def __init__(
-        self, file: Path, top: File, targets: dict[str, Target], scenarios: dict[str, Scenario]
+        self,
+        file: Path,
+        top: File,
+        targets: dict[str, Target],
+        scenarios: dict[str, Scenario],
+        secrets: frozenset[str] = frozenset(),
     ) -> None:
         self.file = file
+        self.secrets = secrets
         self.data = top.data
         self.history = top.history or None
         self.reference = top.reference
@@ -81,7 +87,7 @@ class Config:
 
     def scenario(self, name: str = "") -> Scenario:
         """The scenario called `name`, or the default one."""
-        file = self.file.with_name(SCENARIOS)
+        file = self.file.parent / SCENARIOS
         return _pick(self.scenarios, name or self.default_scenario, "scenario", file)
 
 
@@ -95,16 +101,20 @@ def load(file: Path = DEFAULT) -> Config:
         with _collecting(problems):
             top = validate(File, document)
         targets = _targets(document, problems)
-    if file.with_name(SCENARIOS).exists():
+        if not problems and not targets:
+            problems.append(_no_target(document))
+    beside = file.parent / SCENARIOS
+    if beside.exists():
         with _collecting(problems):
-            listed = validate(ScenarioFile, read_yaml(file.with_name(SCENARIOS), os.environ))
+            listed = validate(ScenarioFile, read_yaml(beside, os.environ))
             scenarios = {
                 name: scenario.model_copy(update={"name": name})
                 for name, scenario in listed.scenarios.items()
             }
     if problems:
         raise ConfigError(problems)
-    return Config(file, top, targets, scenarios or {"light": Scenario(name="light")})
+    scenarios = scenarios or {"light": Scenario(name="light")}
+    return Config(file, top, targets, scenarios, document.secrets)
 
 
 def _targets(document: Document, problems: list[PerflibError]) -> dict[str, Target]:
@@ -119,6 +129,15 @@ def _targets(document: Document, problems: list[PerflibError]) -> dict[str, Targ
             target = validate(target_class(kind), document, ("targets", name))
             targets[name] = target.model_copy(update={"name": name})
     return targets
+
+
+def _no_target(document: Document) -> PerflibError:
+    return PerflibError(
+        "`targets` names no target",
+        expected="at least one, such as `shop: {kind: http, url: http://127.0.0.1:8080}`",
+        file=document.file,
+        line=document.line(("targets",)),
+    )
 
 
 def _unknown_kind(document: Document, name: str, kind: Any) -> PerflibError:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from perflib import analysis
 from perflib.environment import differences, fingerprint
@@ -36,10 +39,12 @@ def execute(
     *,
     stop: threading.Event | None = None,
     show: Show = lambda _target, _numbers: None,
+    secrets: Iterable[str] = (),
 ) -> Run:
     """Measure `target` under `scenario`, judge it, keep it in `store` and return the run.
 
-    Setting `stop` ends the run early: it is kept as `interrupted`. An unforeseen error is
+    Setting `stop` ends the run early: it is kept as `interrupted`. None of `secrets` reaches
+    the record. An unforeseen error is
     raised again after what was measured has been kept as `failed`.
     """
     run_id, staging = store.begin(target.name)
@@ -60,12 +65,13 @@ def execute(
         _measure(target, scenario, session)
     except PerflibError as error:
         run.status = "failed"
-        session.warn("failed", str(error).replace("\n", " "), error.next_step, ("*",))
+        expected = f"; expected {error.expected}" if error.expected else ""
+        session.warn("failed", f"{error.found}{expected}", error.next_step, ("*",))
     except BaseException:
         run.status = "failed"
         raise
     finally:
-        _finish(session, store)
+        run = _finish(session, store, secrets)
     return run
 
 
@@ -88,9 +94,11 @@ def _measure(target: Target, scenario: Scenario, session: Session) -> None:
         session.run.status = "interrupted"
 
 
-def _finish(session: Session, store: Store) -> None:
+def _finish(session: Session, store: Store, secrets: Iterable[str]) -> Run:
     """Complete the record, derive estimates and verdicts, and keep everything."""
     run = session.run
+    if not (session.folder / SAMPLES).exists():
+        session.samples()
     session.close()
     run.duration_s = session.now()
     _check_surroundings(session)
@@ -98,7 +106,20 @@ def _finish(session: Session, store: Store) -> None:
     run.counts.recorded = run.counts.recorded or len(samples)
     run.estimates = analysis.estimates(run, samples)
     run.verdicts = analysis.judge(run, run.estimates)
+    run = msgspec.convert(_without(msgspec.to_builtins(run), tuple(secrets)), Run)
     store.commit(run, session.folder)
+    return run
+
+
+def _without(value: Any, secrets: tuple[str, ...]) -> Any:
+    """`value` with every secret in its texts struck out."""
+    if isinstance(value, str):
+        for secret in secrets:
+            value = value.replace(secret, "***")
+        return value
+    if isinstance(value, dict):
+        return {_without(key, secrets): _without(each, secrets) for key, each in value.items()}
+    return [_without(each, secrets) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _check_surroundings(session: Session) -> None:

@@ -14,15 +14,20 @@ from perflib.errors import ConfigError, PerflibError, nearest
 
 Path_ = tuple[str | int, ...]
 ModelT = TypeVar("ModelT", bound=BaseModel)
+SHORTEST_SECRET = 4
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
 class Document(NamedTuple):
-    """The values of a file and the line (from 1) of each, by its path of keys."""
+    """The values of a file and the line (from 1) of each, by its path of keys.
+
+    `secrets` are the values that came from the environment.
+    """
 
     file: Path
     data: Any
     lines: dict[Path_, int]
+    secrets: frozenset[str] = frozenset()
 
     def line(self, path: Path_) -> int | None:
         """The line of `path`, or of its nearest parent."""
@@ -42,8 +47,14 @@ def read_yaml(file: Path, variables: Mapping[str, str] | None = None) -> Documen
         raise ConfigError(
             [PerflibError("no such file", file=file, next_step="name the file with --config")]
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError([PerflibError(f"cannot be read: {error}", file=file)]) from None
+    except OSError as error:
+        problem = f"cannot be read ({error.strerror})"
+        step = "name a readable file with --config"
+        raise ConfigError([PerflibError(problem, file=file, next_step=step)]) from None
+    except UnicodeDecodeError as error:
+        problem = f"cannot be read as text (byte {error.start})"
+        step = "save it as text in UTF-8"
+        raise ConfigError([PerflibError(problem, file=file, next_step=step)]) from None
     builder = _Builder(file, variables)
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -55,7 +66,7 @@ def read_yaml(file: Path, variables: Mapping[str, str] | None = None) -> Documen
         raise ConfigError([PerflibError(problem, file=file, line=line)]) from None
     if builder.problems:
         raise ConfigError(builder.problems)
-    return Document(file, data, builder.lines)
+    return Document(file, data, builder.lines, frozenset(builder.secrets))
 
 
 class _Builder:
@@ -64,6 +75,7 @@ class _Builder:
         self.variables = variables
         self.lines: dict[Path_, int] = {}
         self.problems: list[PerflibError] = []
+        self.secrets: set[str] = set()
 
     def build(self, node: yaml.Node, path: Path_) -> Any:
         self.lines.setdefault(path, node.start_mark.line + 1)
@@ -89,15 +101,20 @@ class _Builder:
         return yaml.constructor.SafeConstructor().construct_object(node)
 
     def _variable(self, match: re.Match[str], node: yaml.Node) -> str:
-        value = (self.variables or {}).get(match[1], match[2])
+        given = (self.variables or {}).get(match[1])
+        value = match[2] if given is None else given
+        if given is not None and len(given) >= SHORTEST_SECRET:
+            self.secrets.add(given)
         if value is None:
             self._problem(
-                f"the environment variable {match[1]} is not set", node.start_mark.line + 1
+                f"the environment variable {match[1]} is not set",
+                node.start_mark.line + 1,
+                f"set it before the call, or write `${{{match[1]}:-default}}`",
             )
         return value or ""
 
-    def _problem(self, found: str, line: int) -> None:
-        self.problems.append(PerflibError(found, file=self.file, line=line))
+    def _problem(self, found: str, line: int, next_step: str = "") -> None:
+        self.problems.append(PerflibError(found, file=self.file, line=line, next_step=next_step))
 
 
 def validate(model: type[ModelT], document: Document, path: Path_ = ()) -> ModelT:
@@ -118,15 +135,25 @@ def _problem(
 ) -> PerflibError:
     where = (*path, *(part for part in item["loc"]))
     dotted = ".".join(str(part) for part in where)
-    found, expected = f"{dotted}: {item['msg'].removeprefix('Value error, ')}", ""
+    found, expected = wording(item | {"loc": where}), ""
     if item["type"] == "extra_forbidden":
         found = f"unknown key `{dotted}`"
         expected = nearest(str(where[-1]), _keys_at(model, item["loc"][:-1]))
     elif item["type"] == "missing":
         found = f"`{dotted}` is missing"
-    elif not isinstance(item.get("input"), dict | list):
-        found += f", not `{item.get('input')}`" if "`" not in found else ""
     return PerflibError(found, expected=expected, file=document.file, line=document.line(where))
+
+
+def wording(item: Mapping[str, Any]) -> str:
+    """One of pydantic's errors in a user's words, with its path and the value that was given."""
+    said = item["msg"].removeprefix("Value error, ")
+    if item["type"] in ("dict_type", "model_type", "model_attributes_type"):
+        said = "expected settings, one `key: value` a line"
+    said = said.replace("Input should be", "should be")
+    if "`" not in said.replace("`key: value`", "") and not isinstance(item["input"], dict | list):
+        said += f", not `{item['input']}`"
+    dotted = ".".join(str(part) for part in item["loc"])
+    return f"{dotted}: {said}" if dotted else said
 
 
 def _keys_at(model: type[BaseModel], path: Path_) -> list[str]:

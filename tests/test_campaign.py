@@ -21,7 +21,9 @@ targets:
     kind: sql
     url: sqlite:///{folder}/small.db
     load: {{arrival: closed, users: 2}}
-    queries: {{one: {{sql: SELECT count(*) FROM t}}}}
+    queries:
+      one:
+        sql: SELECT count(*) FROM t
     objectives: [{objective}]
 """
 SCENARIOS = (
@@ -106,3 +108,15 @@ def test_a_target_that_is_not_there_is_unknown(config: Path, tmp_path: Path) -> 
     (run,) = recorded(tmp_path)
     assert run.verdicts[0].outcome == "unknown"
     assert sum(run.errors.values()) > 0
+
+
+def test_values_from_the_environment_reach_no_record(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET_NAME", "hunter2secret")
+    config.write_text(config.read_text().replace("count(*)", "'${SECRET_NAME}'"))
+    answer = perflib("run", "--config", config)
+    assert answer.returncode == 0
+    kept = b"".join(file.read_bytes() for file in (tmp_path / "data").rglob("*") if file.is_file())
+    assert b"hunter2secret" not in kept
+    assert "hunter2secret" not in answer.stdout + answer.stderr
