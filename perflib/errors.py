@@ -7,6 +7,9 @@ from difflib import get_close_matches
 from enum import IntEnum
 from pathlib import Path
 
+_LISTED = 10
+"""Names in a message; more would hide what it says."""
+
 
 class ExitCode(IntEnum):
     """What the command line returns; `unknown` is an answer, not a failure."""
@@ -94,6 +97,9 @@ class ReportError(PerflibError):
 
 
 def nearest(name: str, known: Sequence[str]) -> str:
-    """`; nearest: x` for the known name most like `name`, or all names when none is like it."""
+    """`the nearest, x` for the known name most like `name`, or some names when none is like it."""
     close = get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"the nearest, `{close[0]}`" if close else "one of " + ", ".join(sorted(known))
+    if close:
+        return f"the nearest, `{close[0]}`"
+    more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
+    return "one of " + ", ".join(known[:_LISTED]) + more

@@ -7,8 +7,17 @@ units. Field names that appear here are the keys of the YAML files.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+)
 
 from perflib.errors import PerflibError
 from perflib.model import Objective
@@ -37,6 +46,21 @@ Bytes = Annotated[float, *_quantity("B", "64 KiB"), Field(ge=0)]
 """A size in bytes; in YAML a string with its unit."""
 Rate = Annotated[float, *_quantity("req/s", "1000 req/s"), Field(gt=0)]
 """Arrivals a second; in YAML a string with its unit."""
+
+
+def _url(value: str) -> str:
+    try:
+        place = urlsplit(value)
+        good = place.scheme in ("http", "https") and place.hostname and place.port != 0
+    except ValueError:
+        good = False
+    if value and not good:
+        raise ValueError(f"`{value}` is no address; expected one such as `http://127.0.0.1:8080`")
+    return value
+
+
+HttpUrl = Annotated[str, AfterValidator(_url)]
+"""An http or https address, or nothing."""
 
 
 def _objective(value: Any) -> Objective:
@@ -96,7 +120,7 @@ class Target(Settings):
     objectives: list[ObjectiveText] = Field(
         default_factory=list, description="promises, such as `p95(query_time) < 10 ms`"
     )
-    metrics_url: str = Field(default="", description="a Prometheus page scraped during the run")
+    metrics_url: HttpUrl = Field(default="", description="a Prometheus page scraped during the run")
     load: Scenario = Field(
         default_factory=Scenario,
         description="what this target replaces of the scenario, such as its own `rate`",

@@ -97,7 +97,7 @@ def parse_quantity(text: str, base: str | None = None) -> float:
 
 def _such_as(base: str | None) -> str:
     known = [symbol for symbol, unit in UNITS.items() if unit.base == base]
-    return f", such as `10 {known[-1] if base != 's' else 'ms'}`" if known else ""
+    return f", such as `10 {'ms' if base == 's' else known[0]}`" if known else ""
 
 
 def scale_of(value: float, base: str) -> tuple[str, float]:

@@ -86,7 +86,7 @@ def test_history_lists_shows_and_prunes(call, tmp_path):
         (("collect", "nobody"), "no target called"),
         (("collect", "other"), "no metrics page is configured for other"),
         (("watch", "--match", "("), "no regular expression"),
-        (("restore", "gone.zip"), "nothing is recorded here"),
+        (("restore", "gone.zip"), "no such file"),
     ],
 )
 def test_mistakes_are_sentences(call, tmp_path, words, message):

@@ -147,6 +147,9 @@ class Archive:
 
     def __init__(self, file: Path) -> None:
         self.file = file
+        if not file.exists():
+            step = "name an archive that `perflib backup` made"
+            raise StoreError("no such file", next_step=step, file=file)
         with explained(file, "read"):
             try:
                 self._zip = zipfile.ZipFile(file)

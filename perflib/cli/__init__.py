@@ -99,7 +99,9 @@ def main(argv: list[str] | None = None) -> Any:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.MET)
     except OSError as error:
-        _complain(error, f"{error.filename or 'file'}: {error.strerror}", ExitCode.USAGE)
+        step = "make the place accessible, or name another"
+        message = f"{error.filename or 'file'}: {error.strerror}\n  next: {step}"
+        _complain(error, message, ExitCode.USAGE)
     sys.exit(code if isinstance(code, int) else ExitCode.MET)
 
 

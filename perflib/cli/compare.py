@@ -97,9 +97,10 @@ def _print(found: Comparison, changes: list[Change]) -> None:
 def _table(found: Comparison, changes: list[Change]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     wide = console.width >= 100
-    names = ["state", "", "A", "B", f"B ÷ A ({found.level:.0%})", "adj. p"]
-    for name in [*names, *(["shift", "δ"] if wide else [])]:
-        table.add_column(name, no_wrap=bool(name), overflow="fold")
+    contrast = f"B ÷ A ({found.level:.0%})"
+    for name in ["state", "", "A", "B", contrast, *(["adj. p", "shift", "δ"] if wide else [])]:
+        least = 0 if name else 18
+        table.add_column(name, no_wrap=name not in ("", contrast), min_width=least, overflow="fold")
     for change in changes:
         label = f' "{change.label}"' if change.label else ""
         statistic = "" if change.statistic == "value" else f"{change.statistic} "
@@ -113,7 +114,7 @@ def _table(found: Comparison, changes: list[Change]) -> Table:
             format_quantity(change.shift, change.unit),
             "–" if math.isnan(change.delta) else f"{change.delta:+.2f}",
         ]
-        table.add_row(*(cells if wide else cells[:-2]))
+        table.add_row(*(cells if wide else cells[:-3]))
     return table
 
 

@@ -12,6 +12,7 @@ from perflib import config
 from perflib.cli import show
 from perflib.errors import PerflibError
 from perflib.target import Scenario
+from perflib.yamlfile import wording
 
 if TYPE_CHECKING:
     from perflib.model import Run
@@ -50,8 +51,10 @@ def adjusted(scenario: Scenario, **changes: str | None) -> Scenario:
     try:
         checked = Scenario.model_validate(given)
     except ValidationError as error:
-        problems = [str(item["msg"]).removeprefix("Value error, ") for item in error.errors()]
-        raise PerflibError("; ".join(problems), next_step="see `perflib run --help`") from None
+        problems = [wording(dict(item)) for item in error.errors()]
+        raise PerflibError(
+            "; ".join(problems), next_step="write it as `--rate '2000 req/s'`, `--run-time '60 s'`"
+        ) from None
     return scenario.model_copy(update={name: getattr(checked, name) for name in given})
 
 

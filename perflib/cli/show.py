@@ -55,8 +55,11 @@ def verdict_table(runs: Iterable[Run]) -> Table:
 
 def print_runs(runs: list[Run]) -> ExitCode:
     """Print verdicts, then why some are not met, then caveats; return the exit code."""
-    console.print(verdict_table(runs))
+    if any(run.verdicts for run in runs):
+        console.print(verdict_table(runs))
     for run in runs:
+        if not run.verdicts:
+            _note(run.target, "nothing was promised, so nothing was judged", "give it `objectives`")
         for message, next_step in _reasons(run):
             _note(run.target, message, next_step)
     return exit_code(verdict.outcome for run in runs for verdict in run.verdicts)

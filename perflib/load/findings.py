@@ -17,6 +17,16 @@ BUSY_SHARE = 0.9
 LATE_LOOP_S = 0.05
 NEAR_CEILING = 0.8
 GENERATORS_OWN = ("too many open files", "no free local port")
+UNREACHED = (
+    "connection refused",
+    "connection reset",
+    "connect timeout",
+    "host unreachable",
+    "host not found",
+    "certificate not trusted",
+    "TLS failed",
+    "broken answer",
+)
 LOST_ARRIVALS = 0.001
 SLOT_S = 0.2
 LEAST_DRIFT = 0.25
@@ -87,6 +97,18 @@ def refusals(errors: Mapping[str, int], total: int) -> Iterator[Caveat]:
             message=f"{refused} of {total} requests were refused with 503; they are counted apart "
             "from failures and are no successes",
             next_step="lower the rate, or find what the target ran out of",
+        )
+
+
+def unreached(errors: Mapping[str, int], total: int) -> Iterator[Caveat]:
+    """Nothing that speaks HTTP was there: no statement on the target is possible."""
+    kinds = [kind for kind in UNREACHED if errors.get(kind)]
+    if total and sum(errors[kind] for kind in kinds) == total:
+        yield Caveat(
+            code="no contact",
+            message=f"none of {total} requests was answered: {', '.join(kinds)}",
+            next_step="start the target, or correct its `url`",
+            voids=("*",),
         )
 
 

@@ -13,7 +13,7 @@ import httpx
 from pydantic import Field
 
 from perflib.session import Session
-from perflib.target import Scenario, Seconds, Target
+from perflib.target import HttpUrl, Scenario, Seconds, Target
 from perflib.units import format_quantity
 from perflib.workloads.anchors import Anchors, AnchorSettings
 from perflib.workloads.chain import Block, Chain, Story, Watch
@@ -39,7 +39,7 @@ class BlocksTarget(Target):
 
     kind: Literal["blocks"]
     watches: ClassVar[bool] = True
-    url: str = Field(description="the API of one node")
+    url: HttpUrl = Field(min_length=1, description="the API of one node")
     protocol: Literal["rest", "json-rpc"] = "rest"
     info_path: str = Field(default="/api/v1/chain/info", description="tells the version (rest)")
     latest_path: str = Field(default="/api/v1/blocks/latest", description="newest block (rest)")

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import Field, model_validator
 
 from perflib.session import Session
-from perflib.target import Bytes, Scenario, Seconds, Settings, Target
+from perflib.target import Bytes, HttpUrl, Scenario, Seconds, Settings, Target
 from perflib.workloads.chunk_task import METRICS, STAGES, size_label
 from perflib.workloads.crew import Crew
 from perflib.workloads.fields import without_secrets
@@ -43,7 +43,7 @@ class ChunksTarget(Target):
     """A service, or a Python function, that takes chunks of data and stores them."""
 
     kind: Literal["chunks"]
-    url: str = Field(default="", description="the service; or give `callable`")
+    url: HttpUrl = Field(default="", description="the service; or give `callable`")
     path: str = Field(
         default="/api/v1/sessions/{session}/chunks/{index}",
         description="where chunks are uploaded; `{session}` and `{index}` are filled in",

@@ -12,12 +12,12 @@ from pydantic import Field
 
 from perflib.errors import PerflibError
 from perflib.load.calibrate import machine_ceiling
-from perflib.load.findings import bottleneck, health_of, refusals, steadiness, unfinished
+from perflib.load.findings import bottleneck, health_of, refusals, steadiness, unfinished, unreached
 from perflib.load.plan import Outcome, Plan, Request
 from perflib.load.process import generate
 from perflib.monitor import scrape
 from perflib.session import SAMPLES, Session
-from perflib.target import Scenario, Seconds, Settings, Target
+from perflib.target import HttpUrl, Scenario, Seconds, Settings, Target
 
 DEFAULT_RATE = 100.0
 
@@ -37,7 +37,7 @@ class HttpTarget(Target):
     """Anything that answers HTTP, loaded through Locust."""
 
     kind: Literal["http"]
-    url: str = Field(description="base URL")
+    url: HttpUrl = Field(min_length=1, description="base URL")
     locustfile: str = Field(default="", description="users and tasks; empty: `requests`")
     requests: list[RequestSettings] = Field(
         default_factory=lambda: [RequestSettings(path="/")], description="without a locustfile"
@@ -177,6 +177,7 @@ def complete(session: Session, plan: Plan, outcome: Outcome, ceiling: float | No
         rate = float(((due >= span[0]) & (due < span[1])).sum() / max(span[1] - span[0], 1e-9))
         run.caveats += bottleneck(run.generator, rate)
     run.caveats += refusals(run.errors, len(table))
+    run.caveats += unreached(run.errors, len(table))
     run.caveats += unfinished(outcome, plan)
     if outcome.died and not session.stop.is_set():
         run.status = "failed"
