@@ -13,6 +13,7 @@ from perflib.analysis.segments import (
     looks_of,
     regress,
     search,
+    spare,
     threshold,
 )
 
@@ -74,6 +75,11 @@ def explain(values: Array, root: Array, axis: Array) -> Fit | None:
     needed = np.array([threshold(n, w, h, nu, noise[2], noise[3]) for w, h in chosen])
     normal = np.array([threshold(n, w, h, nu, 0.0, 0.0) for w, h in chosen])
     excess = np.maximum(np.sqrt(jump**2 / jumps) - np.sqrt(needed) + np.sqrt(normal), 0.0)
+    strength, wanted = nu * np.log1p(excess**2 / nu), nu * np.log1p(normal / nu)
+    for i in range(k):
+        other, enough = spare(y, root, drift, places, i, noise)
+        if other - enough > strength[i] - wanted[i]:
+            strength[i], wanted[i] = other, enough
     ends = drift[:, [0, -1]]
     course = ends[:, 1] - ends[:, 0]
     return Fit(
@@ -81,8 +87,8 @@ def explain(values: Array, root: Array, axis: Array) -> Fit | None:
         jump=jump * unit,
         before=middle + unit * (levels_ @ theta),
         covariance=covariance * unit**2,
-        strength=nu * np.log1p(excess**2 / nu),
-        needed=nu * np.log1p(normal / nu),
+        strength=strength,
+        needed=wanted,
         looks=looks,
         drift=unit * (theta[1:p] @ ends) + np.array([middle + unit * theta[0]] * 2),
         drift_variance=float(course @ inverse[1:p, 1:p] @ course) * unit**2,

@@ -66,6 +66,10 @@ HOPELESS = 5.0
 """How much dearer than without it drift may be at first and still be tried further."""
 DOUBT = 0.3
 """How much smaller than estimated phi may be when places are proposed."""
+BRIEF = 100
+"""Up to so many results a step may also stand by its likelihood ratio."""
+MEMORY = 5.0
+"""Log likelihood (× 2) less of such a step in noise of phi 1."""
 
 
 @compiled
@@ -305,22 +309,61 @@ def threshold(n: int, looks: float, shorter: int, nu: float, skew: float, kurtos
 
 
 @compiled
-def eliminate(table: Array, p: int, places: Places, n: int, noise: Noise) -> Places:
-    """Take out the weakest step until every one stands; `table` follows."""
+def likeliest(y: Array, root: Array, drift: Array, places: Places) -> tuple[float, float]:
+    """Minus twice the profile log likelihood with the memory that suits best, and that phi."""
+    best, suits = inf, 0.0
+    for tenth in range(10):
+        phi = tenth / 10
+        left = regress(y, root, drift, phi, places)[-1, -1]
+        cost = len(y) * log(max(left, 1e-300)) - log(1 - phi * phi)
+        if cost < best:
+            best, suits = cost, phi
+    return best, suits
+
+
+@compiled
+def spare(
+    y: Array, root: Array, drift: Array, places: Places, i: int, noise: Noise
+) -> tuple[float, float]:
+    """Likelihood ratio (× 2) of step `i` as that of normal noise, and what it needs.
+
+    In a short series memory cannot be told from a step by its estimate: the correction of the
+    bias is as large as it. Here the fits with and without the step each have the memory that
+    suits them. Degrees of freedom stand for results; memory beside the step has a price, and
+    so has a longer series, in which memory wanders farther.
+    """
+    n, nu = len(y), len(y) - 2.0 - len(drift) - len(places)
+    looks, shorter = looks_of(places, i, n)
+    if n > BRIEF or nu < 2:
+        return -inf, inf
+    without = likeliest(y, root, drift, places[np.arange(len(places)) != i])[0]
+    having, phi = likeliest(y, root, drift, places)
+    normal = threshold(n, looks, shorter, nu, 0.0, 0.0)
+    more = sqrt(threshold(n, looks, shorter, nu, noise[2], noise[3])) - sqrt(normal)
+    size = sqrt(nu * (exp((without - having) / n) - 1))
+    got = nu * log(1 + max(size - more, 0.0) ** 2 / nu) - MEMORY * phi - 2 * log(n) + log(MANY)
+    return got, nu * log(1 + normal / nu)
+
+
+@compiled
+def eliminate(y: Array, root: Array, drift: Array, places: Places, noise: Noise) -> Places:
+    """Take out the weakest step until every one stands."""
     phi, variance, skew, kurtosis = noise
-    nu, index = freedom_of(n, phi), np.arange(p, p + len(places))
-    q = len(table) - 1
+    n, p = len(y), 1 + len(drift)
+    table = regress(y, root, drift, phi, places)
+    nu, index, q = freedom_of(n, phi), np.arange(p, p + len(places)), p + len(places)
     while len(places):
         worst, weakest = 0.0, -1
         for i in range(len(places)):
             looks, shorter = looks_of(places, i, n)
             need = threshold(n, looks, shorter, nu, skew, kurtosis)
-            if i == len(places) - 1 and n - places[i] <= RECENT:
-                need -= LEEWAY
+            leeway = LEEWAY if i == len(places) - 1 and n - places[i] <= RECENT else 0.0
             k = index[i]
-            excess = table[k, q] ** 2 / (variance * table[k, k]) - need
+            excess = table[k, q] ** 2 / (variance * table[k, k]) - (need - leeway)
             if excess < worst:
-                worst, weakest = excess, i
+                got, wanted = spare(y, root, drift, places, i, noise)
+                if got < wanted - leeway:
+                    worst, weakest = excess, i
         if weakest < 0:
             break
         sweep(table, index[weakest])
@@ -431,13 +474,13 @@ def propose(y: Array, root: Array, variance: float, phi: float) -> Places:
 @compiled
 def settle_on(y: Array, root: Array, drift: Array, places: Places) -> tuple[Places, Noise]:
     """From proposed places to those that stand, with the noise that they leave."""
-    n, p = len(y), 1 + len(drift)
+    p = 1 + len(drift)
     table = regress(y, root, drift, 0.0, places)
     noise = left_noise(residuals(y, root, drift, places, table), p + len(places))
     for turn in range(4):
         if noise[1] <= 0:
             break
-        eliminated = eliminate(regress(y, root, drift, noise[0], places), p, places, n, noise)
+        eliminated = eliminate(y, root, drift, places, noise)
         table = regress(y, root, drift, noise[0], eliminated)
         noise = left_noise(residuals(y, root, drift, eliminated, table), p + len(eliminated))
         moved = refine(y, root, drift, eliminated, table, noise[0])
@@ -451,13 +494,13 @@ def settle_on(y: Array, root: Array, drift: Array, places: Places) -> tuple[Plac
 @compiled
 def price(y: Array, root: Array, drift: Array, places: Places, phi: float) -> float:
     """Minus twice the profile log likelihood, plus what steps and drift have to bring."""
-    n = len(y)
+    n, used = len(y), 2 + len(drift) + len(places)
     table = regress(y, root, drift, phi, places)
-    total = n * log(max(table[-1, -1], 1e-300) / n) - log(1 - phi * phi) + DRIFT_PRICE * len(drift)
+    dear, nu = DRIFT_PRICE * len(drift), max(n - used, 1)
     for i in range(len(places)):
-        looks, shorter = looks_of(places, i, n)
-        total += threshold(n, looks, shorter, freedom_of(n, phi), 0.0, 0.0)
-    return total
+        looks = looks_of(places, i, n)[0]
+        dear += STRICTNESS + log(max(n, MANY)) + 2 * log(looks)
+    return n * log(max(table[-1, -1], 1e-300) / n) - log(1 - phi * phi) + dear * n / nu
 
 
 @compiled
