@@ -48,9 +48,11 @@ class PerflibError(Exception):
     def __str__(self) -> str:
         """One or two lines: `file:line: found; expected …. Next: …`."""
         place = ":".join(str(part) for part in (self.file, self.line) if part is not None)
-        text = f"{place}: {self.found}" if place else self.found
+        found, newline, shown = self.found.partition("\n")
+        text = f"{place}: {found}" if place else found
         if self.expected:
             text += f"; expected {self.expected}"
+        text += newline + shown
         return f"{text}\n  next: {self.next_step}" if self.next_step else text
 
 

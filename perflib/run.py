@@ -25,6 +25,7 @@ from perflib.review.settings import read_settings
 from perflib.samples import read_samples
 from perflib.session import SAMPLES, Session
 from perflib.store import Store
+from perflib.store.folder import explained
 from perflib.target import Scenario, Target
 
 Show = Callable[[str, Mapping[str, str]], None]
@@ -99,7 +100,8 @@ def _finish(session: Session, store: Store, secrets: Iterable[str]) -> Run:
     run = session.run
     if not (session.folder / SAMPLES).exists():
         session.samples()
-    session.close()
+    with explained(session.folder, "written"):
+        session.close()
     run.duration_s = session.now()
     _check_surroundings(session)
     samples = read_samples(session.folder / SAMPLES)

@@ -55,7 +55,7 @@ def _url(value: str) -> str:
     except ValueError:
         good = False
     if value and not good:
-        raise ValueError(f"`{value}` is no address; expected one such as `http://127.0.0.1:8080`")
+        raise ValueError("expected an address such as `http://127.0.0.1:8080`")
     return value
 
 

@@ -135,13 +135,24 @@ def _problem(
 ) -> PerflibError:
     where = (*path, *(part for part in item["loc"]))
     dotted = ".".join(str(part) for part in where)
-    found, expected = wording(item | {"loc": where}), ""
+    given = _given(document.data, where, item["input"])
+    found, expected = wording(item | {"loc": where, "input": given}), ""
     if item["type"] == "extra_forbidden":
         found = f"unknown key `{dotted}`"
         expected = nearest(str(where[-1]), _keys_at(model, item["loc"][:-1]))
     elif item["type"] == "missing":
         found = f"`{dotted}` is missing"
     return PerflibError(found, expected=expected, file=document.file, line=document.line(where))
+
+
+def _given(data: Any, path: Path_, otherwise: Any) -> Any:
+    """What the file says at `path`, before it was read into base units."""
+    try:
+        for key in path:
+            data = data[key]
+    except (LookupError, TypeError):
+        return otherwise
+    return data
 
 
 def wording(item: Mapping[str, Any]) -> str:

@@ -51,7 +51,9 @@ def adjusted(scenario: Scenario, **changes: str | None) -> Scenario:
     try:
         checked = Scenario.model_validate(given)
     except ValidationError as error:
-        problems = [wording(dict(item)) for item in error.errors()]
+        problems = [
+            wording({**item, "input": given[str(item["loc"][0])]}) for item in error.errors()
+        ]
         raise PerflibError(
             "; ".join(problems), next_step="write it as `--rate '2000 req/s'`, `--run-time '60 s'`"
         ) from None

@@ -132,12 +132,20 @@ class Planner:
             return [self._of_notebook(name, {})]
         if name == "overview":
             return []
+        self._complain_of_damage(name)
         known = [*self.by_target, *(file.stem for file in sorted(self.notebooks.glob("*.ipynb")))]
         raise ReportError(
             f"nothing to report on is called `{name[:80]}`",
             expected=f"a target, a run id or a notebook: {nearest(name, known)}",
             next_step="measure it with `perflib run`, or list runs with `perflib history list`",
         )
+
+    def _complain_of_damage(self, name: str) -> None:
+        folder = self.root / "runs" / name
+        if _UNSAFE.search(name) is None and (folder / "run.json").exists():
+            from perflib.store.folder import read_record  # costs what an unchanged report saves
+
+            read_record(folder)
 
     def _file(self, name: str) -> Path:
         own, shipped = (folder / f"{name}.ipynb" for folder in (self.notebooks, SHIPPED))
