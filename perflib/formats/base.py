@@ -214,34 +214,37 @@ class Source:
                     continue
                 yield number, line.rstrip("\r\n")
 
-    def lines_with(self, word: bytes) -> Iterator[tuple[int, bytes]]:
-        """Number and bytes of the lines that hold `word`: ten times faster than all lines."""
+    def lines_with(self, word: bytes) -> Iterator[tuple[list[bytes], Callable[[], list[int]]]]:
+        """The lines that hold `word`, block by block: ten times faster than to read all lines.
+
+        With each block comes what tells the numbers of its lines, which costs and is seldom asked.
+        """
         rest, number, skipping = b"", 1, False
-        for block in self.blocks():
+        for block in self.blocks(4 * 2**20):
             data = rest + block
+            if skipping:
+                # the rest of an overlong line
+                data = data[data.find(b"\n") :] if b"\n" in data else b""
+                skipping = not data
             end = data.rfind(b"\n") + 1
-            if skipping and end:
-                # the end of an overlong line
-                data, skipping = b"\n" + data[data.find(b"\n") + 1 :], False
-                end = data.rfind(b"\n") + 1
-            rest = b"" if skipping else data[end:]
+            rest = data[end:]
             if len(rest) > LINE_CHARS:
                 self.skip(number + data.count(b"\n"), f"a line of more than {LINE_CHARS} bytes")
                 rest, skipping = b"", True
-            yield from _holding(data[:end], word, number)
+            yield _holding(data[:end], word, number)
             number += data.count(b"\n", 0, end)
-        yield from _holding(rest, word, number)
+        yield _holding(rest, word, number)
 
 
-def _holding(data: bytes, word: bytes, number: int) -> Iterator[tuple[int, bytes]]:
-    counted = start = 0
-    while (at := data.find(word, start)) >= 0:
-        begin = data.rfind(b"\n", 0, at) + 1
-        stop = data.find(b"\n", at)
-        stop = len(data) if stop < 0 else stop
-        number += data.count(b"\n", counted, begin)
-        yield number, data[begin:stop]
-        counted, start = begin, stop
+def _holding(data: bytes, word: bytes, number: int) -> tuple[list[bytes], Callable[[], list[int]]]:
+    lines, begins, at = [], [], data.find(word)
+    while at >= 0:
+        begin, end = data.rfind(b"\n", 0, at) + 1, data.find(b"\n", at)
+        end = len(data) if end < 0 else end
+        begins.append(begin)
+        lines.append(data[begin:end])
+        at = data.find(word, end)
+    return lines, lambda: [number + data.count(b"\n", 0, begin) for begin in begins]
 
 
 def _one_document(head: str) -> bool:

@@ -8,7 +8,7 @@ from perflib.formats.base import Reading, Source
 from perflib.formats.found import number
 from perflib.formats.k6_points import REQUEST, label, nanoseconds, reading, row
 from perflib.formats.tables import header, rows
-from perflib.formats.tally import Request
+from perflib.formats.tally import Request, batches
 
 _NEEDED = {"metric_name", "timestamp", "metric_value"}
 
@@ -20,7 +20,7 @@ def recognise(source: Source) -> bool:
 
 def read(source: Source) -> Iterator[Reading]:
     """One run, its requests as samples."""
-    from_csv = reading(lambda: _requests(source))
+    from_csv = reading(lambda: batches(_requests(source)))
     from_csv.time_step_s = 1.0
     yield from_csv
 

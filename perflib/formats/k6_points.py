@@ -7,41 +7,21 @@ its request. Everything else becomes series.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+import pyarrow as pa
 
+from perflib.formats import k6_columns
 from perflib.formats.base import Reading, Source
 from perflib.formats.k6 import TOOL
+from perflib.formats.k6_columns import Data, Point, Tags
 from perflib.formats.tally import Request, batches
 
 REQUEST = "http_req_duration"
-
-
-class _Tags(Struct):
-    name: str | None = None
-    url: str | None = None
-    method: str | None = None
-    status: str | int | None = None
-    error: str | None = None
-    error_code: str | int | None = None
-    expected_response: str | bool | None = None
-
-
-class _Data(Struct):
-    time: str | None = None
-    value: float | None = None
-    tags: _Tags | None = None
-
-
-class _Point(Struct):
-    type: str
-    metric: str | None = None
-    data: _Data | None = None
 
 
 def label(method: str | None, name: str | None) -> str:
@@ -88,18 +68,30 @@ def recognise(source: Source) -> bool:
 
 def read(source: Source) -> Iterator[Reading]:
     """One run, its requests as samples."""
-    yield reading(lambda: _requests(source))
+    yield reading(lambda: _samples(source))
 
 
-def reading(requests: Callable[[], Iterator[Request]]) -> Reading:
-    """A run of k6 whose samples are `requests`."""
-    return Reading(tool=TOOL, samples=lambda: batches(requests()))
+def reading(samples: Callable[[], Iterator[pa.RecordBatch]]) -> Reading:
+    """A run of k6."""
+    return Reading(tool=TOOL, samples=samples)
 
 
-def _requests(source: Source) -> Iterator[Request]:
-    decode = msgspec.json.Decoder(_Point).decode
+def _samples(source: Source) -> Iterator[pa.RecordBatch]:
     # most lines are of other metrics: to look is much cheaper than to decode
-    for line, text in source.lines_with(f'"{REQUEST}"'.encode()):
+    for lines, numbers in source.lines_with(f'"{REQUEST}"'.encode()):
+        try:
+            made = k6_columns.samples(lines, REQUEST)
+        except (ValueError, msgspec.MsgspecError, pa.ArrowException):
+            yield from batches(_requests(source, zip(numbers(), lines, strict=True)))
+        else:
+            if made is not None:
+                yield made
+
+
+def _requests(source: Source, lines: Iterable[tuple[int, bytes]]) -> Iterator[Request]:
+    """Line by line, to tell which is broken."""
+    decode = msgspec.json.Decoder(Point).decode
+    for line, text in lines:
         try:
             point = decode(text.lstrip(b"\xef\xbb\xbf"))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -114,11 +106,11 @@ def _requests(source: Source) -> Iterator[Request]:
             yield made
 
 
-def _sample(data: _Data | None) -> Request | None:
+def _sample(data: Data | None) -> Request | None:
     if data is None or data.time is None or data.value is None or not _sane(data.value):
         return None
     end = nanoseconds(data.time)
-    tags = data.tags or _Tags()
+    tags = data.tags or Tags()
     if end is None:
         return None
     ok = str(tags.expected_response).lower() != "false" and not tags.error

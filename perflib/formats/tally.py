@@ -106,7 +106,7 @@ class Tally:
         self._outcomes = reading.outcomes
         self._labels: dict[str, int] = {}
         self._codes: list[npt.NDArray[np.uint16]] = []
-        self._durations: list[npt.NDArray[np.int64]] = []
+        self._durations: list[npt.NDArray[np.float64]] = []
         self._ok: list[npt.NDArray[np.bool_]] = []
         self._outside: set[int] = set()
         self._open = False
@@ -123,7 +123,7 @@ class Tally:
         self.zero_ns = self.zero_ns or int(since.min())
         self.first_ns = _least(self.first_ns, int(since.min()))
         self.last_ns = -_least(None if self.last_ns is None else -self.last_ns, -int(end.max()))
-        self._durations.append(end - since)
+        self._durations.append((end - since) * _NS)
         self._ok.append(rows["ok"].to_numpy(zero_copy_only=False))
         codes = self._coded(rows["label"])
         self._codes.append(codes)
@@ -149,10 +149,16 @@ class Tally:
         """Exact statistics of the whole run, then of each label that has a name."""
         if not self.rows:
             return []
+        # one array each, and the pieces freed: there may be ten million rows
         durations = np.concatenate(self._durations)
+        self._durations = [durations]
         ok, codes = np.concatenate(self._ok), np.concatenate(self._codes)
-        inside = ~np.isin(codes, list(self._outside))
-        found = self._of("", durations[inside], ok[inside]) if inside.any() else []
+        self._ok, self._codes = [ok], [codes]
+        if self._outside:
+            inside = ~np.isin(codes, list(self._outside))
+            found = self._of("", durations[inside], ok[inside]) if inside.any() else []
+        else:
+            found = self._of("", durations, ok)
         if set(self._labels) != {""}:
             for label, code in self._labels.items():
                 mine = codes == code
@@ -161,7 +167,7 @@ class Tally:
         return found
 
     def _of(
-        self, label: str, durations: npt.NDArray[np.int64], ok: npt.NDArray[np.bool_]
+        self, label: str, durations: npt.NDArray[np.float64], ok: npt.NDArray[np.bool_]
     ) -> list[Estimate]:
         rows = len(ok)
         found = [self._estimate(label, "requests", "value", "req", _bare(rows, rows, "count"))]
@@ -173,7 +179,7 @@ class Tally:
             rate = _bare(rows / self.duration_s, rows, "count over time")
             step = rate.value * self._time_step_s / self.duration_s
             found.append(self._estimate(label, "throughput", "value", "req/s", rate, step))
-        ordered = np.sort(durations).astype(np.float64) * _NS
+        ordered = np.sort(durations)
         named = zip(PERCENTILES, stats.percentiles(ordered, PERCENTILES), strict=True)
         timed = {f"p{q:g}": interval for q, interval in named}
         timed["mean"] = _bare(ordered.mean(), rows, "arithmetic mean")
