@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from perflib import analysis, samples
 from perflib.formats.base import Indicator, Reading, Source
+from perflib.formats.found import iso
 from perflib.formats.loading import readings
 from perflib.formats.tally import OUTSIDE, Tally
 from perflib.model import Environment, Estimate, Run
@@ -27,6 +28,11 @@ METRICS = "metrics.parquet"
 _SLUG = re.compile(r"[^a-z0-9]+")
 
 
+def known_imports(store: Store) -> dict[str, str]:
+    """The id of each recorded run by target and content, whatever time its file had."""
+    return {run_id.partition("-")[2]: run_id for run_id in store.runs()["run_id"]}
+
+
 def import_source(
     source: Source,
     store: Store,
@@ -34,35 +40,61 @@ def import_source(
     format_name: str | None = None,
     target: str = "",
     objectives: list[str] | None = None,
+    known: dict[str, str] | None = None,
 ) -> Iterator[tuple[Run, bool]]:
     """Each run in `source`, stored; the flag is False where the store already had it.
 
-    Runs belong to `target`, or to one named after the tool. Raises `FormatError` for a file
-    that cannot be read as a whole; nothing of it is then stored.
+    Runs belong to `target`, or to one named after the tool. `known` spares many imports in a
+    row the look into the history. Raises `FormatError` for a file that cannot be read as a
+    whole; nothing of it is then stored.
     """
-    found = readings(source, format_name)
-    known = set(store.runs()["run_id"])
-    for number, reading in enumerate(found):
-        run = _record(source, reading, number, target or _slug(reading.tool))
-        run.objectives = list(objectives or [])
-        if run.id in known:
-            yield store.load(run.id), False
+    known = known_imports(store) if known is None else known
+    for number, reading in enumerate(readings(source, format_name)):
+        chosen = target or _slug(reading.tool)
+        key = f"{chosen}-{source.digest[:8]}{f'-{number}' if number else ''}"
+        if key in known:
+            yield store.load(known[key]), False
             continue
-        _, staging = store.begin(run.target)
-        _write_samples(reading, staging / SAMPLES, run)
-        if reading.series is not None:
-            pq.write_table(reading.series, staging / METRICS, compression="zstd")
-        run.verdicts = analysis.judge(run, run.estimates)
-        store.commit(run, staging)
+        run = _new(source, store, reading, key, chosen, list(objectives or []))
+        known[key] = run.id
         yield run, True
 
 
-def _record(source: Source, reading: Reading, number: int, target: str) -> Run:
+def _new(
+    source: Source, store: Store, reading: Reading, key: str, target: str, objectives: list[str]
+) -> Run:
+    _begin(source, reading)
+    run = _record(source, reading, key, target)
+    run.objectives = objectives
+    _, staging = store.begin(run.target)
+    _write_samples(reading, staging / SAMPLES, run)
+    run.source["skipped_rows"] = str(len(source.skipped))
+    if reading.series is not None:
+        pq.write_table(reading.series, staging / METRICS, compression="zstd")
+    run.verdicts = analysis.judge(run, run.estimates)
+    store.commit(run, staging)
+    return run
+
+
+def _begin(source: Source, reading: Reading) -> None:
+    """Complete the time of the run from its first sample; without any there is no run."""
+    if reading.samples is None:
+        return
+    before = len(source.skipped)
+    first = next(reading.samples(), None)
+    del source.skipped[before:]
+    if first is None and not reading.indicators:
+        raise source.fail("no row in it that can be read")
+    if first is not None and reading.clock:
+        reading.started_at = iso(pc.min(first["start"]).as_py() * 1e-9)
+
+
+def _record(source: Source, reading: Reading, key: str, target: str) -> Run:
     when = _time(reading.started_at)
     stamp = when.strftime("%Y%m%dT%H%M%SZ") if when else "19700101T000000Z"
     told = reading.details.pop("started_by", "file")
     return Run(
-        id=f"{stamp}-{target}-{source.digest[:8]}{f'-{number}' if number else ''}",
+        id=f"{stamp}-{key}",
         target=target,
         kind=KIND,
         started_at=when.isoformat() if when else "",
@@ -77,7 +109,6 @@ def _record(source: Source, reading: Reading, number: int, target: str) -> Run:
             "file": source.path.name,
             "digest": source.digest,
             "time_told_by": told,
-            "skipped_rows": str(len(source.skipped)),
         },
     )
 

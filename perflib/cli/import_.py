@@ -13,6 +13,9 @@ from perflib.errors import ExitCode, FormatError
 from perflib.formats import FORMATS, reader
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from perflib.formats.base import Source
     from perflib.model import Run
 
 
@@ -27,30 +30,30 @@ def import_results(
 ) -> int:
     """Store the result files in PATHS (files, folders, globs, - for standard input) as runs."""
     from perflib.formats.loading import sources
-    from perflib.importing import import_source
+    from perflib.importing import import_source, known_imports
     from perflib.store import Store
 
     settings = config.load(file)
     promised = settings.targets.get(target)
     objectives = [objective.text for objective in promised.objectives] if promised else []
     store = Store(settings.data, settings.history)
-    runs: list[Run] = []
-    refused = 0
-    for source in sources(paths, strict=strict):
+    known, runs, refused = known_imports(store), list["Run"](), 0
+    for given in paths:
         try:
-            for run, is_new in import_source(
-                source, store, format_name=format_name, target=target, objectives=objectives
-            ):
-                runs.append(run)
-                state = "" if is_new else " (known already)"
-                click.echo(f"{source.path}: {run.source['tool']} → {run.id}{state}")
+            found = list(sources([given], strict=strict))
         except FormatError as error:
-            refused += 1
+            found, refused = [], refused + 1
             click.echo(f"refused: {error}", err=True)
-        for line, reason in source.skipped[:3]:
-            click.echo(f"  {source.path}:{line}: skipped: {reason}", err=True)
-        if len(source.skipped) > 3:
-            click.echo(f"  {source.path}: {len(source.skipped)} rows skipped in all", err=True)
+        for source in found:
+            made = import_source(
+                source,
+                store,
+                format_name=format_name,
+                target=target,
+                objectives=objectives,
+                known=known,
+            )
+            refused += not _shown(source, made, runs)
     click.echo(f"{len(runs)} runs, {refused} files refused")
     if refused:
         return ExitCode.USAGE
@@ -58,6 +61,24 @@ def import_results(
         return ExitCode.MET
     console.print(verdict_table(runs))
     return exit_code(verdict.outcome for run in runs for verdict in run.verdicts)
+
+
+def _shown(source: Source, made: Iterator[tuple[Run, bool]], runs: list[Run]) -> bool:
+    """Add what was made of `source` to `runs` and tell it; False when it was refused."""
+    good = True
+    try:
+        for run, is_new in made:
+            runs.append(run)
+            state = "" if is_new else " (known already)"
+            click.echo(f"{source.path}: {run.source['tool']} → {run.id}{state}")
+    except FormatError as error:
+        good = False
+        click.echo(f"refused: {error}", err=True)
+    for line, reason in source.skipped[:3]:
+        click.echo(f"  {source.path}:{line}: skipped: {reason}", err=True)
+    if len(source.skipped) > 3:
+        click.echo(f"  {source.path}: {len(source.skipped)} rows skipped in all", err=True)
+    return good
 
 
 @click.command("formats")

@@ -35,7 +35,7 @@ ORDER = tuple(
 NEEDED = {"elapsed", "label", "success"}
 # a header names its columns, so any selection will do that tells a duration
 NAMED = 3
-BLOCK_BYTES = 8 * 2**20
+BLOCK_BYTES = 4 * 2**20
 TRANSACTION = "Number of samples in transaction"
 _STAMP = re.compile(r"\d{4}[-/]\d\d[-/]\d\d|\d\d[-/.]\d\d[-/.]\d{2,4}[ T]\d|\d{9,13}$")
 _WORD = re.compile(r"(true|false)", re.IGNORECASE)
@@ -188,7 +188,7 @@ def _samples(source: Source, layout: _Layout) -> Iterator[pa.RecordBatch]:
             yield from _batches(source, rows, line)
             line += rows.num_rows
         _tell(source, uneven)
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
         raise source.fail(f"broken CSV: {str(error).splitlines()[0]}") from None
 
 

@@ -8,6 +8,7 @@ percentiles are then exact, not sketched.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
@@ -105,9 +106,9 @@ class Tally:
         self._time_step_s = reading.time_step_s
         self._outcomes = reading.outcomes
         self._labels: dict[str, int] = {}
-        self._codes: list[npt.NDArray[np.uint16]] = []
-        self._durations: list[npt.NDArray[np.float64]] = []
-        self._ok: list[npt.NDArray[np.bool_]] = []
+        # arrays that grow in place: a list of pieces would stand twice in memory when joined
+        self._codes, self._durations, self._ok = array("H"), array("d"), array("b")
+        self._found: list[Estimate] | None = None
         self._outside: set[int] = set()
         self._open = False
 
@@ -123,10 +124,10 @@ class Tally:
         self.zero_ns = self.zero_ns or int(since.min())
         self.first_ns = _least(self.first_ns, int(since.min()))
         self.last_ns = -_least(None if self.last_ns is None else -self.last_ns, -int(end.max()))
-        self._durations.append((end - since) * _NS)
-        self._ok.append(rows["ok"].to_numpy(zero_copy_only=False))
+        self._durations.frombytes(((end - since) * _NS).tobytes())
+        self._ok.frombytes(rows["ok"].to_numpy(zero_copy_only=False).tobytes())
         codes = self._coded(rows["label"])
-        self._codes.append(codes)
+        self._codes.frombytes(codes.tobytes())
         if rows.schema.metadata == OUTSIDE:
             self._outside |= set(np.unique(codes).tolist())
         self.rows += rows.num_rows
@@ -146,25 +147,24 @@ class Tally:
         return 0.0 if self.first_ns is None else ((self.last_ns or 0) - self.first_ns) * _NS
 
     def estimates(self) -> list[Estimate]:
-        """Exact statistics of the whole run, then of each label that has a name."""
-        if not self.rows:
-            return []
-        # one array each, and the pieces freed: there may be ten million rows
-        durations = np.concatenate(self._durations)
-        self._durations = [durations]
-        ok, codes = np.concatenate(self._ok), np.concatenate(self._codes)
-        self._ok, self._codes = [ok], [codes]
-        if self._outside:
-            inside = ~np.isin(codes, list(self._outside))
-            found = self._of("", durations[inside], ok[inside]) if inside.any() else []
-        else:
-            found = self._of("", durations, ok)
+        """Exact statistics of the whole run, then of each label; nothing can be added then."""
+        if self._found is None:
+            self._found = self._summary() if self.rows else []
+        return self._found
+
+    def _summary(self) -> list[Estimate]:
+        durations, codes = np.frombuffer(self._durations), np.frombuffer(self._codes, np.uint16)
+        ok, found = np.frombuffer(self._ok, np.bool_), list[Estimate]()
         if set(self._labels) != {""}:
             for label, code in self._labels.items():
                 mine = codes == code
                 # a word of Arrow's dictionary may be of a row that was skipped
                 found += [] if not mine.any() else self._of(label, durations[mine], ok[mine])
-        return found
+        if self._outside:
+            inside = ~np.isin(codes, list(self._outside))
+            durations, ok = durations[inside], ok[inside]
+        whole = self._of("", durations, ok) if len(ok) else []
+        return whole + found
 
     def _of(
         self, label: str, durations: npt.NDArray[np.float64], ok: npt.NDArray[np.bool_]
@@ -179,7 +179,8 @@ class Tally:
             rate = _bare(rows / self.duration_s, rows, "count over time")
             step = rate.value * self._time_step_s / self.duration_s
             found.append(self._estimate(label, "throughput", "value", "req/s", rate, step))
-        ordered = np.sort(durations)
+        durations.sort()  # in place, last: the labels were counted before the whole
+        ordered = durations
         named = zip(PERCENTILES, stats.percentiles(ordered, PERCENTILES), strict=True)
         timed = {f"p{q:g}": interval for q, interval in named}
         timed["mean"] = _bare(ordered.mean(), rows, "arithmetic mean")

@@ -21,6 +21,7 @@ KIND_NOTEBOOKS = {
     "blocks": "blockchain",
     "chunks": "session_processing",
     "sql": "database",
+    "imported": "api_gateway",
 }
 """The notebook of a kind of workload; a notebook called like the target comes first."""
 _PACKAGE = Path(__file__).parents[1]
