@@ -14,9 +14,8 @@ import numpy as np
 import pandas as pd
 
 from perflib.analysis.estimate import Column, Floats, describe, estimates, sample_columns
-from perflib.errors import ValuesError
+from perflib.errors import StoreError, ValuesError
 from perflib.model import Estimate, Run
-from perflib.session import SAMPLES
 from perflib.stats.intervals import finite
 from perflib.stats.shift import thinned
 from perflib.store import Store
@@ -82,8 +81,10 @@ def _member(given: str | Run | tuple[Run, pd.DataFrame], store: Store | None) ->
 
 def _samples(store: Store, run_id: str) -> pd.DataFrame | None:
     """The samples of a run; a committed or imported run may have none."""
-    recorded = (store.folder(run_id) / SAMPLES).exists()
-    return store.samples(run_id) if recorded else None
+    try:
+        return store.samples(run_id)
+    except StoreError:
+        return None
 
 
 def _sorted(run: Run, samples: pd.DataFrame) -> dict[tuple[str, str], Floats]:

@@ -56,9 +56,13 @@ def compare(
     be told, else 0.
     """
     from perflib import analysis
+    from perflib.session import SAMPLES
 
     store = open_store(file, data)
     sides = pick_runs(store, a), pick_runs(store, b)
+    for run_id in {*sides[0], *sides[1]}:
+        if (store.folder(run_id) / SAMPLES).exists():
+            store.samples(run_id)  # told when damaged; without any, the estimates are compared
     found = analysis.compare(*sides, store=store, tolerance=tolerance, anyway=anyway)
     shown = [
         change

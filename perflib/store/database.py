@@ -94,6 +94,7 @@ class Database:
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         rebuild = "restore it from a backup, or move it away: runs are indexed again, decisions not"
         steps = {
+            "disk I/O": "free space on the disk, or mend it, then repeat",
             "full": "free space on the disk; recorded runs are kept and indexed at the next call",
             "locked": "wait for the other process that writes, then repeat",
             "readonly": "make the folder writable, or give another one with `data`",
