@@ -9,6 +9,7 @@ the chain's ten seconds a block account for.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -18,9 +19,8 @@ import yaml
 from perflib import campaign, config
 from perflib.store import RECORDS, Store
 
-HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
-WORK = ROOT / "data" / "recording"
+HERE = Path(__file__).resolve().parent
+WORK = Path("data/recording")
 SCENARIO = "sample"
 
 
@@ -28,7 +28,7 @@ def settings_of(manifest: dict, step: int) -> Path:
     """A copy of `configs/` with the changes that apply at `step`."""
     folder = WORK / "configs"
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(ROOT / "configs", folder)
+    shutil.copytree("configs", folder)
     for change in manifest["changes"]:
         if change["from_run"] <= step < change["until_run"]:
             file = folder / change["file"]
@@ -50,7 +50,7 @@ def apply(content: dict, keys: list[str], value: object) -> None:
 
 def configuration(manifest: dict, configs: Path) -> config.Config:
     """The project's own configuration with short runs, and data of its own."""
-    text = (ROOT / config.DEFAULT).read_text()
+    text = config.DEFAULT.read_text()
     text = text.replace("configs/", f"{configs}/").replace(
         "configs: configs", f"configs: {configs}"
     )
@@ -65,6 +65,7 @@ def configuration(manifest: dict, configs: Path) -> config.Config:
 
 def main() -> int:
     """Record the runs that are still missing, then pack them."""
+    os.chdir(HERE.parents[1])
     manifest = yaml.safe_load((HERE / "manifest.yml").read_text())
     WORK.mkdir(parents=True, exist_ok=True)
     done = len(Store(WORK).runs(target="database"))
