@@ -39,7 +39,8 @@ def sources(paths: Iterable[str | Path], *, strict: bool = False) -> Iterator[So
         if str(given) == "-":
             yield Source(Path("-"), content=sys.stdin.buffer.read(), strict=strict)
             continue
-        found = _files(Path(given)) or [Path(each) for each in sorted(glob.glob(str(given)))]  # noqa: PTH207 (absolute patterns)
+        named = [Path(given)] if Path(given).exists() else map(Path, sorted(glob.glob(str(given))))  # noqa: PTH207 (absolute patterns)
+        found = [path for each in named for path in _files(each)]
         if not found:
             raise FormatError("no such file", file=given, next_step="check the path or the pattern")
         for path in found:

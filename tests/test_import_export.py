@@ -1,0 +1,150 @@
+"""Files in, runs out, and back: as a user does it on the command line."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from perflib import load_results
+from perflib.errors import ExitCode, FormatError
+from perflib.exporting import export
+from perflib.formats.base import Source
+from perflib.importing import import_source
+from perflib.store import Store
+from tests.formats.cases import CASES
+
+CONFIG = """\
+data: data
+targets:
+  shop:
+    kind: http
+    url: http://127.0.0.1:1
+    objectives:
+      - mean(service_time) < 1 s
+"""
+JTL = (
+    "timeStamp,elapsed,label,responseCode,success\n"
+    "1700000000000,100,Home,200,true\n1700000000900,300,Home,500,false\n"
+)
+HYPERFINE = '{"results":[{"command":"ls","mean":0.5,"median":0.4,"min":0.3,"max":0.7}]}'
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    (tmp_path / "config.yml").write_text(CONFIG)
+    (tmp_path / "results.jtl").write_text(JTL)
+    (tmp_path / "noise.txt").write_text("no result at all\n")
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "hyperfine.json.gz").write_bytes(gzip.compress(HYPERFINE.encode()))
+    return tmp_path
+
+
+def perflib(home: Path, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "perflib", *words, "--config", "config.yml"],
+        cwd=home,
+        input=given,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def runs(home: Path) -> list[str]:
+    return sorted(path.name for path in (home / "data" / "runs").glob("*"))
+
+
+def test_what_can_be_read_is_imported_and_the_rest_refused(home: Path) -> None:
+    done = perflib(home, "import", "results.jtl", "missing.csv", "noise.txt", "mo*", "-", given=JTL)
+    assert done.returncode == ExitCode.USAGE
+    assert "missing.csv: no such file" in done.stderr
+    assert "noise.txt: no known format" in done.stderr
+    # standard input is the same file as results.jtl
+    assert "2 files refused" in done.stdout
+    assert [name.split("-")[1] for name in runs(home)] == ["jmeter", "hyperfine"]
+
+
+def test_importing_twice_changes_nothing(home: Path) -> None:
+    perflib(home, "import", "results.jtl")
+    before = runs(home)
+    os.utime(home / "results.jtl", (0, 0))
+    again = perflib(home, "import", "results.jtl")
+    assert "known already" in again.stdout
+    assert runs(home) == before == ["20231114T221320Z-jmeter-" + before[0][-8:]]
+
+
+def test_promises_of_the_target_are_judged(home: Path) -> None:
+    done = perflib(home, "import", "results.jtl", "--target", "shop")
+    assert "mean(service_time) < 1 s" in done.stdout
+    assert done.returncode in (ExitCode.MET, ExitCode.UNKNOWN)
+    listed = perflib(home, "history", "list")
+    assert "shop" in listed.stdout
+
+
+def test_strict_refuses_what_a_broken_row_is_in(home: Path) -> None:
+    (home / "bad.jtl").write_text(JTL + "x,1,Home,200,true\n")
+    done = perflib(home, "import", "bad.jtl")
+    assert done.returncode == ExitCode.MET
+    assert "bad.jtl:4: skipped" in done.stderr
+    strict = perflib(home, "import", "--strict", "bad.jtl", "--target", "other")
+    assert strict.returncode == ExitCode.USAGE
+
+
+def test_a_format_can_be_forced_but_not_invented(home: Path) -> None:
+    assert (
+        "not in the format wrk" in perflib(home, "import", "--format", "wrk", "results.jtl").stderr
+    )
+    assert "the nearest, `wrk`" in perflib(home, "import", "--format", "wrkk", "results.jtl").stderr
+
+
+def stored(tmp_path: Path, format_name: str) -> tuple[Store, list[str]]:
+    store = Store(tmp_path / "data")
+    text = next(case.text for case in CASES if case.format == format_name)
+    source = Source(Path("file"), content=text.encode())
+    return store, [run.id for run, _ in import_source(source, store)]
+
+
+def back(tmp_path: Path, store: Store, ids: list[str], kind: str) -> pd.DataFrame:
+    path = tmp_path / f"exported-{kind}"
+    path.write_bytes(export(store, ids, kind))
+    return load_results(path)
+
+
+def test_exported_records_are_read_again(tmp_path: Path) -> None:
+    store, ids = stored(tmp_path, "hyperfine")
+    frame = back(tmp_path, store, ids, "json")
+    ours = store.load(ids[0]).estimates
+    assert list(frame["value"]) == [each.value for each in ours]
+    assert list(frame["metric"]) == [each.metric for each in ours]
+
+
+@pytest.mark.parametrize(
+    ("kind", "metric", "statistic"),
+    [
+        ("pytest-benchmark", "time", "mean"),
+        ("otava", "service_time_mean", "value"),
+        ("openmetrics", "perflib_service_time_seconds", "value"),
+    ],
+)
+def test_exported_numbers_come_back(tmp_path: Path, kind: str, metric: str, statistic: str) -> None:
+    store, ids = stored(tmp_path, "vegeta-report")
+    mean = next(
+        each.value
+        for each in store.load(ids[0]).estimates
+        if (each.metric, each.statistic) == ("service_time", "mean")
+    )
+    frame = back(tmp_path, store, ids, kind)
+    chosen = frame[(frame["metric"] == metric) & (frame["statistic"] == statistic)]
+    assert chosen["value"].sub(mean).abs().min() == pytest.approx(0)
+
+
+def test_a_file_without_rows_is_no_run(tmp_path: Path) -> None:
+    source = Source(Path("empty.jtl"), content=JTL.splitlines()[0].encode() + b"\n")
+    with pytest.raises(FormatError, match="no row"):
+        list(import_source(source, Store(tmp_path)))
