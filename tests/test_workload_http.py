@@ -98,6 +98,7 @@ def test_an_unreachable_target_is_a_record_of_errors(tmp_path):
     assert run.errors == {"connection refused": len(samples)}
     assert len(samples) == run.counts.engine > 250
     assert not samples["ok"].any()
+    assert codes(run) >= {"no contact"}
 
 
 def test_refusals_are_reported_apart(tmp_path):
@@ -112,6 +113,7 @@ def test_stopping_keeps_what_was_measured(tmp_path):
         run, samples, _ = load(tmp_path, url, lambda session: session.stop.set(), run_time="600 s")
     assert len(samples) == run.counts.recorded == run.counts.engine > 100
     assert samples["ok"].all()
+    assert run.measured_until_s < 300, "a throughput is not spread over time that never was"
 
 
 def test_a_killed_worker_is_named_and_missed(tmp_path):

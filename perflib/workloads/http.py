@@ -168,7 +168,8 @@ def complete(session: Session, plan: Plan, outcome: Outcome, ceiling: float | No
     run.facts["connections"] = float(sum(worker.connections for worker in outcome.workers))
     run.details["generator"] = to_builtins(outcome.workers)
     if run.measured_until_s is not None:
-        span = run.measured_from_s, min(run.measured_until_s, session.now())
+        run.measured_until_s = min(run.measured_until_s, session.now())
+        span = run.measured_from_s, run.measured_until_s
         if outcome.drained:
             cut_s, caveats = steadiness(due, end - due, *span)
             run.details["steady_after_s"] = cut_s
