@@ -35,7 +35,7 @@ ORDER = tuple(
 NEEDED = {"elapsed", "label", "success"}
 # a header names its columns, so any selection will do that tells a duration
 NAMED = 3
-BLOCK_BYTES = 4 * 2**20
+BLOCK_BYTES = 2**20
 TRANSACTION = "Number of samples in transaction"
 _STAMP = re.compile(r"\d{4}[-/]\d\d[-/]\d\d|\d\d[-/.]\d\d[-/.]\d{2,4}[ T]\d|\d{9,13}$")
 _WORD = re.compile(r"(true|false)", re.IGNORECASE)
