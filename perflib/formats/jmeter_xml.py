@@ -59,6 +59,8 @@ def _requests(source: Source) -> Iterator[Request]:
         raise source.fail(
             "XML with entities or a document type, which are never expanded"
         ) from None
+    except (LookupError, ValueError) as error:
+        raise source.fail(f"XML in an encoding that is not known: {error}") from None
 
 
 def _outermost(source: Source) -> Iterator[dict[str, str]]:

@@ -41,6 +41,8 @@ def _xml(source: Source) -> Iterator[tuple[str, dict[str, Any]]]:
         raise source.fail(f"broken XML: {error}", error.position[0]) from None
     except DefusedXmlException:
         raise source.fail("XML with entities, which are never expanded") from None
+    except (LookupError, ValueError) as error:
+        raise source.fail(f"XML in an encoding that is not known: {error}") from None
     for group in root.iter("Group"):
         values: dict[str, Any] = {}
         for element in group:
