@@ -93,6 +93,27 @@ def test_false_alarms_are_rare():
     assert alarms <= 10
 
 
+@pytest.mark.parametrize(
+    ("n", "place", "change", "phi"),
+    [(10, 5, 0.5, 0.0), (14, 7, 0.6, 0.0), (24, 18, -0.25, 0.0), (20, 10, 0.5, 0.5)],
+)
+def test_a_clear_step_in_a_short_series_is_found(n, place, change, phi):
+    told = [places(series(seed, n, [(place, change)], phi=phi)) for seed in range(40)]
+    assert sum(found == [place] for found in told) >= 39
+
+
+@pytest.mark.parametrize("phi", [0.0, 0.5])
+def test_short_series_alarm_rarely_too(phi):
+    short = [series(seed, n, phi=phi) for n in (10, 14, 24, 40) for seed in range(50)]
+    assert sum(bool(places(values)) for values in short) <= 10
+
+
+def test_a_drift_in_noise_that_remembers_needs_more():
+    calm, slow = (drift(series(15, slope=0.2, phi=phi)) for phi in (0.0, 0.6))
+    assert calm.p_value < slow.p_value < 0.05
+    assert calm.high - calm.low < slow.high - slow.low
+
+
 def test_noisy_runs_weigh_less():
     values, spread = series(8, cv=0.005), np.full(200, 0.5)
     values[120:126] += 6

@@ -58,6 +58,8 @@ BACK = np.r_[np.ones(30), np.full(20, 1.2), np.ones(30)]
         (noise(2, 60) / STEP, "query_time", "improved", "faster"),
         (noise(2, 60) * STEP, "throughput", "improved", "more is better here"),
         (noise(2, 60) * STEP, "block_time", "inconclusive", "neither direction is better"),
+        (noise(8, 14) * np.repeat([1, 1.6], 7), "query_time", "regressed", "short but clear"),
+        (noise(9, 10) * np.repeat([1, 1.5], 5), "query_time", "regressed", "ten will do"),
         (noise(3, 80) * BACK, "query_time", "unchanged", "it was made good"),
         (noise(3, 80) / BACK, "query_time", "regressed", "what was won is lost"),
         (noise(4, 5), "query_time", "inconclusive", "too few"),

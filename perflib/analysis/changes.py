@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 from msgspec import Struct
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import stdtrit
+from scipy.special import stdtr, stdtrit
 
 from perflib.errors import PerflibError
 
@@ -29,6 +29,8 @@ WINDOW = 800
 SETTLED, CONTEXT = 680, 40
 """Changes before `SETTLED` in a full window are final; this much before it stays as context."""
 FEWEST = 7
+DEGREES, PLACES = 3, 10.0
+"""Kinds of drift that are tried; places of a counter-step that makes one, by its looks."""
 LEAST = 0.005
 """A smaller relative change is not worth anybody's morning."""
 
@@ -57,7 +59,8 @@ class Drift(Struct, frozen=True, kw_only=True):
     """Slow movement that is not steps, from result `start` to the last.
 
     `change` is its whole course relative to the level at `start`, with a 95 % interval;
-    `degree` is that of the polynomial (1: a straight line).
+    `degree` is that of the polynomial (1: a straight line). `p_value` is the chance that an
+    unchanged window shows such a drift of any degree.
     """
 
     start: int
@@ -65,6 +68,7 @@ class Drift(Struct, frozen=True, kw_only=True):
     low: float
     high: float
     degree: int
+    p_value: float
 
 
 class Study(NamedTuple):
@@ -187,8 +191,12 @@ def examine(window: Series, least: float) -> Study:
 def _drift(fit: Fit, start: int) -> Drift:
     first, course = fit.drift[:1], np.diff(fit.drift)
     of_course = np.array([[fit.drift_variance, 0.0, 0.0]])
-    change, low, high = (x.item() for x in _relative(course, first, of_course, fit.freedom))
-    return Drift(start=start, change=change, low=low, high=high, degree=fit.degree)
+    nu = fit.slow_freedom
+    change, low, high = (x.item() for x in _relative(course, first, of_course, nu))
+    errors = abs(course.item()) / max(fit.drift_variance, 1e-300) ** 0.5
+    ways = DEGREES * (1 + PLACES * float(fit.looks.sum()))
+    p_value = min(1.0, ways * 2 * float(stdtr(nu, -errors)))
+    return Drift(start=start, change=change, low=low, high=high, degree=fit.degree, p_value=p_value)
 
 
 def _relative(

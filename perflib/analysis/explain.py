@@ -41,6 +41,8 @@ class Fit(NamedTuple):
     """Of the drift; 0 is none."""
     freedom: float
     """Degrees of freedom of the noise."""
+    slow_freedom: float
+    """The same for what is slow: noise that remembers says little about it."""
 
 
 def explain(values: Array, root: Array, axis: Array) -> Fit | None:
@@ -94,6 +96,7 @@ def explain(values: Array, root: Array, axis: Array) -> Fit | None:
         drift_variance=float(course @ inverse[1:p, 1:p] @ course) * unit**2,
         degree=p - 1,
         freedom=n - p - k - 1.0,
+        slow_freedom=freedom_of(n - p - k, phi),
     )
 
 

@@ -68,8 +68,8 @@ DOUBT = 0.3
 """How much smaller than estimated phi may be when places are proposed."""
 BRIEF = 100
 """Up to so many results a step may also stand by its likelihood ratio."""
-MEMORY = 5.0
-"""Log likelihood (× 2) less of such a step in noise of phi 1."""
+MEMORY, LENGTH, FIRST = 5.0, 4.0, 13
+"""What such a step needs more (× 2 log likelihood): in noise of phi 1, in e × `FIRST` results."""
 
 
 @compiled
@@ -341,7 +341,8 @@ def spare(
     normal = threshold(n, looks, shorter, nu, 0.0, 0.0)
     more = sqrt(threshold(n, looks, shorter, nu, noise[2], noise[3])) - sqrt(normal)
     size = sqrt(nu * (exp((without - having) / n) - 1))
-    got = nu * log(1 + max(size - more, 0.0) ** 2 / nu) - MEMORY * phi - 2 * log(n) + log(MANY)
+    dear = MEMORY * phi + LENGTH * log(n / FIRST)
+    got = nu * log(1 + max(size - more, 0.0) ** 2 / nu) - dear
     return got, nu * log(1 + normal / nu)
 
 
@@ -495,12 +496,14 @@ def settle_on(y: Array, root: Array, drift: Array, places: Places) -> tuple[Plac
 def price(y: Array, root: Array, drift: Array, places: Places, phi: float) -> float:
     """Minus twice the profile log likelihood, plus what steps and drift have to bring."""
     n, used = len(y), 2 + len(drift) + len(places)
-    table = regress(y, root, drift, phi, places)
     dear, nu = DRIFT_PRICE * len(drift), max(n - used, 1)
     for i in range(len(places)):
-        looks = looks_of(places, i, n)[0]
-        dear += STRICTNESS + log(max(n, MANY)) + 2 * log(looks)
-    return n * log(max(table[-1, -1], 1e-300) / n) - log(1 - phi * phi) + dear * n / nu
+        need = STRICTNESS + log(max(n, MANY)) + 2 * log(looks_of(places, i, n)[0])
+        dear += need * (1 + need / 2 / freedom_of(n, phi) * min(n / BRIEF, 1.0) ** 2)
+    if n <= BRIEF:
+        return likeliest(y, root, drift, places)[0] + dear * n / nu
+    left = regress(y, root, drift, phi, places)[-1, -1]
+    return n * log(max(left, 1e-300)) - log(1 - phi * phi) + dear * n / nu
 
 
 @compiled

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr
 
 from perflib import stats
 from perflib.analysis.changes import FEWEST
@@ -79,11 +78,8 @@ def trends(
 
 
 def _drift_p(one: Trend) -> float:
-    """The p-value behind a drift's interval; a series without one is a test that found nothing."""
-    if one.drift is None or one.drift.high <= one.drift.low:
-        return 1.0
-    half = (one.drift.high - one.drift.low) / 2
-    return float(2 * ndtr(-1.959964 * abs(one.drift.change) / half))
+    """A drift's p-value; a series without one is a test that found nothing."""
+    return 1.0 if one.drift is None else one.drift.p_value
 
 
 def _stand(
