@@ -20,7 +20,7 @@ from perflib.model import CAPACITY, Estimate, Objective, Run, Verdict
 from perflib.objectives import parse_objective
 from perflib.samples import TIMES, measured, schema
 from perflib.session import SAMPLES
-from perflib.store import RECORDS, Store
+from perflib.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -274,7 +274,7 @@ def open_comparison(
 def open_store(data: str | Path = "data") -> Store:
     """The store in folder `data`, looked for here and in the folders above."""
     folder = find_folder(data) or Path(data)
-    return Store.sample_history(folder) if (folder / RECORDS).exists() else Store(folder)
+    return Store.open(folder)
 
 
 def find_folder(folder: str | Path) -> Path | None:

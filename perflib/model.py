@@ -14,6 +14,9 @@ RUN_SCHEMA = 1
 CAPACITY = "_capacity"
 """What a capacity search adds to the name of its target: its runs are a history of their own."""
 
+RECORDS = "runs.jsonl.gz"
+"""A committed history: one `run.json` a line, without samples."""
+
 Better = Literal["lower", "higher", "none"]
 
 

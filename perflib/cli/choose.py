@@ -30,7 +30,7 @@ def open_store(file: Path, data: Path | None = None) -> Store:
     if data is not None:
         if not data.is_dir():
             raise PerflibError("no such folder", expected="a folder of runs", file=data)
-        return Store(data)
+        return Store.open(data)
     settings = config.load(file)
     return Store(settings.data, settings.history)
 

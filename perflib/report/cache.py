@@ -103,14 +103,16 @@ class Cache:
             "library": self.library,
             "history": history,
             "inputs": [
-                [
-                    folder.name,
-                    *((file.name, self.digest(file)) for file in sorted(folder.iterdir())),
-                ]
-                for folder in order.inputs
+                [place.name, *((file.name, self.digest(file)) for file in _files(place))]
+                for place in dict.fromkeys(order.inputs)
             ],
         }
         return _digest(msgspec.json.encode(told, order="sorted"))
+
+
+def _files(place: Path) -> list[Path]:
+    """The files of a run's folder, or the one file that holds many runs."""
+    return sorted(place.iterdir()) if place.is_dir() else [place]
 
 
 def replace(file: Path, data: bytes) -> None:

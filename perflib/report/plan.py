@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import blake2b
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from perflib.errors import ReportError, nearest
-from perflib.model import CAPACITY, Verdict
+from perflib.model import CAPACITY, RECORDS, Verdict
 from perflib.report.notebook import Notebook, is_python, read
 from perflib.report.parameters import check, declared, typed
 
@@ -80,12 +83,20 @@ def summaries(root: Path) -> list[Summary]:
     """All recorded runs under `root`, oldest first; damaged records are left out."""
     decoder = msgspec.json.Decoder(Summary)
     found = []
-    for file in sorted((root / "runs").glob("*/run.json")):
+    files = sorted((root / "runs").glob("*/run.json"))
+    for record in chain((file.read_bytes for file in files), _committed(root)):
         try:
-            found.append(decoder.decode(file.read_bytes()))
+            found.append(decoder.decode(record()))
         except (msgspec.MsgspecError, OSError, UnicodeDecodeError):
             continue  # the store says what is wrong with it; an index must not fail on it
     return sorted(found, key=lambda run: (run.started_at, run.id))
+
+
+def _committed(root: Path) -> Iterator[Callable[[], bytes]]:
+    """The records of a committed history in `root`, if it holds one."""
+    file = root / RECORDS
+    lines = gzip.decompress(file.read_bytes()).splitlines() if file.exists() else []
+    return (partial(bytes, line) for line in lines)
 
 
 def safe(name: str) -> str:
@@ -190,7 +201,7 @@ class Planner:
         checked = check(content, values, file.name)
         targets = [run.target] if run else [target] if target in self.by_target else self.by_target
         inputs = [
-            self.root / "runs" / one.id
+            folder if (folder := self.root / "runs" / one.id).exists() else self.root / RECORDS
             for name in targets
             for part in (name, name + CAPACITY)
             for one in self.by_target.get(part, ())

@@ -20,7 +20,7 @@ import pandas as pd
 from sqlalchemy import URL
 
 from perflib.errors import StoreError, nearest
-from perflib.model import Run
+from perflib.model import RECORDS, Run
 from perflib.samples import read_samples
 from perflib.store import folder as folders
 from perflib.store import history, rows
@@ -31,8 +31,7 @@ from perflib.store.history import BAD, BASELINE
 
 __all__ = ["BAD", "BASELINE", "RECORDS", "Store", "new_run_id"]
 
-RECORDS = "runs.jsonl.gz"
-"""A committed history: one run.json a line, without samples, a fiftieth of their size."""
+
 _ABANDONED = timedelta(days=1)
 
 
@@ -51,6 +50,12 @@ class Store(Decisions):
         self._runs = self.root / "runs"
         self._staging = self.root / "staging"
         self._seen_ns = 0
+
+    @classmethod
+    def open(cls, root: Path | str = "data", history_url: str | None = None) -> Store:
+        """The store in `root`, or the committed history where `root` holds one."""
+        committed = (Path(root) / RECORDS).exists()
+        return cls.sample_history(root) if committed else cls(root, history_url)
 
     @classmethod
     def sample_history(cls, root: Path | str) -> Store:
