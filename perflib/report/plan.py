@@ -114,7 +114,7 @@ class Planner:
         self, root: Path, notebooks: Path, values: Mapping[str, Any], runs: Sequence[Summary]
     ) -> None:
         self.root = root
-        self.notebooks = notebooks
+        self.notebooks = notebooks if notebooks.is_dir() else SHIPPED
         self.values = dict(values)
         self.runs = runs
         self.by_target: dict[str, list[Summary]] = {}
@@ -160,8 +160,7 @@ class Planner:
             read_record(folder)
 
     def _file(self, name: str) -> Path:
-        own, shipped = (folder / f"{name}.ipynb" for folder in (self.notebooks, SHIPPED))
-        return own if own.exists() or not shipped.exists() else shipped
+        return self.notebooks / f"{name}.ipynb"
 
     def _of_run(self, run: Summary) -> Order:
         names = [run.target, KIND_NOTEBOOKS.get(run.kind, "")]

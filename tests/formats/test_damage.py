@@ -32,7 +32,9 @@ def load(content: bytes, format_name: str | None = None, *, strict: bool = False
     return "loaded"
 
 
-@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=1500, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck)
+)
 @given(case=st.sampled_from(CASES), seed=st.integers(0, 10**9))
 @example(case=CASES[0], seed=0)
 def test_mutated_files_load_or_are_refused(case: Case, seed: int) -> None:
@@ -40,7 +42,9 @@ def test_mutated_files_load_or_are_refused(case: Case, seed: int) -> None:
 
 
 @pytest.mark.skipif(not SAMPLES, reason="no samples beside the project")
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=150, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck)
+)
 @given(path=st.sampled_from(SAMPLES or [Path()]), seed=st.integers(0, 10**9))
 def test_mutated_samples_load_or_are_refused(path: Path, seed: int) -> None:
     if path.stat().st_size < SMALL:
