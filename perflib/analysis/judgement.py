@@ -105,7 +105,8 @@ def _underfed(run: Run, objective: Objective, estimate: Estimate) -> Caveat | No
 
 def _offered(run: Run) -> float | None:
     """Mean arrivals a second of an open schedule; None where users wait for their answers."""
-    load = {**run.workload.get("scenario", {}), **run.workload}
+    scenario = run.workload.get("scenario")
+    load = {**scenario, **run.workload} if isinstance(scenario, dict) else run.workload
     rate, peak = load.get("rate"), load.get("peak_rate")
     if run.arrival != "open" or not isinstance(rate, int | float):
         return None
