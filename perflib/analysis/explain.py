@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import NamedTuple
 
 import numpy as np
 
+from perflib.analysis.cleaning import clean, legendre, levels, local_root
 from perflib.analysis.segments import (
     Array,
+    Noise,
     Places,
+    first_noise,
     freedom_of,
     looks_of,
+    price,
+    propose,
     regress,
-    search,
+    settle_on,
     spare,
     threshold,
+    white_variance,
 )
+
+HOPELESS = 5.0
+"""How much dearer than without it drift may be at first and still be tried further."""
+
+DOUBT = 0.3
+"""How much smaller than estimated phi may be when places are proposed."""
 
 
 class Fit(NamedTuple):
@@ -96,7 +109,7 @@ def explain(values: Array, root: Array, axis: Array) -> Fit | None:
         drift_variance=float(course @ inverse[1:p, 1:p] @ course) * unit**2,
         degree=p - 1,
         freedom=n - p - k - 1.0,
-        slow_freedom=freedom_of(n - p - k, phi),
+        slow_freedom=freedom_of(max(n - p - k, 1), phi),
     )
 
 
@@ -113,3 +126,49 @@ def _unit(values: Array) -> tuple[float, float]:
     if unit > 0:
         return float(unit), 1e-12
     return (float(d[d > 0].min()), 0.01) if d.any() else (0.0, 0.0)
+
+
+def search(y: Array, root: Array, axis: Array) -> tuple[Places, Noise, Array, Array, Array]:
+    """The cheapest explanation: places, noise, drift; and the weights and values it is of."""
+    left, right = levels(y)
+    values = clean(y, root, left, right, 1.0)
+    root = root * local_root(values)
+    values = clean(y, root, left, right, first_noise(values, root)[0] ** 0.5)
+    drift, nowhere = np.empty((0, len(y))), np.empty(0, np.int64)
+    best = attempt(values, root, drift, values, (nowhere, (0.0, 0.0, 0.0, 0.0), inf))
+    for degree in (1, 3, 5):
+        if best[2] == inf:
+            break
+        slow, shown = legendre(axis, degree), values.copy()
+        other = attempt(values, root, slow, values, (best[0], best[1], inf))
+        if other[2] < best[2] + HOPELESS:
+            table = regress(values, root, slow, other[1][0], other[0])
+            for j in range(degree):
+                shown -= table[1 + j, -1] * slow[j]
+            other = attempt(values, root, slow, shown, other)
+        if other[2] < best[2]:
+            best, drift = other, slow
+        elif degree > 1 or len(best[0]) < 2:
+            break  # stairs may be a bent drift, a single step is not
+    return best[0], best[1], drift, root, values
+
+
+def attempt(
+    y: Array, root: Array, drift: Array, shown: Array, best: tuple[Places, Noise, float]
+) -> tuple[Places, Noise, float]:
+    """The cheapest of `best` and the solutions from places proposed on `shown`."""
+    variance, phi = first_noise(shown, root)
+    if variance <= 0:
+        return best
+    low = max(phi - DOUBT, 0.0)
+    white = max(white_variance(shown, root), variance * (1 - phi) / 4)
+    for memory in (False, True):
+        if memory and phi <= 0.1:
+            break
+        unit = variance * (1 - phi) / (1 - low) if memory else white
+        proposed = propose(shown, root, unit, low if memory else 0.0)
+        places, noise = settle_on(y, root, drift, proposed)
+        cost = price(y, root, drift, places, noise[0])
+        if cost < best[2]:
+            best = (places, noise, cost)
+    return best

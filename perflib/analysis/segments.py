@@ -14,6 +14,9 @@ Solutions that started from independent and from remembering noise, with and wit
 are compared by penalised likelihood (steps in AR(1) noise: Chakar et al. 2017; and in drift:
 Romano et al. 2022).
 
+A short series cannot afford an estimate of its memory: there a step also stands by its
+likelihood ratio, each side of which has the memory that suits it best.
+
 Everything here is compiled, and in one file because the compiler's cache knows a function by
 its file only. `root` is the square root of each result's weight; `perflib.analysis.explain`
 is the way in.
@@ -30,12 +33,6 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 compiled = njit(cache=True, error_model="numpy")
 
-NEIGHBOURS = 7
-"""Results of a running median: a spike of three has no say in it."""
-SPIKE, CLIP = 3.5, 2.8
-"""In standard deviations from the nearest local level: beyond is a spike, or is pulled in to."""
-BLOCK, SAME_NOISE = 25, 0.3
-"""Results of a block of equal noise; log variance ratios that count as equal."""
 LARGEST_PHI = 0.9
 LAGS = 10
 SELECTION = 2.0
@@ -62,65 +59,10 @@ NOTICED = 2.4
 """Standard errors that make a candidate."""
 DRIFT_PRICE = 7.0
 """Log likelihood (× 2) that each degree of drift must bring."""
-HOPELESS = 5.0
-"""How much dearer than without it drift may be at first and still be tried further."""
-DOUBT = 0.3
-"""How much smaller than estimated phi may be when places are proposed."""
 BRIEF = 100
 """Up to so many results a step may also stand by its likelihood ratio."""
 MEMORY, LENGTH, FIRST = 5.0, 4.0, 13
 """What such a step needs more (× 2 log likelihood): in noise of phi 1, in e × `FIRST` results."""
-
-
-@compiled
-def median(values: Array, start: int, stop: int, room: Array) -> float:
-    """The median of a few values, sorted by insertion into `room`."""
-    size = stop - start
-    for i in range(size):
-        value, place = values[start + i], i
-        while place and room[place - 1] > value:
-            room[place] = room[place - 1]
-            place -= 1
-        room[place] = value
-    return float(room[size // 2] + room[(size - 1) // 2]) / 2
-
-
-@compiled
-def levels(y: Array) -> tuple[Array, Array]:
-    """Running medians that end at, and that begin at, each result.
-
-    At an end three results must all have left the other side's level, or three of four.
-    """
-    n, room = len(y), np.empty(NEIGHBOURS)
-    left, right = np.empty(n), np.empty(n)
-    for t in range(n):
-        left[t] = median(y, max(0, t - NEIGHBOURS + 1), max(t + 1, 3), room)
-        right[t] = median(y, min(t, n - 3), min(t + NEIGHBOURS, n), room)
-    for t in range(4):
-        few = max(t + 1, 3)
-        median(y, 0, few, room)
-        left[t] = min(max(right[t], room[few - 3]), room[2])
-        median(y, n - few, n, room)
-        right[n - 1 - t] = min(max(left[n - 1 - t], room[few - 3]), room[2])
-    return left, right
-
-
-@compiled
-def clean(y: Array, root: Array, left: Array, right: Array, sd: float) -> Array:
-    """`y` with spikes set to the nearer local level and large noise pulled in.
-
-    Between the levels before and after a place nothing is touched, so a step stays whole.
-    """
-    out = np.empty_like(y)
-    for t in range(len(y)):
-        low, high, unit = min(left[t], right[t]), max(left[t], right[t]), sd / root[t]
-        if y[t] < low - SPIKE * unit:
-            out[t] = low
-        elif y[t] > high + SPIKE * unit:
-            out[t] = high
-        else:
-            out[t] = min(max(y[t], low - CLIP * unit), high + CLIP * unit)
-    return out
 
 
 @compiled
@@ -158,28 +100,6 @@ def white_variance(y: Array, root: Array) -> float:
         d[t] = abs(y[t + 1] - y[t]) * sqrt(root[t] * root[t + 1])
     d.sort()
     return float((d[n // 2] / 0.9539) ** 2)
-
-
-@compiled
-def local_root(y: Array) -> Array:
-    """Weights of places where noise differs from the window's: 1 where it is about the same."""
-    n = len(y)
-    count = max(n // BLOCK, 1)
-    d = np.abs(y[1:] - y[:-1])
-    size = np.empty(count)
-    for b in range(count):
-        near = d[max(b - 1, 0) * (n - 1) // count : min(b + 2, count) * (n - 1) // count].copy()
-        near.sort()
-        cap = 5 * near[len(near) // 2]
-        size[b] = 2 * log(max(np.minimum(near, cap).mean() if cap > 0 else near.mean(), 1e-300))
-    ordered = size.copy()
-    ordered.sort()
-    usual, root = (ordered[count // 2] + ordered[(count - 1) // 2]) / 2, np.ones(n)
-    for b in range(count):
-        off = size[b] - usual
-        off = max(off - SAME_NOISE, 0.0) if off > 0 else min(off + SAME_NOISE, 0.0)
-        root[b * (n - 1) // count :] = exp(-off / 2)
-    return root
 
 
 @compiled
@@ -245,11 +165,14 @@ def whiten(y: Array, root: Array, drift: Array, phi: float) -> Array:
     """Rows (level, drift.., y), each result less what it remembers of the one before."""
     n, p = len(y), 1 + len(drift)
     rows = np.empty((p + 1, n))
-    rows[0], rows[1:p], rows[p] = root, drift * root, y * root
-    for row in rows:
+    for t in range(n):
+        rows[0, t], rows[p, t] = root[t], y[t] * root[t]
+        for j in range(1, p):
+            rows[j, t] = drift[j - 1, t] * root[t]
+    for j in range(p + 1):
         for t in range(n - 1, 0, -1):
-            row[t] -= phi * row[t - 1]
-        row[0] *= sqrt(1 - phi * phi)
+            rows[j, t] -= phi * rows[j, t - 1]
+        rows[j, 0] *= sqrt(1 - phi * phi)
     return rows
 
 
@@ -266,8 +189,10 @@ def regress(y: Array, root: Array, drift: Array, phi: float, places: Places) -> 
     table = np.empty((q + 1, q + 1))
     for i in range(p + 1):
         for j in range(i + 1):
-            row, column = (i if i < p else q), (j if j < p else q)
-            table[row, column] = table[column, row] = (white[i] * white[j]).sum()
+            row, column, total = (i if i < p else q), (j if j < p else q), 0.0
+            for t in range(len(y)):
+                total += white[i, t] * white[j, t]
+            table[row, column] = table[column, row] = total
     after, t = np.zeros(p + 1), len(y) - 1
     for s in range(k - 1, -1, -1):
         place = places[s]
@@ -309,6 +234,15 @@ def threshold(n: int, looks: float, shorter: int, nu: float, skew: float, kurtos
 
 
 @compiled
+def without(places: Places, i: int) -> Places:
+    """All places but one."""
+    rest = places[1:].copy()
+    for s in range(i):
+        rest[s] = places[s]
+    return rest
+
+
+@compiled
 def likeliest(y: Array, root: Array, drift: Array, places: Places) -> tuple[float, float]:
     """Minus twice the profile log likelihood with the memory that suits best, and that phi."""
     best, suits = inf, 0.0
@@ -336,11 +270,11 @@ def spare(
     looks, shorter = looks_of(places, i, n)
     if n > BRIEF or nu < 2:
         return -inf, inf
-    without = likeliest(y, root, drift, places[np.arange(len(places)) != i])[0]
+    less = likeliest(y, root, drift, without(places, i))[0]
     having, phi = likeliest(y, root, drift, places)
     normal = threshold(n, looks, shorter, nu, 0.0, 0.0)
     more = sqrt(threshold(n, looks, shorter, nu, noise[2], noise[3])) - sqrt(normal)
-    size = sqrt(nu * (exp((without - having) / n) - 1))
+    size = sqrt(nu * (exp((less - having) / n) - 1))
     dear = MEMORY * phi + LENGTH * log(n / FIRST)
     got = nu * log(1 + max(size - more, 0.0) ** 2 / nu) - dear
     return got, nu * log(1 + normal / nu)
@@ -368,8 +302,7 @@ def eliminate(y: Array, root: Array, drift: Array, places: Places, noise: Noise)
         if weakest < 0:
             break
         sweep(table, index[weakest])
-        keep = np.arange(len(places)) != weakest
-        places, index = places[keep], index[keep]
+        places, index = without(places, weakest), without(index, weakest)
     return places
 
 
@@ -449,7 +382,8 @@ def propose(y: Array, root: Array, variance: float, phi: float) -> Places:
     places, weight, total = candidates(y, root, variance, phi)
     n, m = len(y), len(places) + 2
     edge = np.zeros(m, np.int64)
-    edge[1 : m - 1] = places
+    for i in range(m - 2):
+        edge[i + 1] = places[i]
     edge[m - 1] = n
     unit = variance * inflation(phi, 50)
     cost, last = np.full(m, inf), np.zeros(m, np.int64)
@@ -464,12 +398,13 @@ def propose(y: Array, root: Array, variance: float, phi: float) -> Places:
             price = cost[i] - fit + GENEROUS + 2 * log(n / size)
             if price < cost[j]:
                 cost[j], last[j] = price, i
-    chosen = np.zeros(m, np.bool_)
-    j = last[m - 1]
+    j, first = last[m - 1], m
+    chosen = np.empty(m, np.int64)
     while j > 0:
-        chosen[j] = True
+        first -= 1
+        chosen[first] = edge[j]
         j = last[j]
-    return edge[chosen]
+    return chosen[first:].copy()
 
 
 @compiled
@@ -485,7 +420,9 @@ def settle_on(y: Array, root: Array, drift: Array, places: Places) -> tuple[Plac
         table = regress(y, root, drift, noise[0], eliminated)
         noise = left_noise(residuals(y, root, drift, eliminated, table), p + len(eliminated))
         moved = refine(y, root, drift, eliminated, table, noise[0])
-        same = len(moved) == len(places) and (moved == places).all()
+        same = len(moved) == len(places)
+        for s in range(len(moved)):
+            same = same and moved[s] == places[s]
         places = moved
         if same and turn:
             break
@@ -504,63 +441,3 @@ def price(y: Array, root: Array, drift: Array, places: Places, phi: float) -> fl
         return likeliest(y, root, drift, places)[0] + dear * n / nu
     left = regress(y, root, drift, phi, places)[-1, -1]
     return n * log(max(left, 1e-300)) - log(1 - phi * phi) + dear * n / nu
-
-
-@compiled
-def attempt(
-    y: Array, root: Array, drift: Array, shown: Array, best: tuple[Places, Noise, float]
-) -> tuple[Places, Noise, float]:
-    """The cheapest of `best` and the solutions from places proposed on `shown`."""
-    variance, phi = first_noise(shown, root)
-    if variance <= 0:
-        return best
-    low = max(phi - DOUBT, 0.0)
-    white = max(white_variance(shown, root), variance * (1 - phi) / 4)
-    for memory in (False, True):
-        if memory and phi <= 0.1:
-            break
-        unit = variance * (1 - phi) / (1 - low) if memory else white
-        proposed = propose(shown, root, unit, low if memory else 0.0)
-        places, noise = settle_on(y, root, drift, proposed)
-        cost = price(y, root, drift, places, noise[0])
-        if cost < best[2]:
-            best = (places, noise, cost)
-    return best
-
-
-@compiled
-def legendre(axis: Array, degree: int) -> Array:
-    """Legendre's polynomials 1 … degree, by Bonnet's recursion."""
-    out = np.empty((degree, len(axis)))
-    for t in range(len(axis)):
-        last, this = 1.0, axis[t]
-        for j in range(degree):
-            out[j, t] = this
-            last, this = this, ((2 * j + 3) * axis[t] * this - (j + 1) * last) / (j + 2)
-    return out
-
-
-@compiled
-def search(y: Array, root: Array, axis: Array) -> tuple[Places, Noise, Array, Array, Array]:
-    """The cheapest explanation: places, noise, drift; and the weights and values it is of."""
-    left, right = levels(y)
-    values = clean(y, root, left, right, 1.0)
-    root = root * local_root(values)
-    values = clean(y, root, left, right, first_noise(values, root)[0] ** 0.5)
-    drift, nowhere = np.empty((0, len(y))), np.empty(0, np.int64)
-    best = attempt(values, root, drift, values, (nowhere, (0.0, 0.0, 0.0, 0.0), inf))
-    for degree in (1, 3, 5):
-        if best[2] == inf:
-            break
-        slow, shown = legendre(axis, degree), values.copy()
-        other = attempt(values, root, slow, values, (best[0], best[1], inf))
-        if other[2] < best[2] + HOPELESS:
-            table = regress(values, root, slow, other[1][0], other[0])
-            for j in range(degree):
-                shown -= table[1 + j, -1] * slow[j]
-            other = attempt(values, root, slow, shown, other)
-        if other[2] < best[2]:
-            best, drift = other, slow
-        elif degree > 1 or len(best[0]) < 2:
-            break  # stairs may be a bent drift, a single step is not
-    return best[0], best[1], drift, root, values
