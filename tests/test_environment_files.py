@@ -16,7 +16,6 @@ ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text())
 LOCK = (ROOT / "requirements.lock").read_text()
 
 
-
 def declared() -> dict[str, str]:
     """Name → version bounds of every dependency, development tools included."""
     entries = PROJECT["project"]["dependencies"] + PROJECT["dependency-groups"]["dev"]
