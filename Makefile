@@ -33,7 +33,7 @@ serve: $(READY)
 
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --group dev --all-extras \
-		--no-header --no-annotate --no-emit-index-url --no-emit-find-links -o requirements.lock pyproject.toml
+		--no-header --no-annotate -o requirements.lock pyproject.toml
 
 $(READY): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "perflib needs Python 3.11, 3.12 or 3.13; none was found" >&2; exit 2; }
