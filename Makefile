@@ -12,8 +12,11 @@ READY := .venv/ready
 report: $(READY)
 	$(BIN)/perflib run --report
 
+# reports fork a parent that must never have met gevent, so each group has a process of its own
 test: $(READY)
-	$(BIN)/pytest
+	$(BIN)/pytest -q tests/browser tests/test_report_*.py
+	$(BIN)/pytest -q --ignore=tests/browser --ignore=tests/performance --ignore-glob='tests/test_report_*'
+	$(BIN)/pytest -q tests/performance
 
 lab: $(READY)
 	$(BIN)/jupyter lab --notebook-dir=notebooks
