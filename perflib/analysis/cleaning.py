@@ -6,7 +6,7 @@ function by its own file only.
 
 from __future__ import annotations
 
-from math import exp, log
+from math import log
 
 import numpy as np
 from numba import njit
@@ -19,20 +19,41 @@ NEIGHBOURS = 7
 """Results of a running median: a spike of three has no say in it."""
 SPIKE, CLIP = 3.5, 2.8
 """In standard deviations from the nearest local level: beyond is a spike, or is pulled in to."""
-BLOCK, SAME_NOISE = 25, 0.3
-"""Results of a block of equal noise; log variance ratios that count as equal."""
+BLOCK, LARGE = 20, 4.0
+"""Differences whose median, so many times, bounds each: a step says little of the noise."""
+FEWEST, NOISE_PRICE = 12, 12.0
+"""Differences of the shortest stretch of equal noise; log likelihood (× 2), beyond 2 log n, that
+another stretch must bring."""
+EXTREME = 50.0
+"""How much more or less than the usual a result may weigh."""
+
+
+@compiled
+def insert(room: Array, size: int, value: float) -> None:
+    """Put a value among the first `size` sorted ones."""
+    place = size
+    while place and room[place - 1] > value:
+        room[place] = room[place - 1]
+        place -= 1
+    room[place] = value
+
+
+@compiled
+def drop(room: Array, size: int, value: float) -> None:
+    """Take a value from the first `size` sorted ones."""
+    place = 0
+    while room[place] != value:
+        place += 1
+    for later in range(place, size - 1):
+        room[later] = room[later + 1]
 
 
 @compiled
 def median(values: Array, start: int, stop: int, room: Array) -> float:
-    """The median of a few values, sorted by insertion into `room`."""
+    """The median of a few values, which are left sorted in `room`."""
     size = stop - start
     for i in range(size):
-        value, place = values[start + i], i
-        while place and room[place - 1] > value:
-            room[place] = room[place - 1]
-            place -= 1
-        room[place] = value
+        insert(room, i, values[start + i])
     return float(room[size // 2] + room[(size - 1) // 2]) / 2
 
 
@@ -42,11 +63,17 @@ def levels(y: Array) -> tuple[Array, Array]:
 
     At an end three results must all have left the other side's level, or three of four.
     """
-    n, room = len(y), np.empty(NEIGHBOURS)
+    n, k, room = len(y), NEIGHBOURS, np.empty(NEIGHBOURS)
     left, right = np.empty(n), np.empty(n)
     for t in range(n):
-        left[t] = median(y, max(0, t - NEIGHBOURS + 1), max(t + 1, 3), room)
-        right[t] = median(y, min(t, n - 3), min(t + NEIGHBOURS, n), room)
+        if t >= k:
+            drop(room, k, y[t - k])
+        insert(room, min(t, k - 1), y[t])
+        if t >= k - 1:
+            left[t] = right[t - k + 1] = room[k // 2]
+    for t in range(k - 1):
+        left[t] = median(y, 0, max(t + 1, 3), room)
+        right[n - 1 - t] = median(y, n - max(t + 1, 3), n, room)
     for t in range(4):
         few = max(t + 1, 3)
         median(y, 0, few, room)
@@ -75,26 +102,56 @@ def clean(y: Array, root: Array, left: Array, right: Array, sd: float) -> Array:
 
 
 @compiled
+def part_of_noise(size: Array, start: int, stop: int) -> int:
+    """Where the mean size of differences changes most, or -1 when that may be chance.
+
+    The likelihood ratio of two exponential distributions, less where sizes vary more.
+    """
+    total, square, n = 0.0, 0.0, stop - start
+    for t in range(start, stop):
+        total += size[t]
+        square += size[t] ** 2
+    best, place, left, left_square = NOISE_PRICE + 2 * log(len(size)), -1, 0.0, 0.0
+    for t in range(start, stop - FEWEST):
+        left += size[t]
+        left_square += size[t] ** 2
+        a, b = t + 1 - start, stop - t - 1
+        if a < FEWEST or left <= 0 or total <= left:
+            continue
+        one, two = left / a, (total - left) / b
+        spread = (left_square / one**2 + (square - left_square) / two**2) / n - 1
+        gain = 2 * (n * log(total / n) - a * log(one) - b * log(two)) / max(spread, 0.5)
+        if gain > best:
+            best, place = gain, t + 1
+    return place
+
+
+@compiled
 def local_root(y: Array) -> Array:
-    """Weights of places where noise differs from the window's: 1 where it is about the same."""
-    n = len(y)
-    count = max(n // BLOCK, 1)
-    steps = np.abs(y[1:] - y[:-1])
-    size = np.empty(count)
-    for b in range(count):
-        near = steps[max(b - 1, 0) * (n - 1) // count : min(b + 2, count) * (n - 1) // count].copy()
-        near.sort()
-        cap, total = 5 * near[len(near) // 2], 0.0
-        for d in near:
-            total += min(d, cap) if cap > 0 else d
-        size[b] = 2 * log(max(total / len(near), 1e-300))
-    ordered = size.copy()
-    ordered.sort()
-    usual, root = (ordered[count // 2] + ordered[(count - 1) // 2]) / 2, np.ones(n)
-    for b in range(count):
-        off = size[b] - usual
-        off = max(off - SAME_NOISE, 0.0) if off > 0 else min(off + SAME_NOISE, 0.0)
-        root[b * (n - 1) // count :] = exp(-off / 2)
+    """Weights of stretches whose noise differs from the window's: 1 where it is the usual."""
+    n, room = len(y), np.empty(BLOCK)
+    size = np.abs(y[1:] - y[:-1])
+    for start in range(0, n - 1, BLOCK):
+        stop = min(start + BLOCK, n - 1)
+        cap = LARGE * median(size, start, stop, room)
+        for t in range(start, stop):
+            size[t] = min(size[t], cap)
+    edges, at = [0, n - 1], 0
+    while at < len(edges) - 1:
+        place = part_of_noise(size, edges[at], edges[at + 1])
+        if place < 0:
+            at += 1
+        else:
+            edges.insert(at + 1, place)
+    root = np.ones(n)
+    if len(edges) == 2:
+        return root
+    for k in range(len(edges) - 1):
+        root[edges[k] : edges[k + 1]] = size[edges[k] : edges[k + 1]].mean()
+    root[n - 1] = root[n - 2]
+    usual = np.median(root)
+    for t in range(n):
+        root[t] = usual / min(max(root[t], usual / EXTREME), usual * EXTREME)
     return root
 
 

@@ -10,25 +10,43 @@ import numpy as np
 from perflib.analysis.cleaning import clean, legendre, levels, local_root
 from perflib.analysis.segments import (
     Array,
+    Moments,
     Noise,
     Places,
+    descend,
     first_noise,
     freedom_of,
     looks_of,
-    price,
+    moments,
     propose,
     regress,
+    residuals,
     settle_on,
     spare,
-    threshold,
-    white_variance,
 )
 
+ROUNDS = 6
+"""How often noise may be looked at again with the levels that the last look brought."""
 HOPELESS = 5.0
 """How much dearer than without it drift may be at first and still be tried further."""
-
 DOUBT = 0.3
 """How much smaller than estimated phi may be when places are proposed."""
+CUTS = np.arange(3, 9)
+"""Tenths of the results that a robust mean may take as they are."""
+BETTER = 0.85
+"""Variance of a robust mean, relative to the mean's, that makes it worth having."""
+NOWHERE = np.empty(0, np.int64)
+
+
+class Model(NamedTuple):
+    """One explanation of values: where they step, how they drift, what noise is left."""
+
+    places: Places
+    noise: Noise
+    price: float
+    drift: Array
+    """Shape (degree, n)."""
+    known: Moments
 
 
 class Fit(NamedTuple):
@@ -59,58 +77,73 @@ class Fit(NamedTuple):
 
 
 def explain(values: Array, root: Array, axis: Array) -> Fit | None:
-    """What happened in one window of at least seven values, or None when they are all equal.
+    """What happened in one window of at least seven values, or None when nothing did.
 
     `root` holds square roots of weights, `axis` where each result lies between -1 and 1.
     """
-    middle, unit, floor = float(np.median(values)), *_unit(values)
+    middle, unit, floor = middle_of(values), *_unit(values)
     if unit == 0:
         return None
-    y = (values - middle) / unit
-    places, noise, drift, root, y = search(y, root, axis)
-    phi, variance = noise[0], max(noise[1], floor)
-    table = regress(y, root, drift, phi, places)
-    n, p, k = len(y), 1 + len(drift), len(places)
+    model = search((values - middle) / unit, root, axis)
+    if not len(model.places) and not len(model.drift):
+        return None
+    phi, variance = model.noise[0], max(model.noise[1], floor)
+    table = regress(model.known, phi, model.places)
+    n, p, k = len(values), 1 + len(model.drift), len(model.places)
     inverse, theta = table[:-1, :-1] * variance, table[:-1, -1]
-    levels_ = np.zeros((k, p + k))
-    levels_[:, 0] = 1
-    levels_[:, 1:p] = drift[:, places].T
-    levels_[:, p:] = np.tri(k, k, -1)
-    jump, jumps = theta[p:], inverse[p:, p:].diagonal()
-    covariance = np.column_stack(
-        [
-            jumps,
-            np.einsum("ij,jk,ik->i", levels_, inverse, levels_),
-            np.einsum("ij,ji->i", levels_, inverse[:, p:]),
-        ]
-    )
-    nu = freedom_of(n, phi)
-    chosen = [looks_of(places, i, n) for i in range(k)]
-    looks = np.array([ways for ways, _ in chosen])
-    needed = np.array([threshold(n, w, h, nu, noise[2], noise[3]) for w, h in chosen])
-    normal = np.array([threshold(n, w, h, nu, 0.0, 0.0) for w, h in chosen])
-    excess = np.maximum(np.sqrt(jump**2 / jumps) - np.sqrt(needed) + np.sqrt(normal), 0.0)
-    strength, wanted = nu * np.log1p(excess**2 / nu), nu * np.log1p(normal / nu)
-    for i in range(k):
-        other, enough = spare(y, root, drift, places, i, noise)
-        if other - enough > strength[i] - wanted[i]:
-            strength[i], wanted[i] = other, enough
-    ends = drift[:, [0, -1]]
+    # each row adds up the level just before a step
+    rows = np.zeros((k, p + k))
+    rows[:, 0] = 1
+    rows[:, 1:p] = model.drift[:, model.places].T
+    rows[:, p:] = np.tri(k, k, -1)
+    told = [spare(model.known, model.places, i, model.noise) for i in range(k)]
+    ends = model.drift[:, [0, -1]]
     course = ends[:, 1] - ends[:, 0]
     return Fit(
-        places=places,
-        jump=jump * unit,
-        before=middle + unit * (levels_ @ theta),
-        covariance=covariance * unit**2,
-        strength=strength,
-        needed=wanted,
-        looks=looks,
-        drift=unit * (theta[1:p] @ ends) + np.array([middle + unit * theta[0]] * 2),
+        places=model.places,
+        jump=theta[p:] * unit,
+        before=middle + unit * (rows @ theta),
+        covariance=_covariance(rows, inverse, p) * unit**2,
+        strength=np.array([got for got, _ in told]),
+        needed=np.array([wanted for _, wanted in told]),
+        looks=np.array([looks_of(model.places, i, n)[0] for i in range(k)]),
+        drift=unit * (theta[1:p] @ ends) + (middle + unit * theta[0]),
         drift_variance=float(course @ inverse[1:p, 1:p] @ course) * unit**2,
         degree=p - 1,
         freedom=n - p - k - 1.0,
         slow_freedom=freedom_of(max(n - p - k, 1), phi),
     )
+
+
+def _covariance(rows: Array, inverse: Array, p: int) -> Array:
+    before = rows @ inverse
+    both = before[:, p:].diagonal()
+    return np.column_stack([inverse[p:, p:].diagonal(), (before * rows).sum(axis=1), both])
+
+
+def middle_of(values: Array) -> float:
+    """The median, the upper one of two."""
+    half = len(values) // 2
+    return float(np.partition(values, half)[half])
+
+
+def soften(y: Array, fit: Array, values: Array, root: Array) -> Array | None:
+    """Pseudo-values of Huber's M-estimate that suits the noise around `fit` best.
+
+    Their mean is the estimate's first step, and has its variance, E psi² / (E psi')² (Huber
+    1964). None when no cut is clearly better than the mean of `values`.
+    """
+    n, rest = len(y), (y - fit) * root
+    centre, error = middle_of(rest), (values - fit) * root
+    size = np.sort(np.abs(rest - centre))
+    last = CUTS * n // 10
+    cuts, inside = size[last], (last + 1) / n
+    spread = ((size * size).cumsum()[last] + (n - 1 - last) * cuts * cuts) / inside**2
+    best = int(spread.argmin())
+    if cuts[best] == 0 or spread[best] >= BETTER * float(error @ error):
+        return None
+    psi = np.clip(rest - centre, -cuts[best], cuts[best])
+    return np.asarray(fit + (centre + psi / inside[best]) / root)
 
 
 def _unit(values: Array) -> tuple[float, float]:
@@ -128,35 +161,61 @@ def _unit(values: Array) -> tuple[float, float]:
     return (float(d[d > 0].min()), 0.01) if d.any() else (0.0, 0.0)
 
 
-def search(y: Array, root: Array, axis: Array) -> tuple[Places, Noise, Array, Array, Array]:
-    """The cheapest explanation: places, noise, drift; and the weights and values it is of."""
+def search(y: Array, root: Array, axis: Array) -> Model:
+    """The cheapest explanation, of values that are cleaned with what it says of their noise."""
     left, right = levels(y)
     values = clean(y, root, left, right, 1.0)
     root = root * local_root(values)
     values = clean(y, root, left, right, first_noise(values, root)[0] ** 0.5)
-    drift, nowhere = np.empty((0, len(y))), np.empty(0, np.int64)
-    best = attempt(values, root, drift, values, (nowhere, (0.0, 0.0, 0.0, 0.0), inf))
-    for degree in (1, 3, 5):
-        if best[2] == inf:
+    model = steps_and_drift(values, root, axis)
+    for _ in range(ROUNDS):
+        table = regress(model.known, model.noise[0], model.places)
+        fit = values - residuals(values, root, model.drift, model.places, table) / root
+        softer = soften(y, fit, values, root)
+        if softer is None:
             break
-        slow, shown = legendre(axis, degree), values.copy()
-        other = attempt(values, root, slow, values, (best[0], best[1], inf))
-        if other[2] < best[2] + HOPELESS:
-            table = regress(values, root, slow, other[1][0], other[0])
-            for j in range(degree):
-                shown -= table[1 + j, -1] * slow[j]
-            other = attempt(values, root, slow, shown, other)
-        if other[2] < best[2]:
-            best, drift = other, slow
-        elif degree > 1 or len(best[0]) < 2:
+        values, places = softer, model.places
+        model = steps_and_drift(values, root, axis)
+        if np.array_equal(model.places, places):
+            break
+    return model
+
+
+def steps_and_drift(values: Array, root: Array, axis: Array) -> Model:
+    """The cheapest explanation of cleaned values."""
+    without = np.empty((0, len(values)))
+    known = moments(values, root, without)
+    best = attempt(values, root, values, Model(NOWHERE, (0.0,) * 4, inf, without, known))
+    for degree in (1, 3, 5):
+        slow = legendre(axis, degree)
+        drifting = Model(best.places, best.noise, inf, slow, moments(values, root, slow))
+        if best.price == inf or not promising(drifting, best):
+            break
+        other = attempt(values, root, values, drifting)
+        if other.price < best.price + HOPELESS:
+            table = regress(other.known, other.noise[0], other.places)
+            other = attempt(values, root, values - table[1:-1, -1][:degree] @ slow, other)
+        if other.price < best.price:
+            best = other
+        elif degree > 1 or len(best.places) < 2:
             break  # stairs may be a bent drift, a single step is not
-    return best[0], best[1], drift, root, values
+    return best
 
 
-def attempt(
-    y: Array, root: Array, drift: Array, shown: Array, best: tuple[Places, Noise, float]
-) -> tuple[Places, Noise, float]:
-    """The cheapest of `best` and the solutions from places proposed on `shown`."""
+def promising(drifting: Model, best: Model) -> bool:
+    """Whether drift may pay beside some of the steps found without it."""
+    _, _, skew, kurtosis = best.noise
+    return descend(drifting.known, best.places, skew, kurtosis)[1] < best.price + HOPELESS
+
+
+def white_variance(y: Array, root: Array) -> float:
+    """Variance from the median difference, without memory: many steps do not raise it."""
+    size = np.abs(np.diff(y)) * np.sqrt(root[1:] * root[:-1])
+    return (middle_of(size) / 0.9539) ** 2
+
+
+def attempt(y: Array, root: Array, shown: Array, best: Model) -> Model:
+    """The cheapest of `best` and its like with other places, proposed on `shown`."""
     variance, phi = first_noise(shown, root)
     if variance <= 0:
         return best
@@ -167,8 +226,7 @@ def attempt(
             break
         unit = variance * (1 - phi) / (1 - low) if memory else white
         proposed = propose(shown, root, unit, low if memory else 0.0)
-        places, noise = settle_on(y, root, drift, proposed)
-        cost = price(y, root, drift, places, noise[0])
-        if cost < best[2]:
-            best = (places, noise, cost)
+        found = settle_on(y, root, best.drift, best.known, proposed)
+        if found[2] < best.price:
+            best = Model(*found, best.drift, best.known)
     return best

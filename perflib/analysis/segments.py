@@ -4,18 +4,13 @@
 
 Neither steps alone nor drift alone nor memory alone is believed first. Places are proposed
 generously by least squares on cleaned values, from two-sided means over many widths (Eichinger
-and Kirch 2018) and optimal partitioning (Jackson et al. 2005). A regression with all of them,
-drift and AR(1) noise together then drops what does not stand: generalised least squares (Prais
-and Winsten 1954) by the sweep operator (Goodnight 1979), which also takes a step out again. A
-step needs a gain that grows for short segments (Dümbgen and Spokoiny 2001: there are more
-places for them to be), as a quantile of Student's t because the noise is estimated, plus
-Cornish and Fisher's terms because short means of skewed or heavy-tailed noise are not normal.
-Solutions that started from independent and from remembering noise, with and without drift,
-are compared by penalised likelihood (steps in AR(1) noise: Chakar et al. 2017; and in drift:
-Romano et al. 2022).
-
-A short series cannot afford an estimate of its memory: there a step also stands by its
-likelihood ratio, each side of which has the memory that suits it best.
+and Kirch 2018) and optimal partitioning (Jackson et al. 2005). From there the weakest step goes
+out of the model, one after the other, and the model with the cheapest penalised likelihood is
+kept (steps in AR(1) noise: Chakar et al. 2017; and in drift: Romano et al. 2022); each model
+has the memory that suits it best. Fits are generalised least squares (Prais and Winsten 1954)
+by the sweep operator (Goodnight 1979). The price of a step grows for short segments (Dümbgen
+and Spokoiny 2001: there are more places for them to be), with Cornish and Fisher's terms
+because short means of skewed or heavy-tailed noise are not normal.
 
 Everything here is compiled, and in one file because the compiler's cache knows a function by
 its file only. `root` is the square root of each result's weight; `perflib.analysis.explain`
@@ -39,15 +34,17 @@ SELECTION = 2.0
 """How much more a chosen place of a step takes from autocorrelation than a given one would."""
 
 Places = NDArray[np.int64]
+Moments = tuple[Array, Array, Array, Array, Array]
+"""Rows, their products at lags 0 and 1, and both with the level summed to the window's end."""
 Noise = tuple[float, float, float, float]
 """phi, variance, skewness and excess kurtosis of the innovations."""
 
 SHORTEST = 3
 """Results of the shortest segment."""
-STRICTNESS, MANY = 2.4, 200
+STRICTNESS, MANY = 4.5, 200
 """Log likelihood (× 2) that a step must bring beyond log n (n at least `MANY`: results come one
 by one and each may give an alarm) and the price of its choice."""
-NORMALITY = 2.5
+NORMALITY = 1.2
 """Weight of the terms for noise that is not normal, at 3.8 standard errors."""
 REACH = 40
 """Results that a place may move in one refinement."""
@@ -57,12 +54,11 @@ GENEROUS = 3.0
 """Log likelihood (× 2) that a step must bring to be proposed."""
 NOTICED = 2.4
 """Standard errors that make a candidate."""
-DRIFT_PRICE = 7.0
+DRIFT_PRICE = 10.0
 """Log likelihood (× 2) that each degree of drift must bring."""
-BRIEF = 100
-"""Up to so many results a step may also stand by its likelihood ratio."""
-MEMORY, LENGTH, FIRST = 5.0, 4.0, 13
-"""What such a step needs more (× 2 log likelihood): in noise of phi 1, in e × `FIRST` results."""
+MEMORY, PERSISTENCE = 8.0, 6.0
+"""What memory costs (× 2 log likelihood): at phi 1 where there are steps beside it; everywhere,
+steeply, since what wanders is more often many steps."""
 
 
 @compiled
@@ -89,17 +85,6 @@ def first_noise(y: Array, root: Array) -> tuple[float, float]:
         return 0.0, 0.0
     phi = min(max(two / one - 1, 0.0), LARGEST_PHI)
     return one / 2 / (1 - phi), phi
-
-
-@compiled
-def white_variance(y: Array, root: Array) -> float:
-    """Variance from the median difference, without memory: many steps do not raise it."""
-    n = len(y) - 1
-    d = np.empty(n)
-    for t in range(n):
-        d[t] = abs(y[t + 1] - y[t]) * sqrt(root[t] * root[t + 1])
-    d.sort()
-    return float((d[n // 2] / 0.9539) ** 2)
 
 
 @compiled
@@ -161,50 +146,63 @@ def sweep(table: Array, k: int) -> None:
 
 
 @compiled
-def whiten(y: Array, root: Array, drift: Array, phi: float) -> Array:
-    """Rows (level, drift.., y), each result less what it remembers of the one before."""
+def moments(y: Array, root: Array, drift: Array) -> Moments:
+    """Cross products of (level, drift.., y) at lags 0 and 1, and their sums to the window's end.
+
+    Whitening with AR(1) is quadratic in phi, so from these any phi and any steps are regressed
+    without another look at the values.
+    """
     n, p = len(y), 1 + len(drift)
     rows = np.empty((p + 1, n))
     for t in range(n):
         rows[0, t], rows[p, t] = root[t], y[t] * root[t]
         for j in range(1, p):
             rows[j, t] = drift[j - 1, t] * root[t]
+    square, cross = np.zeros((p + 1, p + 1)), np.zeros((p + 1, p + 1))
+    for i in range(p + 1):
+        for j in range(i + 1):
+            now, late = rows[i, 0] * rows[j, 0], 0.0
+            for t in range(1, n):
+                now += rows[i, t] * rows[j, t]
+                late += rows[i, t] * rows[j, t - 1] + rows[i, t - 1] * rows[j, t]
+            square[i, j] = square[j, i] = now
+            cross[i, j] = cross[j, i] = late
+    zero, one = np.zeros((p + 1, n + 1)), np.zeros((p + 1, n + 1))
     for j in range(p + 1):
         for t in range(n - 1, 0, -1):
-            rows[j, t] -= phi * rows[j, t - 1]
-        rows[j, 0] *= sqrt(1 - phi * phi)
-    return rows
+            zero[j, t] = zero[j, t + 1] + rows[0, t] * rows[j, t]
+            one[j, t] = one[j, t + 1] + rows[0, t] * rows[j, t - 1] + rows[0, t - 1] * rows[j, t]
+        zero[j, 0] = zero[j, 1] + rows[0, 0] * rows[j, 0]
+    return rows, square, cross, zero, one
 
 
 @compiled
-def regress(y: Array, root: Array, drift: Array, phi: float, places: Places) -> Array:
-    """Swept cross products of (level, drift.., steps.., y): inverse | coefficients | squares left.
-
-    Whitening with AR(1) turns a step into 1 at its place and 1 - phi after it, so every cross
-    product with it is a sum to the end of the window.
-    """
-    white = whiten(y, root, drift, phi)
-    p, k = len(white) - 1, len(places)
+def regress(known: Moments, phi: float, places: Places) -> Array:
+    """Swept products of (level, drift.., steps.., y): inverse | coefficients | squares left."""
+    rows, square, cross, zero, one = known
+    p, k, n = len(rows) - 1, len(places), rows.shape[1]
     q = p + k
     table = np.empty((q + 1, q + 1))
     for i in range(p + 1):
         for j in range(i + 1):
-            row, column, total = (i if i < p else q), (j if j < p else q), 0.0
-            for t in range(len(y)):
-                total += white[i, t] * white[j, t]
+            row, column = (i if i < p else q), (j if j < p else q)
+            # the first row weighs 1 - phi squared, the last is not remembered by anything
+            twice = square[i, j] - rows[i, 0] * rows[j, 0] - rows[i, n - 1] * rows[j, n - 1]
+            total = square[i, j] - phi * cross[i, j] + phi * phi * twice
             table[row, column] = table[column, row] = total
-    after, t = np.zeros(p + 1), len(y) - 1
-    for s in range(k - 1, -1, -1):
-        place = places[s]
-        while t > place:
-            for j in range(p + 1):
-                after[j] += white[0, t] * white[j, t]
-            t -= 1
+    for s in range(k):
+        t = places[s]
         for j in range(p + 1):
             other = j if j < p else q
-            table[p + s, other] = table[other, p + s] = root[place] * white[j, place] + after[j]
-        table[p + s, p : p + s] = table[p : p + s, p + s] = white[0, place] * root[place] + after[0]
-        table[p + s, p + s] = root[place] ** 2 + after[0]
+            after = zero[j, t + 1] - phi * one[j, t + 1]
+            after += phi * phi * (zero[j, t] - rows[0, n - 1] * rows[j, n - 1])
+            value = rows[0, t] * (rows[j, t] - phi * rows[j, t - 1]) + after
+            table[p + s, other] = table[other, p + s] = value
+            if j == 0:
+                white = rows[0, t] * (rows[0, t] - phi * rows[0, t - 1])
+                for r in range(s):
+                    table[p + s, p + r] = table[p + r, p + s] = white + after
+                table[p + s, p + s] = rows[0, t] ** 2 + after
     for i in range(q):
         if table[i, i] > 0:
             sweep(table, i)
@@ -226,11 +224,16 @@ def looks_of(places: Places, i: int, n: int) -> tuple[float, int]:
 
 
 @compiled
-def threshold(n: int, looks: float, shorter: int, nu: float, skew: float, kurtosis: float) -> float:
-    """Squared standard errors that a step needs."""
-    z = sqrt(nu * (exp((STRICTNESS + log(max(n, MANY)) + 2 * log(looks)) / nu) - 1))
+def need(n: int, looks: float) -> float:
+    """Log likelihood (× 2) that a step must bring: the price of its choice."""
+    return STRICTNESS + log(max(n, MANY)) + 2 * log(looks)
+
+
+@compiled
+def surplus(shorter: int, skew: float, kurtosis: float) -> float:
+    """Standard errors that a step in noise that is not normal must bring more."""
     third, fourth = (3.8**2 - 1) / 6 / sqrt(shorter), (3.8**3 - 3 * 3.8) / 24 / shorter
-    return (z + NORMALITY * (skew * third + kurtosis * fourth)) ** 2
+    return NORMALITY * (skew * third + kurtosis * fourth)
 
 
 @compiled
@@ -243,67 +246,72 @@ def without(places: Places, i: int) -> Places:
 
 
 @compiled
-def likeliest(y: Array, root: Array, drift: Array, places: Places) -> tuple[float, float]:
-    """Minus twice the profile log likelihood with the memory that suits best, and that phi."""
-    best, suits = inf, 0.0
+def likeliest(known: Moments, places: Places) -> tuple[float, float]:
+    """Minus twice the profile log likelihood with the memory that suits best, and that phi.
+
+    Memory has a price that grows steeply: what wanders is more often many steps.
+    """
+    best, suits, n = inf, 0.0, known[0].shape[1]
     for tenth in range(10):
         phi = tenth / 10
-        left = regress(y, root, drift, phi, places)[-1, -1]
-        cost = len(y) * log(max(left, 1e-300)) - log(1 - phi * phi)
+        left = regress(known, phi, places)[-1, -1]
+        cost = n * log(max(left, 1e-300)) - log(1 - phi * phi) + PERSISTENCE * phi**3 / (1 - phi)
         if cost < best:
             best, suits = cost, phi
     return best, suits
 
 
 @compiled
-def spare(
-    y: Array, root: Array, drift: Array, places: Places, i: int, noise: Noise
-) -> tuple[float, float]:
-    """Likelihood ratio (× 2) of step `i` as that of normal noise, and what it needs.
-
-    In a short series memory cannot be told from a step by its estimate: the correction of the
-    bias is as large as it. Here the fits with and without the step each have the memory that
-    suits them. Degrees of freedom stand for results; memory beside the step has a price, and
-    so has a longer series, in which memory wanders farther.
-    """
-    n, nu = len(y), len(y) - 2.0 - len(drift) - len(places)
-    looks, shorter = looks_of(places, i, n)
-    if n > BRIEF or nu < 2:
-        return -inf, inf
-    less = likeliest(y, root, drift, without(places, i))[0]
-    having, phi = likeliest(y, root, drift, places)
-    normal = threshold(n, looks, shorter, nu, 0.0, 0.0)
-    more = sqrt(threshold(n, looks, shorter, nu, noise[2], noise[3])) - sqrt(normal)
-    size = sqrt(nu * (exp((less - having) / n) - 1))
-    dear = MEMORY * phi + LENGTH * log(n / FIRST)
-    got = nu * log(1 + max(size - more, 0.0) ** 2 / nu) - dear
-    return got, nu * log(1 + normal / nu)
+def price(known: Moments, places: Places, skew: float, kurtosis: float) -> tuple[float, float]:
+    """The cost of a model: likelihood, steps, drift and memory beside steps; and its phi."""
+    n, degree = known[0].shape[1], len(known[0]) - 2
+    cost, phi = likeliest(known, places)
+    dear = DRIFT_PRICE * degree
+    for i in range(len(places)):
+        looks, shorter = looks_of(places, i, n)
+        dear += (sqrt(need(n, looks)) + surplus(shorter, skew, kurtosis)) ** 2
+    if len(places):
+        dear += MEMORY * phi
+        if n - places[-1] <= RECENT:
+            dear -= LEEWAY
+    return cost + dear * n / max(n - 2 - degree - len(places), 1), phi
 
 
 @compiled
-def eliminate(y: Array, root: Array, drift: Array, places: Places, noise: Noise) -> Places:
-    """Take out the weakest step until every one stands."""
-    phi, variance, skew, kurtosis = noise
-    n, p = len(y), 1 + len(drift)
-    table = regress(y, root, drift, phi, places)
-    nu, index, q = freedom_of(n, phi), np.arange(p, p + len(places)), p + len(places)
-    while len(places):
-        worst, weakest = 0.0, -1
+def descend(
+    known: Moments, places: Places, skew: float, kurtosis: float
+) -> tuple[Places, float, float]:
+    """The cheapest model among those left as the weakest step goes, one after the other."""
+    n, p = known[0].shape[1], len(known[0]) - 1
+    best, cheapest, suits = places, inf, 0.0
+    while True:
+        cost, phi = price(known, places, skew, kurtosis)
+        if cost < cheapest:
+            best, cheapest, suits = places, cost, phi
+        if not len(places):
+            return best, cheapest, suits
+        table = regress(known, phi, places)
+        variance = table[-1, -1] / n
+        worst, weakest = inf, 0
         for i in range(len(places)):
-            looks, shorter = looks_of(places, i, n)
-            need = threshold(n, looks, shorter, nu, skew, kurtosis)
-            leeway = LEEWAY if i == len(places) - 1 and n - places[i] <= RECENT else 0.0
-            k = index[i]
-            excess = table[k, q] ** 2 / (variance * table[k, k]) - (need - leeway)
+            looks, _ = looks_of(places, i, n)
+            excess = table[p + i, -1] ** 2 / (variance * table[p + i, p + i]) - 2 * log(looks)
             if excess < worst:
-                got, wanted = spare(y, root, drift, places, i, noise)
-                if got < wanted - leeway:
-                    worst, weakest = excess, i
-        if weakest < 0:
-            break
-        sweep(table, index[weakest])
-        places, index = without(places, weakest), without(index, weakest)
-    return places
+                worst, weakest = excess, i
+        places = without(places, weakest)
+
+
+@compiled
+def spare(known: Moments, places: Places, i: int, noise: Noise) -> tuple[float, float]:
+    """Likelihood ratio (× 2) of step `i` as that of normal noise, and what it needs."""
+    n, nu = known[0].shape[1], known[0].shape[1] - 1.0 - len(known[0]) - len(places)
+    looks, shorter = looks_of(places, i, n)
+    less = likeliest(known, without(places, i))[0]
+    having, phi = likeliest(known, places)
+    size = sqrt(nu * (exp(max(less - having, 0.0) / n) - 1))
+    got = nu * log(1 + max(size - surplus(shorter, noise[2], noise[3]), 0.0) ** 2 / nu)
+    alone = MEMORY * phi if len(places) == 1 else 0.0
+    return max(got - alone, 0.0), need(n, looks)
 
 
 @compiled
@@ -408,36 +416,20 @@ def propose(y: Array, root: Array, variance: float, phi: float) -> Places:
 
 
 @compiled
-def settle_on(y: Array, root: Array, drift: Array, places: Places) -> tuple[Places, Noise]:
-    """From proposed places to those that stand, with the noise that they leave."""
-    p = 1 + len(drift)
-    table = regress(y, root, drift, 0.0, places)
-    noise = left_noise(residuals(y, root, drift, places, table), p + len(places))
-    for turn in range(4):
-        if noise[1] <= 0:
+def settle_on(
+    y: Array, root: Array, drift: Array, known: Moments, places: Places
+) -> tuple[Places, Noise, float]:
+    """From proposed places to those of the cheapest model, its noise and its price."""
+    used = 1 + len(drift) + len(places)
+    table = regress(known, 0.0, places)
+    noise = left_noise(residuals(y, root, drift, places, table), used)
+    cost = inf
+    for _ in range(4):
+        kept, cheaper, phi = descend(known, places, noise[2], noise[3])
+        if not cheaper < cost:
             break
-        eliminated = eliminate(y, root, drift, places, noise)
-        table = regress(y, root, drift, noise[0], eliminated)
-        noise = left_noise(residuals(y, root, drift, eliminated, table), p + len(eliminated))
-        moved = refine(y, root, drift, eliminated, table, noise[0])
-        same = len(moved) == len(places)
-        for s in range(len(moved)):
-            same = same and moved[s] == places[s]
-        places = moved
-        if same and turn:
-            break
-    return places, noise
-
-
-@compiled
-def price(y: Array, root: Array, drift: Array, places: Places, phi: float) -> float:
-    """Minus twice the profile log likelihood, plus what steps and drift have to bring."""
-    n, used = len(y), 2 + len(drift) + len(places)
-    dear, nu = DRIFT_PRICE * len(drift), max(n - used, 1)
-    for i in range(len(places)):
-        need = STRICTNESS + log(max(n, MANY)) + 2 * log(looks_of(places, i, n)[0])
-        dear += need * (1 + need / 2 / freedom_of(n, phi) * min(n / BRIEF, 1.0) ** 2)
-    if n <= BRIEF:
-        return likeliest(y, root, drift, places)[0] + dear * n / nu
-    left = regress(y, root, drift, phi, places)[-1, -1]
-    return n * log(max(left, 1e-300)) - log(1 - phi * phi) + dear * n / nu
+        chosen, cost, suits = kept, cheaper, phi
+        places = refine(y, root, drift, kept, regress(known, phi, kept), phi)
+    table = regress(known, suits, chosen)
+    noise = left_noise(residuals(y, root, drift, chosen, table), 1 + len(drift) + len(chosen))
+    return chosen, noise, cost
