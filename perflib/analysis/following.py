@@ -36,7 +36,7 @@ def follow(
     if targets:
         points = points[points["target"].isin([*targets])]
     if metric is None and statistic is None and label is None:
-        points = _promised(points, store.verdicts(only))
+        points = _promised(points, store.verdicts(only, newest=True))
     elif label is None:
         points = points[points["label"] == ""]
     found = trends(points, tolerance=tolerance, decisions=Decisions.of_store(store, only))
@@ -44,8 +44,7 @@ def follow(
 
 
 def _promised(points: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
-    newest = verdicts.drop_duplicates("target", keep="last")["run_id"]
-    promised = verdicts[verdicts["run_id"].isin(newest)][_PLACE].drop_duplicates()
+    promised = verdicts[_PLACE].drop_duplicates()
     named = pd.MultiIndex.from_frame(points[_PLACE]).isin(pd.MultiIndex.from_frame(promised))
     free = ~points["target"].isin(promised["target"])
     plain = points["statistic"].isin(UNPROMISED) & (points["label"] == "")

@@ -206,15 +206,15 @@ class Store(Decisions):
         with self._history.reading() as connection:
             return history.read_points(connection, where)
 
-    def verdicts(self, target: str | None = None) -> pd.DataFrame:
-        """A row a verdict, by time of its run.
+    def verdicts(self, target: str | None = None, *, newest: bool = False) -> pd.DataFrame:
+        """A row a verdict, by time of its run; `newest`: of each target's newest run only.
 
-        Columns: run_id, target, started_at, environment_key, bad, objective, metric, statistic,
+        Columns: run_id, target, started_at, environment_key, objective, metric, statistic,
         label, unit, outcome, reason, next_step, value, low, high, bound_low, bound_high, margin,
-        flip.
+        flip, bad.
         """
         with self._history.reading() as connection:
-            return history.read_verdicts(connection, {"target": target})
+            return history.read_verdicts(connection, target, newest=newest)
 
     # Keeping house
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Select, Table, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, func, select, tuple_
 
 from perflib.store import schema
 from perflib.store.database import columns
@@ -43,9 +43,11 @@ _SERIES_TYPES: dict[str, Any] = {
 _VERDICT_TEXTS = ("objective", "metric", "statistic", "label", "unit", "outcome", "reason")
 _VERDICT_NUMBERS = ("value", "low", "high", "bound_low", "bound_high", "margin", "flip")
 _VERDICT_TYPES: dict[str, Any] = {
-    "run_key": np.int64,
     **dict.fromkeys((*_VERDICT_TEXTS, "next_step"), object),
     **dict.fromkeys(_VERDICT_NUMBERS, np.float64),
+}
+_JUDGED_TYPES: dict[str, Any] = {
+    name: _RUN_TYPES[name] for name in ("id", "target", "started_s", "environment_key")
 }
 _POINT_TYPES: dict[str, Any] = {
     "series_id": np.int64,
@@ -83,13 +85,7 @@ def read_runs(
         query = query.where(table.c.started_s < until.timestamp())
     query = query.order_by(table.c.started_s.desc(), table.c.id.desc()).limit(limit)
     frame = _frame(connection, query, _RUN_TYPES).iloc[::-1].reset_index(drop=True)
-    frame = frame.rename(columns={"id": "run_id"})
-    started = pd.to_datetime(
-        (frame.pop("started_s") * 1e6).round().astype("int64"), unit="us", utc=True
-    )
-    frame.insert(4, "started_at", started)
-    frame["bad"] = frame["run_id"].isin(_marked(connection, BAD))
-    return frame
+    return _dated(connection, frame, 4)
 
 
 def read_points(connection: Connection, where: Mapping[str, str | None]) -> pd.DataFrame:
@@ -120,21 +116,23 @@ def read_points(connection: Connection, where: Mapping[str, str | None]) -> pd.D
     return pd.DataFrame(whole)
 
 
-def read_verdicts(connection: Connection, where: Mapping[str, str | None]) -> pd.DataFrame:
+def read_verdicts(
+    connection: Connection, target: str | None, *, newest: bool = False
+) -> pd.DataFrame:
     """Verdicts by time; see `Store.verdicts`."""
-    table = schema.verdicts
+    runs, table = schema.runs.c, schema.verdicts.c
+    told = [runs[name] for name in _JUDGED_TYPES]
     query = (
-        select(*(table.c[name] for name in _VERDICT_TYPES))
-        .join(schema.runs)
-        .where(*_equal(schema.runs, where))
-        .order_by(schema.runs.c.started_s, schema.runs.c.id, table.c.position)
+        select(*told, *(table[name] for name in _VERDICT_TYPES))
+        .select_from(schema.verdicts.join(schema.runs))
+        .where(*_equal(schema.runs, {"target": target}))
+        .order_by(runs.started_s, runs.id, table.position)
     )
-    found = _frame(connection, query, _VERDICT_TYPES)
-    runs = read_runs(connection, where).set_index("key")
-    keys = found.pop("run_key")
-    for at, name in enumerate(("run_id", "target", "started_at", "environment_key", "bad")):
-        found.insert(at, name, runs[name].loc[keys].array)
-    return found
+    if newest:
+        last = select(runs.target, func.max(runs.started_s)).group_by(runs.target)
+        query = query.where(tuple_(runs.target, runs.started_s).in_(last))
+    frame = _frame(connection, query, _JUDGED_TYPES | _VERDICT_TYPES)
+    return _dated(connection, frame, 2)
 
 
 def read_triage(connection: Connection, target: str | None, *, undone: bool) -> pd.DataFrame:
@@ -180,6 +178,15 @@ def _frame(connection: Connection, query: Select[Any], dtypes: dict[str, Any]) -
     found = columns(connection, query, dtypes)
     texts = [name for name, dtype in dtypes.items() if dtype is object]
     return pd.DataFrame(found).astype(dict.fromkeys(texts, "str"))
+
+
+def _dated(connection: Connection, frame: pd.DataFrame, at: int) -> pd.DataFrame:
+    """The run's id, the time as such in column `at`, and last whether the run is bad."""
+    frame = frame.rename(columns={"id": "run_id"})
+    micros = (frame.pop("started_s") * 1e6).round().astype("int64")
+    frame.insert(at, "started_at", pd.to_datetime(micros, unit="us", utc=True))
+    frame["bad"] = frame["run_id"].isin(_marked(connection, BAD))
+    return frame
 
 
 def _equal(table: Table, where: Mapping[str, str | None]) -> list[ColumnElement[bool]]:
