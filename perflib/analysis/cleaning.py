@@ -21,7 +21,7 @@ SPIKE, CLIP = 3.5, 2.8
 """In standard deviations from the nearest local level: beyond is a spike, or is pulled in to."""
 BLOCK, LARGE = 20, 4.0
 """Differences whose median, so many times, bounds each: a step says little of the noise."""
-FEWEST, NOISE_PRICE = 12, 12.0
+FEWEST, NOISE_PRICE = 12, 4.0
 """Differences of the shortest stretch of equal noise; log likelihood (× 2), beyond 2 log n, that
 another stretch must bring."""
 EXTREME = 50.0

@@ -54,8 +54,10 @@ GENEROUS = 3.0
 """Log likelihood (× 2) that a step must bring to be proposed."""
 NOTICED = 2.4
 """Standard errors that make a candidate."""
-DRIFT_PRICE = 10.0
+DRIFT_PRICE = 12.0
 """Log likelihood (× 2) that each degree of drift must bring."""
+BUSY = 1.0
+"""A further step is so many log k (× 2 log likelihood) cheaper: a series that steps, steps again."""
 MEMORY, PERSISTENCE = 8.0, 6.0
 """What memory costs (× 2 log likelihood): at phi 1 where there are steps beside it; everywhere,
 steeply, since what wanders is more often many steps."""
@@ -270,6 +272,7 @@ def price(known: Moments, places: Places, skew: float, kurtosis: float) -> tuple
     for i in range(len(places)):
         looks, shorter = looks_of(places, i, n)
         dear += (sqrt(need(n, looks)) + surplus(shorter, skew, kurtosis)) ** 2
+        dear -= BUSY * log(i + 1.0)
     if len(places):
         dear += MEMORY * phi
         if n - places[-1] <= RECENT:
