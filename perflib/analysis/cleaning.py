@@ -21,7 +21,7 @@ SPIKE, CLIP = 3.5, 2.8
 """In standard deviations from the nearest local level: beyond is a spike, or is pulled in to."""
 BLOCK, LARGE = 20, 4.0
 """Differences whose median, so many times, bounds each: a step says little of the noise."""
-FEWEST, NOISE_PRICE = 12, 4.0
+FEWEST, NOISE_PRICE = 15, 8.0
 """Differences of the shortest stretch of equal noise; log likelihood (× 2), beyond 2 log n, that
 another stretch must bring."""
 EXTREME = 50.0
@@ -127,10 +127,10 @@ def part_of_noise(size: Array, start: int, stop: int) -> int:
 
 
 @compiled
-def local_root(y: Array) -> Array:
-    """Weights of stretches whose noise differs from the window's: 1 where it is the usual."""
+def local_root(y: Array, weight: Array) -> Array:
+    """Weights of stretches whose noise differs from the window's: `weight` where it is usual."""
     n, room = len(y), np.empty(BLOCK)
-    size = np.abs(y[1:] - y[:-1])
+    size = np.abs(y[1:] - y[:-1]) * np.sqrt(weight[1:] * weight[:-1])
     for start in range(0, n - 1, BLOCK):
         stop = min(start + BLOCK, n - 1)
         cap = LARGE * median(size, start, stop, room)
@@ -143,15 +143,15 @@ def local_root(y: Array) -> Array:
             at += 1
         else:
             edges.insert(at + 1, place)
-    root = np.ones(n)
     if len(edges) == 2:
-        return root
+        return weight
+    root = np.empty(n)
     for k in range(len(edges) - 1):
         root[edges[k] : edges[k + 1]] = size[edges[k] : edges[k + 1]].mean()
     root[n - 1] = root[n - 2]
     usual = np.median(root)
     for t in range(n):
-        root[t] = usual / min(max(root[t], usual / EXTREME), usual * EXTREME)
+        root[t] = weight[t] * usual / min(max(root[t], usual / EXTREME), usual * EXTREME)
     return root
 
 

@@ -165,7 +165,7 @@ def search(y: Array, root: Array, axis: Array) -> Model:
     """The cheapest explanation, of values that are cleaned with what it says of their noise."""
     left, right = levels(y)
     values = clean(y, root, left, right, 1.0)
-    root = root * local_root(values)
+    root = local_root(values, root)
     values = clean(y, root, left, right, first_noise(values, root)[0] ** 0.5)
     model = steps_and_drift(values, root, axis)
     for _ in range(ROUNDS):

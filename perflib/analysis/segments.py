@@ -57,7 +57,7 @@ NOTICED = 2.4
 DRIFT_PRICE = 12.0
 """Log likelihood (× 2) that each degree of drift must bring."""
 BUSY = 1.0
-"""A further step is so many log k (× 2 log likelihood) cheaper: a series that steps, steps again."""
+"""The k-th step is so many log k (× 2 log likelihood) cheaper: what steps, steps again."""
 MEMORY, PERSISTENCE = 8.0, 6.0
 """What memory costs (× 2 log likelihood): at phi 1 where there are steps beside it; everywhere,
 steeply, since what wanders is more often many steps."""
