@@ -6,17 +6,18 @@ exchange, one row. Everything else (redirects, cookies, bodies, checks) takes `r
 
 from __future__ import annotations
 
+import functools
 import ssl
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from time import time
 from typing import Any
 
 import gevent.ssl
 from locust.exception import CatchResponseError
 
-from perflib.load.connection import Reply
+from perflib.load.connection import Reply, clock
 from perflib.load.faults import NETWORK_ERRORS, SUCCESSES, BadStatus, Fault, fault_of
 from perflib.load.messages import (
     ENCODINGS,
@@ -32,7 +33,6 @@ from perflib.load.response import Asked, CaughtResponse, Headers, Response, Stre
 from perflib.load.transport import Ask, Transport
 
 MOST_READY = 4096
-clock = time.monotonic_ns
 
 
 class PerfHttpSession:
@@ -200,19 +200,18 @@ class PerfHttpSession:
             intended = intended or start
         reply: Reply | BaseException
         try:
-            reply = line.exchange(payload)
+            status, head, body, keep = line.exchange(payload, start)
             end = clock()
-            head = reply.head.lower()
             if (
-                reply.status == 200
-                and reply.keep
-                and b"\r\nset-cookie:" not in head
-                and b"\r\ncontent-encoding:" not in head
+                status == 200
+                and keep
+                and _is_plain(head)
                 and len(self._listeners) == self._engine.quiet
             ):
                 self._lines.append(line)
-                self._add(pack(intended, start, end, len(reply.body), label, 0, 200))
-                return Response(200, reply.head, reply.body, asked)
+                self._add(pack(intended, start, end, len(body), label, 0, 200))
+                return Response(200, head, body, asked)
+            reply = Reply(status, head, body, keep)
         except BaseException as error:  # recorded by `_complete`, which raises it again if due
             reply = error
         ask = Ask("GET", asked.url, self._engine.recorder.labels[label][1], label)
@@ -288,9 +287,16 @@ class PerfHttpSession:
                 response=response,
                 context={**self.user.context(), **(ask.context or {})},
                 exception=error,
-                start_time=time.time() - (clock() - ask.start) * 1e-9,
+                start_time=time() - (clock() - ask.start) * 1e-9,
                 url=ask.url,
             )
+
+
+@functools.lru_cache(256)
+def _is_plain(head: bytes) -> bool:
+    """Whether nothing in `head` needs the long way. Most heads repeat until their date changes."""
+    head = head.lower()
+    return b"\r\nset-cookie:" not in head and b"\r\ncontent-encoding:" not in head
 
 
 def _kind(error: Exception) -> str:

@@ -113,6 +113,12 @@ class PartWriter:
         self.written += len(rows)
 
 
+def due_ns(rows: Rows) -> npt.NDArray[np.int64]:
+    """When each request was due: by its schedule, or else when it started."""
+    intended: npt.NDArray[np.int64] = rows["intended"]
+    return np.where(intended >= 0, intended, rows["start"])
+
+
 def to_table(
     rows: Rows, labels: list[tuple[str, str]], errors: list[str], zero_ns: int
 ) -> pa.Table:

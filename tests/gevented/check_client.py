@@ -21,12 +21,16 @@ from pathlib import Path
 
 import gevent
 import gevent.ssl
+import numpy as np
 import pytest
 from locust import FastHttpUser, TaskSet, task
 from locust.exception import InterruptTaskSet, LocustError, StopTest
+from locust.stats import RequestStats
 from locust.util.load_locustfile import is_user_class
 
 from perflib.load import PerfHttpUser
+from perflib.load.locust_stats import feed
+from perflib.load.recorder import ROW
 from tests.gevented.conftest import Bench
 from tests.gevented.server import Server
 
@@ -79,6 +83,31 @@ def test_failures_reach_locusts_table_by_kind(bench):
     bench.stats()
     (error,) = bench.environment.stats.errors.values()
     assert (error.error, error.occurrences, error.name) == ("status 500", 3, "/status/500")
+
+
+def test_counts_in_batches_are_what_locust_counts_one_by_one():
+    times_ms = [0.2, 5.5, 99.4, 99.7, 149, 151, 994, 996, 3432, 58_760]
+    rows = np.zeros(len(times_ms), ROW)
+    rows["intended"], rows["start"], rows["size"] = -1, time.monotonic_ns(), 7
+    rows["end"] = rows["start"] + (np.array(times_ms) * 1e6).astype(int)
+    rows["label"][::2] = rows["error"][1::3] = 1
+    ours, theirs = RequestStats(), RequestStats()
+    feed(ours, rows, [("GET", "/a"), ("GET", "/b")], ["", "status 500"])
+    for row, ms in zip(rows, times_ms, strict=True):
+        name = "/b" if row["label"] else "/a"
+        theirs.log_request("GET", name, ms, 7)
+        if row["error"]:
+            theirs.log_error("GET", name, "status 500")
+    fields = ("num_requests", "num_failures", "total_content_length", "response_times")
+    for key in (("/a", "GET"), ("/b", "GET")):
+        for field in fields:
+            assert getattr(ours.entries[key], field) == getattr(theirs.entries[key], field)
+    for field in fields:
+        assert getattr(ours.total, field) == getattr(theirs.total, field)
+    for field in ("total_response_time", "min_response_time", "max_response_time"):
+        assert getattr(ours.total, field) == pytest.approx(getattr(theirs.total, field))
+    told = [{key: e.occurrences for key, e in s.errors.items()} for s in (ours, theirs)]
+    assert told[0] == told[1]
 
 
 @pytest.mark.parametrize(
