@@ -147,6 +147,8 @@ class PerfHttpSession:
         """
         if unsupported:
             raise TypeError(f"PerfHttpUser does not support {', '.join(sorted(unsupported))}=")
+        if not isinstance(timeout, int | float | None):
+            raise TypeError(f"timeout={timeout!r}; expected seconds for the whole answer")
         label = name or self.request_name or url
         method = method.upper()
         ask = Ask(method, self._absolute(url, params), label, self._engine.label(method, label))
@@ -222,10 +224,11 @@ class PerfHttpSession:
     def _complete(self, ask: Ask, first: Reply | BaseException | None = None) -> Response:
         """Bring `ask` to its end, whatever happens, and record it once."""
         asked = ask.url
-        status, head, content = 0, b"", None
+        status, head, content, end = 0, b"", None, 0
         fault: Fault | None = None
         try:
             reply = self._transport.travel(ask, first)
+            end = clock()  # decoding the content is our own time, not the target's
             status, head = reply.status, reply.head
             content = decode(reply.body, Headers(head).get("content-encoding", ""))
             fault = None if status in SUCCESSES else BadStatus(status, ask.url)
@@ -235,7 +238,7 @@ class PerfHttpSession:
             if self._engine.recording:  # the user was killed, or the caller's own time ran out
                 self._record(ask, 0, 0, clock(), None, Fault("cut off"))
             raise
-        end = clock()
+        end = end or clock()
         request = Asked(ask.method, asked, ask.body, ask.payload)
         response = Response(status, head, content, request, fault)
         if ask.stream and status:

@@ -10,7 +10,7 @@ from urllib.parse import urljoin
 
 from perflib.load.connection import Connection, Reply, clock
 from perflib.load.faults import ClosedEarly, Fault, Refused
-from perflib.load.messages import Cookies, Origin, split_url, write_request
+from perflib.load.messages import Cookies, Origin, basic_auth, split_url, write_request
 from perflib.load.response import Headers
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -100,9 +100,11 @@ class Transport:
         return self._exchange(ask)
 
     def _exchange(self, ask: Ask) -> Reply:
-        origin, target, _ = split_url(ask.url)
+        origin, target, credentials = split_url(ask.url)
         ask.line = None
         fields = ask.fields
+        if credentials:
+            fields = {"Authorization": basic_auth(credentials), **fields}
         if cookie := self._cookies.field(ask.url):
             fields = {"Cookie": cookie, **fields}
         ask.payload = write_request(ask.method, origin, target, fields, ask.body)
