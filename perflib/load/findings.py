@@ -117,6 +117,17 @@ def unreached(errors: Mapping[str, int], total: int) -> Iterator[Caveat]:
         )
 
 
+def lost_workers(outcome: Outcome) -> Iterator[Caveat]:
+    """Generator processes that died: what they sent last was recorded by nobody."""
+    if lost := [worker.id for worker in outcome.workers if worker.lost]:
+        yield Caveat(
+            code="workers",
+            message=f"{len(lost)} of {len(outcome.workers)} load workers died: {', '.join(lost)}",
+            next_step="see their memory and limits, and measure again with all workers",
+            voids=("*",),
+        )
+
+
 def unfinished(outcome: Outcome, plan: Plan) -> Iterator[Caveat]:
     """Arrivals that were due and could never be sent: what was measured is too good."""
     undone = sum(worker.arrivals_undone for worker in outcome.workers)

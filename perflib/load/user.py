@@ -23,7 +23,7 @@ from locust.user.users import RestMixin
 from perflib.load.client import PerfHttpSession
 from perflib.load.engine import engine_of
 
-UNSUPPORTED = ("proxy_host", "proxy_port", "client_pool", "max_retries")
+UNSUPPORTED = ("proxy_host", "proxy_port", "client_pool", "concurrency", "max_retries")
 BREATH = 32  # tasks after which a user that never waits lets others run
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class PerfHttpUser(User, RestMixin[Any]):
         super().__init__(environment)
         for name in UNSUPPORTED:
             if getattr(self, name, None):
-                raise StopTest(f"PerfHttpUser does not support `{name}`; use FastHttpUser for it")
+                raise StopTest(f"PerfHttpUser has no `{name}`: remove it, or use FastHttpUser")
         if self.host is None:
             raise StopTest("no host: set `host` on the user class, or pass --host")
         default = _unverified if self.insecure else gevent.ssl.create_default_context

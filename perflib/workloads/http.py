@@ -12,7 +12,15 @@ from pydantic import Field
 
 from perflib.errors import PerflibError
 from perflib.load.calibrate import machine_ceiling
-from perflib.load.findings import bottleneck, health_of, refusals, steadiness, unfinished, unreached
+from perflib.load.findings import (
+    bottleneck,
+    health_of,
+    lost_workers,
+    refusals,
+    steadiness,
+    unfinished,
+    unreached,
+)
 from perflib.load.plan import Outcome, Plan, Request
 from perflib.load.process import generate
 from perflib.monitor import scrape
@@ -177,6 +185,7 @@ def complete(session: Session, plan: Plan, outcome: Outcome, ceiling: float | No
             run.caveats += caveats
         rate = float(((due >= span[0]) & (due < span[1])).sum() / max(span[1] - span[0], 1e-9))
         run.caveats += bottleneck(run.generator, rate)
+    run.caveats += lost_workers(outcome)
     run.caveats += refusals(run.errors, len(table))
     run.caveats += unreached(run.errors, len(table))
     run.caveats += unfinished(outcome, plan)

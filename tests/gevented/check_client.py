@@ -15,7 +15,7 @@ Where PerfHttpUser differs, and why:
 - files, proxies, client pools and retries by count are refused, not ignored;
 - so are header fields that would break the request;
 - `response.request.body` is the bytes that were sent, of text and JSON too;
-- a user opens as many connections as it has requests at once, not ten at most;
+- a user opens as many connections as it has requests at once, not `concurrency` (ten) at most;
 - `--html`, `--csv` and the pages count in batches, a quarter of a second late at most.
 """
 
@@ -357,6 +357,17 @@ def test_timeouts_of_the_class(server):
     assert not bench.client.get("/slow?for=1").ok
 
 
+def test_one_timer_serves_a_line_that_was_idle_for_longer(server):
+    bench = Bench(server.url, network_timeout=0.1)
+    for pause in (0.0, 0.06, 0.06, 0.25):
+        gevent.sleep(pause)
+        assert bench.client.get("/method").ok
+    assert server.connections == 1
+    began = time.perf_counter()
+    assert not bench.client.get("/slow?for=1").ok
+    assert time.perf_counter() - began > 0.09
+
+
 @pytest.mark.parametrize(
     ("url", "error"),
     [
@@ -595,8 +606,9 @@ def test_unsupported_options_are_refused(bench, options):
 def test_unsupported_bodies_and_classes_are_refused(server, bench):
     with pytest.raises(TypeError, match="not supported"):
         bench.client.post("/method", data=iter([b"x"]))
-    with pytest.raises(StopTest, match="proxy_host"):
-        Bench(server.url, proxy_host="localhost")
+    for name in ("proxy_host", "concurrency"):
+        with pytest.raises(StopTest, match=name):
+            Bench(server.url, **{name: 1})
     with pytest.raises(StopTest, match="no host"):
         Bench(None)
     with pytest.raises(AttributeError, match="has no `elapsed`"):
