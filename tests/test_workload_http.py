@@ -298,14 +298,27 @@ def test_workers_join_from_other_hosts(tmp_path):
     assert run.generator.workers_lost == 0
 
 
+def test_labels_may_grow_between_the_flushes_of_a_part(tmp_path):
+    recorder, writer = Recorder(), PartWriter(tmp_path / "spool", zero_ns=0)
+    for name, kind in [("/a", ""), ("/b", "timeout"), ("/c", "")]:
+        label, error = recorder.label("GET", name), recorder.error(kind)
+        recorder.add(pack(-1, 1, 2, 3, label, error, 200))
+        writer.add(recorder.take(), recorder.labels, recorder.errors)
+    writer.write()
+    frame = read_samples(writer.folder / "000000.parquet")
+    assert frame["label"].tolist() == ["GET /a", "GET /b", "GET /c"]
+    assert frame["error"].tolist() == ["", "timeout", ""]
+    assert (writer.written, writer.due) == (3, False)
+
+
 def test_times_of_another_clock_are_shifted(tmp_path):
     recorder = Recorder()
     label = recorder.label("GET", "/")
     for intended in (-1, 5_000):
         recorder.add(pack(intended, 6_000, 7_000, 3, label, 0, 200))
     writer = PartWriter(tmp_path / "spool", zero_ns=1_000)
-    writer.add(recorder.take())
-    writer.write(recorder.labels, recorder.errors)
+    writer.add(recorder.take(), recorder.labels, recorder.errors)
+    writer.write()
     (part,) = writer.folder.iterdir()
     shift_part(part, 10**9)
     frame = read_samples(part)
