@@ -314,8 +314,7 @@ def run_locust(url: str, text: str, seconds: int) -> dict:
         command += ["-u", str(CONNECTIONS), "-r", str(CONNECTIONS * 4), "-t", f"{seconds + 3}s"]
         command += ["--only-summary", "--json", "--reset-stats", "--loglevel", "ERROR"]
         environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-        return json.loads(done.stdout)[0]
+        return json.loads(output(command, environment))[0]
 
 
 def locust_rate(url: str, module: str, cls: str) -> float:
@@ -344,7 +343,21 @@ def wrk(url: str) -> float:
 
 
 def found(pattern: str, command: list[str]) -> float:
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    told = output(command)
     match = re.search(pattern, told)
     assert match, told
     return float(match[1])
+
+
+def output(command: list[str], environment: dict[str, str] | None = None) -> str:
+    """What `command` prints; in a session of its own as our generators are, since Linux shares
+    cores out by session."""
+    return subprocess.run(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environment,
+        check=False,
+        start_new_session=True,
+    ).stdout
