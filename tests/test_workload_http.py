@@ -12,6 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from perflib import config
+from perflib.cli.run import permit
 from perflib.errors import PerflibError
 from perflib.load.recorder import PartWriter, Recorder, pack, shift_part
 from perflib.model import Run
@@ -229,6 +231,19 @@ def test_a_scenario_rules_any_locustfile(tmp_path):
     assert len(samples) - labels["GET /two"] == pytest.approx(200, abs=15)  # tasks are the arrivals
     assert samples["intended_start"].notna().mean() > 0.9  # but for first tasks of other clients
     assert run.errors == {"undeclared host": labels["GET elsewhere"]}
+
+
+def test_other_hosts_are_loaded_for_a_reason_only(tmp_path):
+    file = tmp_path / "performance.yml"
+    file.write_text("targets:\n  t: {kind: http, url: http://h:1, more_hosts: {http://a:2: why}}\n")
+    settings = config.load(file)
+    permit(settings, (), ("http://b:3 the shared login",))
+    target = settings.target("t")
+    assert target.hosts() == ["http://h:1", "http://a:2", "http://b:3"]
+    assert target.more_hosts == {"http://a:2": "why", "http://b:3": "the shared login"}
+    for bad in ("http://b:3", "http://b:3 ", "because"):
+        with pytest.raises(PerflibError, match="also-load"):
+            permit(settings, ("t",), (bad,))
 
 
 def test_an_unknown_weight_is_refused(tmp_path):

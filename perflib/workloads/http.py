@@ -62,8 +62,9 @@ class HttpTarget(Target):
         description="workers on other hosts (`python -m perflib.load.runner --join HOST`)",
     )
     bind: str = Field(default="0.0.0.0:5557", description="where joining workers connect to")
-    more_hosts: list[str] = Field(
-        default_factory=list, description="other URLs that the locustfile may load"
+    more_hosts: dict[str, str] = Field(
+        default_factory=dict,
+        description="other URLs that the locustfile may load, each with the reason",
     )
 
     def hosts(self) -> list[str]:
@@ -81,6 +82,7 @@ class HttpTarget(Target):
         run.arrival = plan.arrival
         run.workload = {"url": self.url, "scenario": scenario.model_dump(mode="json")}
         run.workload |= {k: v for k, v in to_builtins(plan).items() if k not in _HIDDEN}
+        run.workload["more_hosts"] = self.more_hosts
         ceiling = machine_ceiling(scenario.users)
         run.environment.generator_ceiling = ceiling
         before = self._told_count()
