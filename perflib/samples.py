@@ -35,11 +35,7 @@ _CORE = pa.schema(
         ("size", pa.int64()),
     ]
 )
-_DELTA = {
-    "intended_start": "DELTA_BINARY_PACKED",
-    "start": "DELTA_BINARY_PACKED",
-    "end": "DELTA_BINARY_PACKED",
-}
+_DELTA = dict.fromkeys((*TIMES, "status", "size"), "DELTA_BINARY_PACKED")
 
 
 def schema(metrics: tuple[str, ...] = ()) -> pa.Schema:

@@ -3,14 +3,18 @@
 import numpy as np
 import pytest
 
+from perflib.cli.capacity import judged, step_time_s
+from perflib.load import plan as plans
 from perflib.load.capacity import Step, search
 from perflib.load.findings import bottleneck, refusals, steadiness, unfinished
-from perflib.load.plan import Outcome, Plan, Worker
+from perflib.load.plan import Plan, Worker
 from perflib.load.steady import steady_from
 from perflib.load.usl import fit_usl, usl
-from perflib.model import GeneratorHealth
+from perflib.model import GeneratorHealth, Outcome, Verdict
+from perflib.objectives import parse_objective
 
 RNG = np.random.default_rng(7)
+PARAMETERS = ("rate", "contention", "coherency")
 
 
 @pytest.mark.parametrize(
@@ -53,7 +57,7 @@ def test_refusals_are_told_apart(errors, codes, void):
 @pytest.mark.parametrize(("undone", "found"), [(0, 0), (1, 0), (50, 1)])
 def test_arrivals_that_were_never_sent_make_times_lower_bounds(undone, found):
     plan = Plan(url="http://h", folder="", zero_ns=0)
-    outcome = Outcome(workers=[Worker(id="a", arrivals_begun=5000, arrivals_undone=undone)])
+    outcome = plans.Outcome(workers=[Worker(id="a", arrivals_begun=5000, arrivals_undone=undone)])
     assert len(list(unfinished(outcome, plan))) == found
 
 
@@ -101,6 +105,43 @@ def test_the_scalability_law_is_found_again():
     assert found["peak_concurrency"] == pytest.approx(30.8, rel=0.15)
     assert fit_usl(x[:3], (n / x)[:3]) is None
     assert fit_usl([5.0] * 5, [0.1] * 5) is None
+
+
+@pytest.mark.parametrize("law", [(1000, 0.05, 0.001), (200, 0.3, 0.0), (1000, 0.01, 0.02)])
+def test_the_laws_intervals_hold_the_truth_as_often_as_they_say(law):
+    n, held = np.array([1, 2, 4, 8, 16, 32, 64]), np.zeros(3)
+    x = usl(n, *law)
+    for _ in range(150):
+        found = fit_usl(x, n / x * RNG.normal(1, 0.03, len(n)))
+        bounds = [(found[name]["low"], found[name]["high"]) for name in PARAMETERS]
+        held += [low <= value <= high for (low, high), value in zip(bounds, law, strict=True)]
+    assert (held / 150 > 0.88).all(), held / 150
+
+
+@pytest.mark.parametrize(
+    ("rate", "seconds"), [(1000, 10), (100, 10), (50, 20), (20, 50), (1, 80)], ids=str
+)
+def test_a_step_lasts_until_it_can_be_judged(rate, seconds):
+    assert step_time_s(rate, 10.0) == seconds
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "answered", "held"),
+    [
+        ([Outcome.MET, Outcome.MET], 1000, "held"),
+        ([Outcome.MET, Outcome.MISSED], 1000, "broke"),
+        ([Outcome.MET, Outcome.UNKNOWN], 1000, "unknown"),
+        ([Outcome.UNKNOWN, Outcome.MISSED], 1000, "broke"),
+        ([Outcome.MET, Outcome.MET], 960, "broke"),
+        ([Outcome.MET, Outcome.UNKNOWN], 960, "broke"),
+    ],
+)
+def test_a_step_holds_only_when_all_is_kept(outcomes, answered, held):
+    promise = parse_objective("error_rate < 1 %")
+    verdicts = [
+        Verdict(objective=promise, outcome=outcome, reason="", next_step="") for outcome in outcomes
+    ]
+    assert judged(verdicts, answered, 1000.0)[0] == held
 
 
 def attempt_up_to(capacity):

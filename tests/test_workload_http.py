@@ -12,6 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from perflib import config
+from perflib.cli.run import permit
 from perflib.errors import PerflibError
 from perflib.load.recorder import PartWriter, Recorder, pack, shift_part
 from perflib.model import Run
@@ -130,6 +132,8 @@ def test_a_killed_worker_is_named_and_missed(tmp_path):
     lost = [worker["id"] for worker in run.details["generator"] if worker["lost"]]
     assert len(lost) == run.generator.workers_lost == 1
     assert run.generator.processes == 2
+    (told,) = (caveat.message for caveat in run.caveats if caveat.code == "workers")
+    assert told == f"1 of 2 load workers died: {lost[0]}"
     assert run.counts.recorded == len(samples) > 500
     assert run.counts.engine != run.counts.recorded  # so no verdict can be given
 
@@ -229,6 +233,19 @@ def test_a_scenario_rules_any_locustfile(tmp_path):
     assert run.errors == {"undeclared host": labels["GET elsewhere"]}
 
 
+def test_other_hosts_are_loaded_for_a_reason_only(tmp_path):
+    file = tmp_path / "performance.yml"
+    file.write_text("targets:\n  t: {kind: http, url: http://h:1, more_hosts: {http://a:2: why}}\n")
+    settings = config.load(file)
+    permit(settings, (), ("http://b:3 the shared login",))
+    target = settings.target("t")
+    assert target.hosts() == ["http://h:1", "http://a:2", "http://b:3"]
+    assert target.more_hosts == {"http://a:2": "why", "http://b:3": "the shared login"}
+    for bad in ("http://b:3", "http://b:3 ", "because"):
+        with pytest.raises(PerflibError, match="also-load"):
+            permit(settings, ("t",), (bad,))
+
+
 def test_an_unknown_weight_is_refused(tmp_path):
     with (
         answering() as url,
@@ -296,14 +313,27 @@ def test_workers_join_from_other_hosts(tmp_path):
     assert run.generator.workers_lost == 0
 
 
+def test_labels_may_grow_between_the_flushes_of_a_part(tmp_path):
+    recorder, writer = Recorder(), PartWriter(tmp_path / "spool", zero_ns=0)
+    for name, kind in [("/a", ""), ("/b", "timeout"), ("/c", "")]:
+        label, error = recorder.label("GET", name), recorder.error(kind)
+        recorder.add(pack(-1, 1, 2, 3, label, error, 200))
+        writer.add(recorder.take(), recorder.labels, recorder.errors)
+    writer.write()
+    frame = read_samples(writer.folder / "000000.parquet")
+    assert frame["label"].tolist() == ["GET /a", "GET /b", "GET /c"]
+    assert frame["error"].tolist() == ["", "timeout", ""]
+    assert (writer.written, writer.due) == (3, False)
+
+
 def test_times_of_another_clock_are_shifted(tmp_path):
     recorder = Recorder()
     label = recorder.label("GET", "/")
     for intended in (-1, 5_000):
         recorder.add(pack(intended, 6_000, 7_000, 3, label, 0, 200))
     writer = PartWriter(tmp_path / "spool", zero_ns=1_000)
-    writer.add(recorder.take())
-    writer.write(recorder.labels, recorder.errors)
+    writer.add(recorder.take(), recorder.labels, recorder.errors)
+    writer.write()
     (part,) = writer.folder.iterdir()
     shift_part(part, 10**9)
     frame = read_samples(part)

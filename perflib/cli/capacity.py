@@ -28,6 +28,9 @@ from perflib.workloads.http import HttpTarget
 
 PROMISED = ("response_time", "service_time", "lateness", "error_rate")
 KEPT_UP = 0.97
+ENOUGH = 1000
+"""Requests of a step with which an error rate of 1 % and a p99 can be judged, bursts included."""
+LONGEST = 8
 
 
 @click.command()
@@ -36,7 +39,12 @@ KEPT_UP = 0.97
 @click.option("--scenario", default="", help="Users, warm-up and weights; see the scenarios file.")
 @click.option("--start", default="", help="The first rate, such as `500 req/s`.")
 @click.option("--limit", default="100000 req/s", show_default=True, help="Never try more.")
-@click.option("--step-time", default="10 s", show_default=True, help="Measured time of a step.")
+@click.option(
+    "--step-time",
+    default="10 s",
+    show_default=True,
+    help="Measured time of a step; up to eight times as long where that gives few requests.",
+)
 @click.option("--precision", default=0.1, show_default=True, help="Relative width to stop at.")
 def capacity(
     target: str,
@@ -93,9 +101,10 @@ class Seeker:
 
     def attempt(self, rate: float) -> Step:
         """One step at `rate`; judged again over a longer time when it cannot be judged."""
-        step, run = self._measure(rate, self.scenario.run_time)
+        run_time_s = step_time_s(rate, self.scenario.run_time)
+        step, run = self._measure(rate, run_time_s)
         if step.outcome == "unknown":
-            step, run = self._measure(rate, 2 * self.scenario.run_time)
+            step, run = self._measure(rate, 2 * run_time_s)
         self.steps.append(step)
         if step.held or self._best is None:
             self._best = run
@@ -110,13 +119,13 @@ class Seeker:
         samples = measured(read_samples(path), run.measured_from_s, run.measured_until_s)
         good = samples[samples["ok"]]
         times = good["response_time"].dropna()
-        throughput = len(good) / ((run.measured_until_s or run.duration_s) - run.measured_from_s)
+        span_s = (run.measured_until_s or run.duration_s) - run.measured_from_s
         promised = [v for v in run.verdicts if v.objective.metric in PROMISED]
-        outcome, reason = judged(promised, throughput, rate)
+        outcome, reason = judged(promised, len(good), rate * span_s)
         quantile = {q: float(times.quantile(q)) if len(times) else None for q in (0.5, 0.95, 0.99)}
         step = Step(
             rate=rate,
-            throughput=throughput,
+            throughput=len(good) / span_s,
             p50_s=quantile[0.5],
             p95_s=quantile[0.95],
             p99_s=quantile[0.99],
@@ -160,13 +169,18 @@ class Seeker:
         show.console.print(f"kept as run {run_id}")
 
 
-def judged(verdicts: list[Verdict], throughput: float, rate: float) -> tuple[Held, str]:
-    """Whether a step held: every promise met, and the target kept up with the arrivals."""
+def step_time_s(rate: float, least_s: float) -> float:
+    """How long to measure at `rate`: a low rate takes longer to give enough requests."""
+    return min(max(least_s, ENOUGH / rate), LONGEST * least_s)
+
+
+def judged(verdicts: list[Verdict], answered: int, due: float) -> tuple[Held, str]:
+    """Whether a step held: every promise met, and the target kept up with what was `due`."""
     for verdict in verdicts:
         if verdict.outcome is Outcome.MISSED:
             return "broke", verdict.reason
-    if throughput < KEPT_UP * rate:
-        return "broke", f"only {format_quantity(throughput, 'req/s')} were answered well"
+    if answered < KEPT_UP * due - 1:
+        return "broke", f"only {answered} of {due:.0f} requests were answered well"
     for verdict in verdicts:
         if verdict.outcome is not Outcome.MET:
             return "unknown", verdict.reason

@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 @click.option("--scenario", default="", help="How hard and how long; see the scenarios file.")
 @click.option("--rate", help="Arrivals a second instead of the scenario's, such as `2000 req/s`.")
 @click.option("--run-time", help="Measured time instead of the scenario's, such as `60 s`.")
+@click.option(
+    "--also-load",
+    multiple=True,
+    metavar="'URL REASON'",
+    help="Another host that locustfiles may load, and why; the run records both.",
+)
 @click.option("--report", is_flag=True, help="Render the reports afterwards.")
 def run(
     targets: tuple[str, ...],
@@ -31,16 +37,35 @@ def run(
     scenario: str,
     rate: str | None,
     run_time: str | None,
+    also_load: tuple[str, ...],
     report: bool,
 ) -> int:
     """Measure TARGETS (all when none is named) and judge what was promised of them."""
     settings = config.load(file)
     load = adjusted(settings.scenario(scenario), rate=rate, run_time=run_time)
+    permit(settings, targets, also_load)
     runs = measure(settings, targets, load)
     code = show.print_runs(runs)
     if report and runs:
         render(settings, runs)
     return code
+
+
+def permit(settings: config.Config, targets: tuple[str, ...], hosts: tuple[str, ...]) -> None:
+    """Let the locustfiles of `targets` (all when empty) load further hosts, each for a reason."""
+    from perflib.workloads.http import HttpTarget
+
+    for text in hosts:
+        url, _, reason = text.partition(" ")
+        if not (url.startswith(("http://", "https://")) and reason.strip()):
+            raise PerflibError(
+                f"`--also-load '{text}'`",
+                expected="a URL, a space and the reason",
+                next_step="write it as `--also-load 'http://10.0.0.9:8080 the shared login'`",
+            )
+        for name in targets or settings.targets:
+            if isinstance(target := settings.target(name), HttpTarget):
+                target.more_hosts[url] = reason.strip()
 
 
 def adjusted(scenario: Scenario, **changes: str | None) -> Scenario:

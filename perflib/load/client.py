@@ -6,17 +6,18 @@ exchange, one row. Everything else (redirects, cookies, bodies, checks) takes `r
 
 from __future__ import annotations
 
+import functools
 import ssl
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from time import time
 from typing import Any
 
 import gevent.ssl
 from locust.exception import CatchResponseError
 
-from perflib.load.connection import Reply
+from perflib.load.connection import Reply, clock
 from perflib.load.faults import NETWORK_ERRORS, SUCCESSES, BadStatus, Fault, fault_of
 from perflib.load.messages import (
     ENCODINGS,
@@ -32,7 +33,6 @@ from perflib.load.response import Asked, CaughtResponse, Headers, Response, Stre
 from perflib.load.transport import Ask, Transport
 
 MOST_READY = 4096
-clock = time.monotonic_ns
 
 
 class PerfHttpSession:
@@ -147,6 +147,8 @@ class PerfHttpSession:
         """
         if unsupported:
             raise TypeError(f"PerfHttpUser does not support {', '.join(sorted(unsupported))}=")
+        if not isinstance(timeout, int | float | None):
+            raise TypeError(f"timeout={timeout!r}; expected seconds for the whole answer")
         label = name or self.request_name or url
         method = method.upper()
         ask = Ask(method, self._absolute(url, params), label, self._engine.label(method, label))
@@ -200,19 +202,18 @@ class PerfHttpSession:
             intended = intended or start
         reply: Reply | BaseException
         try:
-            reply = line.exchange(payload)
+            status, head, body, keep = line.exchange(payload, start)
             end = clock()
-            head = reply.head.lower()
             if (
-                reply.status == 200
-                and reply.keep
-                and b"\r\nset-cookie:" not in head
-                and b"\r\ncontent-encoding:" not in head
+                status == 200
+                and keep
+                and _is_plain(head)
                 and len(self._listeners) == self._engine.quiet
             ):
                 self._lines.append(line)
-                self._add(pack(intended, start, end, len(reply.body), label, 0, 200))
-                return Response(200, reply.head, reply.body, asked)
+                self._add(pack(intended, start, end, len(body), label, 0, 200))
+                return Response(200, head, body, asked)
+            reply = Reply(status, head, body, keep)
         except BaseException as error:  # recorded by `_complete`, which raises it again if due
             reply = error
         ask = Ask("GET", asked.url, self._engine.recorder.labels[label][1], label)
@@ -223,10 +224,11 @@ class PerfHttpSession:
     def _complete(self, ask: Ask, first: Reply | BaseException | None = None) -> Response:
         """Bring `ask` to its end, whatever happens, and record it once."""
         asked = ask.url
-        status, head, content = 0, b"", None
+        status, head, content, end = 0, b"", None, 0
         fault: Fault | None = None
         try:
             reply = self._transport.travel(ask, first)
+            end = clock()  # decoding the content is our own time, not the target's
             status, head = reply.status, reply.head
             content = decode(reply.body, Headers(head).get("content-encoding", ""))
             fault = None if status in SUCCESSES else BadStatus(status, ask.url)
@@ -236,7 +238,7 @@ class PerfHttpSession:
             if self._engine.recording:  # the user was killed, or the caller's own time ran out
                 self._record(ask, 0, 0, clock(), None, Fault("cut off"))
             raise
-        end = clock()
+        end = end or clock()
         request = Asked(ask.method, asked, ask.body, ask.payload)
         response = Response(status, head, content, request, fault)
         if ask.stream and status:
@@ -288,9 +290,16 @@ class PerfHttpSession:
                 response=response,
                 context={**self.user.context(), **(ask.context or {})},
                 exception=error,
-                start_time=time.time() - (clock() - ask.start) * 1e-9,
+                start_time=time() - (clock() - ask.start) * 1e-9,
                 url=ask.url,
             )
+
+
+@functools.lru_cache(256)
+def _is_plain(head: bytes) -> bool:
+    """Whether nothing in `head` needs the long way. Most heads repeat until their date changes."""
+    head = head.lower()
+    return b"\r\nset-cookie:" not in head and b"\r\ncontent-encoding:" not in head
 
 
 def _kind(error: Exception) -> str:

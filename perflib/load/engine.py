@@ -109,7 +109,7 @@ class Engine:
     def check_host(self, origin: Origin) -> None:
         """Refuse a host that the configuration does not declare."""
         if self.hosts is not None and origin.authority not in self.hosts:
-            raise Refused("undeclared host", f"{origin.authority} may not receive load")
+            raise Refused("undeclared host", f"{origin.authority}; see `more_hosts`, `--also-load`")
 
     def _on_foreign(
         self,

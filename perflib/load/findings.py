@@ -66,7 +66,10 @@ def bottleneck(health: GeneratorHealth, rate: float) -> Iterator[Caveat]:
         late = format_quantity(health.loop_lateness_p99_s, "s")
         found.append(f"its event loop ran up to {late} late (p99)")
     if health.socket_errors:
-        found.append(f"{health.socket_errors} requests found no free file descriptor or port")
+        found.append(
+            f"{health.socket_errors} requests found no free file descriptor or port; "
+            f"{health.open_files_limit} files may be open"
+        )
     if health.ceiling is not None and rate > NEAR_CEILING * health.ceiling * health.processes:
         found.append(
             f"{format_quantity(rate, 'req/s')} is {rate / health.ceiling / health.processes:.0%} "
@@ -76,7 +79,9 @@ def bottleneck(health: GeneratorHealth, rate: float) -> Iterator[Caveat]:
         yield Caveat(
             code="generator was the bottleneck",
             message=f"the generator was the bottleneck: {'; '.join(found)}",
-            next_step="use more `processes` or another machine for the generator, or a lower rate",
+            next_step="raise `ulimit -n` or lower the `users`"
+            if health.socket_errors
+            else "use more `processes` or another machine for the generator, or a lower rate",
             voids=JUDGED,
         )
 
@@ -108,6 +113,17 @@ def unreached(errors: Mapping[str, int], total: int) -> Iterator[Caveat]:
             code="no contact",
             message=f"none of {total} requests was answered: {', '.join(kinds)}",
             next_step="start the target, or correct its `url`",
+            voids=("*",),
+        )
+
+
+def lost_workers(outcome: Outcome) -> Iterator[Caveat]:
+    """Generator processes that died: what they sent last was recorded by nobody."""
+    if lost := [worker.id for worker in outcome.workers if worker.lost]:
+        yield Caveat(
+            code="workers",
+            message=f"{len(lost)} of {len(outcome.workers)} load workers died: {', '.join(lost)}",
+            next_step="see their memory and limits, and measure again with all workers",
             voids=("*",),
         )
 

@@ -23,7 +23,8 @@ except ImportError:  # pragma: no cover (an optional decoder)
     brotli = None
 
 ENCODINGS = "gzip, deflate, br" if brotli else "gzip, deflate"
-_BREAKS = re.compile(r"[\r\n\0]")
+_UNSENDABLE = re.compile(r"[\r\n\0]|[^\0-\xff]")
+_TOKEN = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
 _KEPT = "/%:?#[]@!$&'()*+,;=~-._|"
 
 
@@ -105,17 +106,32 @@ def write_request(
 ) -> bytes:
     """The request as bytes; fields that could smuggle a second request are refused."""
     merged = {"host": ("Host", origin.authority)}
-    merged |= {name.lower(): (name, str(value)) for name, value in fields.items()}
+    merged |= {name.lower(): (name, _value(name, value)) for name, value in fields.items()}
     if body or method in ("POST", "PUT", "PATCH"):
         merged["content-length"] = ("Content-Length", str(len(body)))
-    if _BREAKS.search(method + target) or " " in method:
-        raise ValueError("a line break or space in the method or target of a request")
-    lines = [f"{method} {target} HTTP/1.1"]
-    for name, value in merged.values():
-        if _BREAKS.search(name) or _BREAKS.search(value):
-            raise ValueError(f"a line break in the header field `{name.strip()}`")
-        lines.append(f"{name}: {value}")
+    if not _TOKEN.fullmatch(method) or _UNSENDABLE.search(target):
+        raise ValueError(
+            f"`{method}` is no method, or a line break in the path; expected GET /path"
+        )
+    lines = [
+        f"{method} {target} HTTP/1.1",
+        *(f"{name}: {value}" for name, value in merged.values()),
+    ]
     return "\r\n".join((*lines, "", "")).encode("latin-1") + body
+
+
+def _value(name: str, value: Any) -> str:
+    """The text of a header field's value."""
+    if not _TOKEN.fullmatch(name) or name.lower() == "transfer-encoding":
+        raise ValueError(f"the header field `{name}` cannot be sent; expected a name such as X-Id")
+    if isinstance(value, bytes):
+        value = value.decode("latin-1")
+    if not isinstance(value, str | int | float):
+        raise TypeError(f"header field `{name}` is {value!r}; expected str, bytes or a number")
+    text = str(value)
+    if _UNSENDABLE.search(text):
+        raise ValueError(f"a line break or a character beyond Latin-1 in header field `{name}`")
+    return text
 
 
 def decode(body: bytes, encoding: str) -> bytes:

@@ -76,7 +76,11 @@ class Recorder:
 
 
 class PartWriter:
-    """Collects rows and writes complete Parquet parts into `folder`."""
+    """Collects rows and writes complete Parquet parts into `folder`.
+
+    Rows become columns as they are added, a flush at a time, so that a thread that writes a part
+    hardly needs the interpreter, for which the users would have to wait.
+    """
 
     def __init__(self, folder: Path, zero_ns: int, part_rows: int = 100_000) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -84,14 +88,14 @@ class PartWriter:
         self.zero_ns = zero_ns
         self.part_rows = part_rows
         self.written = 0
-        self._waiting: list[Rows] = []
+        self._waiting: list[pa.Table] = []
         self._rows = 0
         self._parts = 0
 
-    def add(self, rows: Rows) -> None:
+    def add(self, rows: Rows, labels: list[tuple[str, str]], errors: list[str]) -> None:
         """Keep `rows` for the next part."""
         if len(rows):
-            self._waiting.append(rows)
+            self._waiting.append(to_table(rows, labels, errors, self.zero_ns))
             self._rows += len(rows)
 
     @property
@@ -99,18 +103,24 @@ class PartWriter:
         """Whether a part is worth writing."""
         return self._rows >= self.part_rows
 
-    def write(self, labels: list[tuple[str, str]], errors: list[str]) -> None:
+    def write(self) -> None:
         """Write the kept rows as one part; safe in a thread while others call `add`."""
         waiting, self._waiting, self._rows = self._waiting, [], 0
         if not waiting:
             return
-        rows = np.concatenate(waiting)
+        table = pa.concat_tables(waiting).unify_dictionaries()
         path = self.folder / f"{self._parts:06d}.parquet"
         self._parts += 1
         partial = path.with_suffix(".partial")
-        write_table(to_table(rows, labels, errors, self.zero_ns), partial)
+        write_table(table, partial)
         partial.rename(path)  # a part is whole or absent
-        self.written += len(rows)
+        self.written += len(table)
+
+
+def due_ns(rows: Rows) -> npt.NDArray[np.int64]:
+    """When each request was due: by its schedule, or else when it started."""
+    intended: npt.NDArray[np.int64] = rows["intended"]
+    return np.where(intended >= 0, intended, rows["start"])
 
 
 def to_table(

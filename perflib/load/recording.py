@@ -58,14 +58,9 @@ class Recording:
 
     def _take(self, rows: Rows) -> None:
         assert self.writer is not None
-        self.writer.add(rows)
+        self.writer.add(rows, self.engine.recorder.labels, self.engine.recorder.errors)
         if self.writer.due and (self._writing is None or self._writing.ready()):
-            self._writing = gevent.get_hub().threadpool.spawn(self._write)
-
-    def _write(self) -> None:
-        assert self.writer is not None
-        recorder = self.engine.recorder
-        self.writer.write(list(recorder.labels), list(recorder.errors))
+            self._writing = gevent.get_hub().threadpool.spawn(self.writer.write)
 
     def drain(self) -> None:
         """Let the users take what was due before the end, for at most `drain_s`."""
@@ -80,7 +75,7 @@ class Recording:
         self.engine.flush()
         if self._writing is not None:
             self._writing.get()
-        self._write()
+        self.writer.write()
         return self._worker(self.writer.written)
 
     def _worker(self, rows: int) -> Worker:

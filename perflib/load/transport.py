@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urljoin
 
-from perflib.load.connection import Connection, Reply
+from perflib.load.connection import Connection, Reply, clock
 from perflib.load.faults import ClosedEarly, Fault, Refused
-from perflib.load.messages import Cookies, Origin, split_url, write_request
+from perflib.load.messages import Cookies, Origin, basic_auth, split_url, write_request
 from perflib.load.response import Headers
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -100,16 +100,18 @@ class Transport:
         return self._exchange(ask)
 
     def _exchange(self, ask: Ask) -> Reply:
-        origin, target, _ = split_url(ask.url)
+        origin, target, credentials = split_url(ask.url)
         ask.line = None
         fields = ask.fields
+        if credentials:
+            fields = {"Authorization": basic_auth(credentials), **fields}
         if cookie := self._cookies.field(ask.url):
             fields = {"Cookie": cookie, **fields}
         ask.payload = write_request(ask.method, origin, target, fields, ask.body)
         ask.line = line = self._line(origin, ask.timeout_s or self._timeout_s)
         if ask.stream:
-            return line.open(ask.payload)
-        return line.exchange(ask.payload, ask.method == "HEAD")
+            return Reply(*line.open(ask.payload, clock()))
+        return Reply(*line.exchange(ask.payload, clock(), ask.method == "HEAD"))
 
     def _line(self, origin: Origin, timeout_s: float) -> Connection:
         self._engine.check_host(origin)
@@ -117,7 +119,8 @@ class Transport:
         while lines:
             line = lines.pop()
             if not line.closed and not line.stale():
-                line.set_timeout(timeout_s)
+                if line.timeout_s != timeout_s:
+                    line.set_timeout(timeout_s)
                 return line
             line.close()
         if origin.scheme == "https" and self._tls is None:
@@ -141,7 +144,8 @@ class Transport:
     def give_back(self, ask: Ask) -> None:
         """Put the line of a finished request among the idle ones."""
         assert ask.line is not None
-        ask.line.set_timeout(self._timeout_s)
+        if ask.line.timeout_s != self._timeout_s:
+            ask.line.set_timeout(self._timeout_s)
         self.idle(split_url(ask.url)[0]).append(ask.line)
 
     def _redirect(self, ask: Ask, status: int, location: str) -> None:

@@ -23,7 +23,7 @@ from locust.user.users import RestMixin
 from perflib.load.client import PerfHttpSession
 from perflib.load.engine import engine_of
 
-UNSUPPORTED = ("proxy_host", "proxy_port", "client_pool", "max_retries")
+UNSUPPORTED = ("proxy_host", "proxy_port", "client_pool", "concurrency", "max_retries")
 BREATH = 32  # tasks after which a user that never waits lets others run
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class PerfHttpUser(User, RestMixin[Any]):
         super().__init__(environment)
         for name in UNSUPPORTED:
             if getattr(self, name, None):
-                raise StopTest(f"PerfHttpUser does not support `{name}`; use FastHttpUser for it")
+                raise StopTest(f"PerfHttpUser has no `{name}`: remove it, or use FastHttpUser")
         if self.host is None:
             raise StopTest("no host: set `host` on the user class, or pass --host")
         default = _unverified if self.insecure else gevent.ssl.create_default_context
@@ -94,7 +94,6 @@ class LeanTasks(DefaultTaskSet):
 
     def __init__(self, user: Any) -> None:
         super().__init__(user)
-        self._choices = user.tasks
         self._breath = 0
 
     def on_start(self) -> None:
@@ -102,16 +101,26 @@ class LeanTasks(DefaultTaskSet):
         if getattr(self.user.wait_time, "is_open", False):
             self.wait()
 
+    def execute_next_task(self) -> None:
+        """Task after task; Locust's own loop around this takes what a task raises or schedules."""
+        task = self._task_queue.popleft()
+        while True:
+            self.execute_task(task)  # type: ignore[no-untyped-call]
+            if self._task_queue:
+                return
+            self.wait()
+            task = self.get_next_task()
+
     def get_next_task(self) -> Any:
         """A task, each as often as its weight says."""
-        tasks = self.user.tasks
+        tasks = self._user.tasks
         if not tasks:
             return super().get_next_task()  # type: ignore[no-untyped-call]
         return tasks[int(random.random() * len(tasks))]
 
     def wait(self) -> None:
         """Sleep for the user's wait time."""
-        user = self.user
+        user = self._user
         if user._state == LOCUST_STATE_STOPPING:
             raise StopUser
         user._state = LOCUST_STATE_WAITING

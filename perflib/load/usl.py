@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 LEAST_STEPS = 4
+LEAST_SLOPE = 0.1
 
 
 def usl(concurrency: Any, rate: float, contention: float, coherency: float) -> Any:
@@ -21,13 +22,21 @@ def usl(concurrency: Any, rate: float, contention: float, coherency: float) -> A
     return rate * n / (1 + contention * (n - 1) + coherency * n * (n - 1))
 
 
+def _slope(n: Any, contention: float, coherency: float) -> Any:
+    """By how many per cent throughput grows when concurrency `n` grows by one."""
+    cost = contention * (n - 1) + coherency * n * (n - 1)
+    return 1 - n * (contention + coherency * (2 * n - 1)) / (1 + cost)
+
+
 def fit_usl(
     throughput: npt.ArrayLike, response_s: npt.ArrayLike, level: float = 0.95
 ) -> dict[str, Any] | None:
     """The law's parameters with their intervals at `level` from steps of load; None below four.
 
     Least squares on relative errors, parameters not negative; intervals by the linearised
-    covariance and Student's t, cut off at zero.
+    covariance and Student's t, cut off at zero. The rate of a step is known and its response time
+    is not, so a second fit weighs each step by what an error of its concurrency does to throughput
+    (effective variance: Orear, 1982, *Am. J. Phys.* 50).
     """
     from scipy.optimize import curve_fit
     from scipy.stats import t
@@ -36,11 +45,14 @@ def fit_usl(
     n = x * np.asarray(response_s, dtype=np.float64)
     if len(x) < LEAST_STEPS or np.ptp(n) == 0:
         return None
-    start = (float(np.max(x / n)), 0.05, 0.0001)
+    start, sigma = (float(np.max(x / n)), 0.05, 0.0001), x
+    bounds = (0, [np.inf, 10.0, 10.0])
     try:
-        found, covariance = curve_fit(
-            usl, n, x, p0=start, sigma=x, bounds=(0, [np.inf, 10.0, 10.0]), maxfev=5000
-        )
+        for _ in range(2):
+            found, covariance = curve_fit(
+                usl, n, x, p0=start, sigma=sigma, bounds=bounds, maxfev=5000
+            )
+            sigma = x * np.maximum(np.abs(_slope(n, *found[1:])), LEAST_SLOPE)
     except RuntimeError:
         return None
     half = t.ppf((1 + level) / 2, len(x) - 3) * np.sqrt(np.diag(covariance))

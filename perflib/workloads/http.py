@@ -12,7 +12,15 @@ from pydantic import Field
 
 from perflib.errors import PerflibError
 from perflib.load.calibrate import machine_ceiling
-from perflib.load.findings import bottleneck, health_of, refusals, steadiness, unfinished, unreached
+from perflib.load.findings import (
+    bottleneck,
+    health_of,
+    lost_workers,
+    refusals,
+    steadiness,
+    unfinished,
+    unreached,
+)
 from perflib.load.plan import Outcome, Plan, Request
 from perflib.load.process import generate
 from perflib.monitor import scrape
@@ -54,8 +62,9 @@ class HttpTarget(Target):
         description="workers on other hosts (`python -m perflib.load.runner --join HOST`)",
     )
     bind: str = Field(default="0.0.0.0:5557", description="where joining workers connect to")
-    more_hosts: list[str] = Field(
-        default_factory=list, description="other URLs that the locustfile may load"
+    more_hosts: dict[str, str] = Field(
+        default_factory=dict,
+        description="other URLs that the locustfile may load, each with the reason",
     )
 
     def hosts(self) -> list[str]:
@@ -73,6 +82,7 @@ class HttpTarget(Target):
         run.arrival = plan.arrival
         run.workload = {"url": self.url, "scenario": scenario.model_dump(mode="json")}
         run.workload |= {k: v for k, v in to_builtins(plan).items() if k not in _HIDDEN}
+        run.workload["more_hosts"] = self.more_hosts
         ceiling = machine_ceiling(scenario.users)
         run.environment.generator_ceiling = ceiling
         before = self._told_count()
@@ -177,6 +187,7 @@ def complete(session: Session, plan: Plan, outcome: Outcome, ceiling: float | No
             run.caveats += caveats
         rate = float(((due >= span[0]) & (due < span[1])).sum() / max(span[1] - span[0], 1e-9))
         run.caveats += bottleneck(run.generator, rate)
+    run.caveats += lost_workers(outcome)
     run.caveats += refusals(run.errors, len(table))
     run.caveats += unreached(run.errors, len(table))
     run.caveats += unfinished(outcome, plan)

@@ -12,7 +12,11 @@ Where PerfHttpUser differs, and why:
 - a streamed request is recorded when its content ends, so that its time and its faults are true;
 - a request marked for `catch_response` and never entered, or left by another exception, is
   recorded; FastHttpUser loses it;
-- files, proxies, client pools and retries by count are refused, not ignored.
+- files, proxies, client pools and retries by count are refused, not ignored;
+- so are header fields that would break the request;
+- `response.request.body` is the bytes that were sent, of text and JSON too;
+- a user opens as many connections as it has requests at once, not `concurrency` (ten) at most;
+- `--html`, `--csv` and the pages count in batches, a quarter of a second late at most.
 """
 
 import subprocess
@@ -21,12 +25,16 @@ from pathlib import Path
 
 import gevent
 import gevent.ssl
+import numpy as np
 import pytest
 from locust import FastHttpUser, TaskSet, task
 from locust.exception import InterruptTaskSet, LocustError, StopTest
+from locust.stats import RequestStats
 from locust.util.load_locustfile import is_user_class
 
 from perflib.load import PerfHttpUser
+from perflib.load.locust_stats import feed
+from perflib.load.recorder import ROW
 from tests.gevented.conftest import Bench
 from tests.gevented.server import Server
 
@@ -79,6 +87,31 @@ def test_failures_reach_locusts_table_by_kind(bench):
     bench.stats()
     (error,) = bench.environment.stats.errors.values()
     assert (error.error, error.occurrences, error.name) == ("status 500", 3, "/status/500")
+
+
+def test_counts_in_batches_are_what_locust_counts_one_by_one():
+    times_ms = [0.2, 5.5, 99.4, 99.7, 149, 151, 994, 996, 3432, 58_760]
+    rows = np.zeros(len(times_ms), ROW)
+    rows["intended"], rows["start"], rows["size"] = -1, time.monotonic_ns(), 7
+    rows["end"] = rows["start"] + (np.array(times_ms) * 1e6).astype(int)
+    rows["label"][::2] = rows["error"][1::3] = 1
+    ours, theirs = RequestStats(), RequestStats()
+    feed(ours, rows, [("GET", "/a"), ("GET", "/b")], ["", "status 500"])
+    for row, ms in zip(rows, times_ms, strict=True):
+        name = "/b" if row["label"] else "/a"
+        theirs.log_request("GET", name, ms, 7)
+        if row["error"]:
+            theirs.log_error("GET", name, "status 500")
+    fields = ("num_requests", "num_failures", "total_content_length", "response_times")
+    for key in (("/a", "GET"), ("/b", "GET")):
+        for field in fields:
+            assert getattr(ours.entries[key], field) == getattr(theirs.entries[key], field)
+    for field in fields:
+        assert getattr(ours.total, field) == getattr(theirs.total, field)
+    for field in ("total_response_time", "min_response_time", "max_response_time"):
+        assert getattr(ours.total, field) == pytest.approx(getattr(theirs.total, field))
+    told = [{key: e.occurrences for key, e in s.errors.items()} for s in (ours, theirs)]
+    assert told[0] == told[1]
 
 
 @pytest.mark.parametrize(
@@ -153,7 +186,7 @@ def test_a_kept_request_learns_a_new_cookie(bench):
         ({"data": {"a": "b c", "d": ["1", "2"]}}, "a=b+c&d=1&d=2", "application/x-www-form-urlenc"),
         ({"data": "text ü"}, "text Ã¼", None),
         ({"data": b"\x00\xff"}, "\x00ÿ", None),
-        ({"json": {}, "headers": {"content-type": "x/y"}}, "{}", "x/y"),
+        ({"json": {}, "headers": {"content-type": b"x/y"}}, "{}", "x/y"),
         ({}, "", None),
     ],
 )
@@ -175,10 +208,44 @@ def test_headers_and_the_request_that_was_sent(server):
     assert answer.request.method == "GET"
 
 
-@pytest.mark.parametrize("bad", [{"X-Bad": "a\r\nX-Evil: 1"}, {"X\r\nY": "1"}])
-def test_smuggled_lines_are_refused(bench, bad):
-    with pytest.raises(ValueError, match="line break"):
-        bench.client.get("/echo", headers=bad)
+@pytest.mark.parametrize(
+    ("headers", "says"),
+    [
+        ({"X-Bad": "a\r\nX-Evil: 1"}, "a line break"),
+        ({"X-Bad": "a\nX-Evil: 1"}, "a line break"),
+        ({"X-Bad": "€"}, "beyond Latin-1"),
+        ({"X\r\nY": "1"}, "cannot be sent"),
+        ({"X: 1, Y": "1"}, "cannot be sent"),
+        ({"": "1"}, "cannot be sent"),
+        ({"Transfer-Encoding": "chunked"}, "cannot be sent"),
+        ({"X-Bad": None}, "expected str"),
+    ],
+)
+def test_fields_that_would_break_the_request_are_refused(bench, server, headers, says):
+    with pytest.raises((ValueError, TypeError), match=says):
+        bench.client.get("/echo", headers=headers)
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("path", "arrives"),
+    [
+        ("/echo\r\nX-Evil: 1", "/echoX-Evil:%201"),
+        ("/echo HTTP/1.1\r\n\r\nGET /x", "/echo%20HTTP/1.1GET%20/x"),
+        ("/echo?a=\r\nX-Evil: 1", "/echo?a=X-Evil:%201"),
+    ],
+)
+def test_a_path_stays_one_path(bench, server, path, arrives):
+    bench.client.get(path)
+    ((_, target, headers, _),) = server.requests
+    assert target == arrives
+    assert "x-evil" not in headers
+
+
+@pytest.mark.parametrize("method", ["", "GET /x HTTP/1.1\r\n\r\nGET"])
+def test_a_method_is_one_word(bench, method):
+    with pytest.raises(ValueError, match="is no method"):
+        bench.client.request(method, "/echo")
 
 
 @pytest.mark.parametrize(
@@ -213,11 +280,12 @@ def test_absolute_addresses(bench, server):
     assert server.requests == []
 
 
-@pytest.mark.parametrize("how", ["auth", "host"])
+@pytest.mark.parametrize("how", ["auth", "host", "url"])
 def test_basic_authentication(server, how):
-    url = server.url.replace("//", "//me:p%40ss@") if how == "host" else server.url
-    bench = Bench(url)
-    answer = bench.client.get("/echo", **({"auth": ("me", "p@ss")} if how == "auth" else {}))
+    url = server.url.replace("//", "//me:p%40ss@")
+    bench = Bench(url if how == "host" else server.url)
+    path = url + "/echo" if how == "url" else "/echo"
+    answer = bench.client.get(path, **({"auth": ("me", "p@ss")} if how == "auth" else {}))
     assert answer.json()["headers"]["authorization"] == "Basic bWU6cEBzcw=="
     assert "me" not in bench.client.base_url
 
@@ -289,6 +357,17 @@ def test_timeouts_of_the_class(server):
     assert not bench.client.get("/slow?for=1").ok
 
 
+def test_one_timer_serves_a_line_that_was_idle_for_longer(server):
+    bench = Bench(server.url, network_timeout=0.1)
+    for pause in (0.0, 0.06, 0.06, 0.25):
+        gevent.sleep(pause)
+        assert bench.client.get("/method").ok
+    assert server.connections == 1
+    began = time.perf_counter()
+    assert not bench.client.get("/slow?for=1").ok
+    assert time.perf_counter() - began > 0.09
+
+
 @pytest.mark.parametrize(
     ("url", "error"),
     [
@@ -356,6 +435,48 @@ def test_marking_without_a_block_is_refused(bench):
             act()
     with pytest.raises(LocustError):
         bench.client.get("/method", catch_response=True).success()
+
+
+@pytest.mark.parametrize(
+    ("act", "counts"), [(lambda a: a.success(), (1, 0)), (lambda a: a.failure("no"), (1, 1))]
+)
+def test_a_request_without_an_answer_can_be_marked(act, counts):
+    bench = Bench("http://127.0.0.1:1")
+    with bench.client.get("/", catch_response=True) as answer:
+        assert (answer.status_code, answer.content) == (0, None)
+        act(answer)
+    assert bench.stats() == counts
+
+
+def test_a_verdict_outlives_another_exception(bench):
+    def succeed_and_raise():
+        with bench.client.get("/status/500", catch_response=True) as answer:
+            answer.success()
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        succeed_and_raise()
+    assert bench.stats() == (1, 0)
+
+
+def test_a_listener_hears_when_the_request_was(bench):
+    heard = []
+    bench.environment.events.request.add_listener(lambda **kw: heard.append(kw))
+    before = time.time()
+    bench.client.get("/status/404", name="named")
+    assert before - 0.01 < heard[0]["start_time"] < before + 0.1
+    assert heard[0]["start_time"] + heard[0]["response_time"] / 1000 < time.time() + 0.01
+    assert heard[0]["url"].endswith("/status/404")
+    assert heard[0]["exception"] is not None
+
+
+def test_a_tls_context_that_cannot_be_is_the_callers_error():
+    def make():
+        raise ValueError("no such mode")
+
+    bench = Bench("https://127.0.0.1:1", ssl_context_factory=staticmethod(make))
+    with pytest.raises(ValueError, match="no such mode"):
+        bench.client.get("/")
 
 
 def test_rest_parses_and_checks(bench):
@@ -474,18 +595,20 @@ def test_https_is_verified(certificate):
 
 
 @pytest.mark.parametrize(
-    "options", [{"files": {"a": b"b"}}, {"verify": False}, {"proxies": {"http": "x"}}]
+    "options",
+    [{"files": {"a": b"b"}}, {"verify": False}, {"proxies": {"http": "x"}}, {"timeout": (1, 2)}],
 )
 def test_unsupported_options_are_refused(bench, options):
-    with pytest.raises(TypeError, match="does not support"):
+    with pytest.raises(TypeError, match=r"does not support|expected seconds"):
         bench.client.post("/method", **options)
 
 
 def test_unsupported_bodies_and_classes_are_refused(server, bench):
     with pytest.raises(TypeError, match="not supported"):
         bench.client.post("/method", data=iter([b"x"]))
-    with pytest.raises(StopTest, match="proxy_host"):
-        Bench(server.url, proxy_host="localhost")
+    for name in ("proxy_host", "concurrency"):
+        with pytest.raises(StopTest, match=name):
+            Bench(server.url, **{name: 1})
     with pytest.raises(StopTest, match="no host"):
         Bench(None)
     with pytest.raises(AttributeError, match="has no `elapsed`"):
