@@ -40,9 +40,9 @@ def machine_ceiling(users: int, cache: Path | None = None) -> float | None:
     file = cache or Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser()
     file = file / "perflib" / "ceiling.json"
     packages = "/".join(version(name) for name in ("locust", "gevent", "httptools"))
-    key = (
-        f"{platform.node()}/{platform.release()}/{os.cpu_count()}/{packages}/{sys.version}/{users}"
-    )
+    engine = max(part.stat().st_mtime_ns for part in Path(__file__).parent.glob("*.py"))
+    machine = f"{platform.node()}/{platform.release()}/{os.cpu_count()}"
+    key = f"{machine}/{packages}/{sys.version}/{engine}/{users}"
     with suppress(OSError, msgspec.DecodeError):
         kept = msgspec.json.decode(file.read_bytes(), type=Ceiling)
         if kept.key == key and time.time() - kept.measured_at < KEPT_S:
