@@ -34,7 +34,7 @@ from starlette.routing import BaseRoute, Route
 from perflib.reference import ledger, schema
 from perflib.reference.blocks import Blocks
 from perflib.reference.consensus import Consensus
-from perflib.reference.nursery import Context
+from perflib.reference.context import Context
 from perflib.reference.service import Json, in_background, read_json, refuse
 from perflib.reference.settings import Configs
 from perflib.reference.wire import open_wire

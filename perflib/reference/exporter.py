@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from starlette.routing import BaseRoute
 
 from perflib.reference import schema
-from perflib.reference.nursery import Context
+from perflib.reference.context import Context
 from perflib.reference.postgres import Postgres
 from perflib.reference.service import BUCKETS_S, in_background
 from perflib.reference.settings import Configs

@@ -29,8 +29,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from perflib.reference.context import Context
 from perflib.reference.ledger import keep_secret
-from perflib.reference.nursery import Context
 from perflib.reference.pool import DatabaseError, PoolBusyError, open_pool
 from perflib.reference.schema import hasher, sessions, users
 from perflib.reference.service import BUCKETS_S, Json, read_json, refuse

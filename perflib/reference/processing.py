@@ -32,8 +32,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from perflib.reference import schema
+from perflib.reference.context import Context
 from perflib.reference.ledger import keep_secret, tree_root
-from perflib.reference.nursery import Context
 from perflib.reference.schema import chunks
 from perflib.reference.service import BUCKETS_S, Json, read_body, refuse
 from perflib.reference.settings import Configs, Processing

@@ -32,7 +32,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from perflib import __version__
-from perflib.reference.nursery import Context
+from perflib.reference.context import Context
 from perflib.reference.settings import Configs, read_configs
 from perflib.reference.workers import registry, share_metrics
 

@@ -23,7 +23,7 @@ import msgspec
 
 from perflib.errors import PerflibError, TargetError
 from perflib.reference import postgres
-from perflib.reference.nursery import Context
+from perflib.reference.context import Context
 from perflib.reference.settings import Configs, read_configs
 
 PORTS = {"gateway": 8080, "chain": 8082, "sessions": 8083, "exporter": 8084, "database": 8085}
