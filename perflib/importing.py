@@ -90,14 +90,13 @@ def _begin(source: Source, reading: Reading) -> None:
 
 
 def _record(source: Source, reading: Reading, key: str, target: str) -> Run:
-    when = _time(reading.started_at)
-    stamp = when.strftime("%Y%m%dT%H%M%SZ") if when else "19700101T000000Z"
+    when = datetime.fromisoformat(reading.started_at)
     told = reading.details.pop("started_by", "file")
     return Run(
-        id=f"{stamp}-{key}",
+        id=f"{when:%Y%m%dT%H%M%SZ}-{key}",
         target=target,
         kind=KIND,
-        started_at=when.isoformat() if when else "",
+        started_at=reading.started_at,
         duration_s=0.0,
         environment=Environment(git_commit=reading.commit),
         estimates=[_estimate(indicator) for indicator in reading.indicators],
@@ -111,14 +110,6 @@ def _record(source: Source, reading: Reading, key: str, target: str) -> Run:
             "time_told_by": told,
         },
     )
-
-
-def _time(text: str) -> datetime | None:
-    try:
-        when = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def _slug(tool: str) -> str:

@@ -15,13 +15,13 @@ import zlib
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Annotated, Any, BinaryIO, NamedTuple
 
 import charset_normalizer
 import msgspec
 import numpy as np
 import pyarrow as pa
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from perflib.errors import FormatError
 
@@ -29,6 +29,8 @@ HEAD_BYTES = 64 * 2**10
 DOCUMENT_BYTES = 256 * 2**20
 LINE_CHARS = 2**20
 GZIP_RATIO = 200
+# a count beyond it fits into no column of ours
+MOST = 2**63 - 1
 # what tools on the world's desktops write where it is not UTF-8
 _ENCODINGS = ["cp1252", "gb18030", "cp1251", "utf_16"]
 _BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
@@ -46,7 +48,7 @@ class Indicator(Struct, frozen=True, kw_only=True):
     value: float
     unit: str
     label: str = ""
-    n: int = 0
+    n: Annotated[int, Meta(ge=0, le=MOST)] = 0
     approximate: bool = False
     resolution: float = 0.0
     source_name: str = ""

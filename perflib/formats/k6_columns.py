@@ -84,8 +84,8 @@ def told(raw: bytes) -> Told:
 def samples(lines: list[bytes], metric: str) -> pa.RecordBatch | None:
     """The points of `metric` in `lines` as samples; None without any.
 
-    Raises `ValueError`, `msgspec.DecodeError` or `pa.ArrowException` for a line that k6
-    would not write.
+    Raises `ValueError`, `RecursionError`, `msgspec.MsgspecError` or `pa.ArrowException` for a
+    line that k6 would not write.
     """
     points = _decode(b"[%b]" % b",".join(lines))
     found = [p.data for p in points if p.metric == metric and p.type == "Point"]

@@ -15,7 +15,7 @@ import msgspec
 import pyarrow as pa
 
 from perflib.formats import k6_columns
-from perflib.formats.base import Reading, Source
+from perflib.formats.base import MOST, Reading, Source
 from perflib.formats.k6 import TOOL
 from perflib.formats.k6_columns import Data, Point, told
 from perflib.formats.tally import Request, batches
@@ -24,13 +24,15 @@ REQUEST = "http_req_duration"
 
 
 def nanoseconds(text: str) -> int | None:
-    """RFC 3339 with any number of fractional digits as epoch nanoseconds."""
+    """RFC 3339 with any number of fractional digits as epoch nanoseconds, until the year 2262."""
     try:
         head, _, rest = text.partition(".")
         fraction = rest[: len(rest) - len(rest.lstrip("0123456789"))]
         zone = rest[len(fraction) :] if rest else ""
         seconds = _seconds(head + zone if rest else text)
-        return None if seconds is None else seconds * 10**9 + int((fraction + "0" * 9)[:9])
+        if seconds is None or not 0 <= seconds < MOST // 10**9:
+            return None
+        return seconds * 10**9 + int((fraction + "0" * 9)[:9])
     except (ValueError, OverflowError):
         return None
 
@@ -68,7 +70,7 @@ def _samples(source: Source) -> Iterator[pa.RecordBatch]:
     for lines, numbers in source.lines_with(f'"{REQUEST}"'.encode()):
         try:
             made = k6_columns.samples(lines, REQUEST)
-        except (ValueError, msgspec.MsgspecError, pa.ArrowException):
+        except (ValueError, RecursionError, msgspec.MsgspecError, pa.ArrowException):
             yield from batches(_requests(source, zip(numbers(), lines, strict=True)))
         else:
             if made is not None:
@@ -88,7 +90,7 @@ def _requests(source: Source, lines: Iterable[tuple[int, bytes]]) -> Iterator[Re
             continue
         try:
             made = _sample(point.data)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             made = None
         if made is None:
             source.skip(line, "a request without time or duration")

@@ -13,7 +13,7 @@ import pandas as pd
 from perflib.errors import FormatError
 from perflib.formats import read
 from perflib.formats.base import Indicator, Reading, Source
-from perflib.formats.found import iso
+from perflib.formats.found import instant, iso
 from perflib.formats.tally import Tally
 
 COLUMNS = (
@@ -60,6 +60,7 @@ def readings(source: Source, format_name: str | None = None) -> list[Reading]:
     """
     found = read(source, format_name)
     for reading in found:
+        reading.started_at = instant(reading.started_at)
         if not reading.started_at and (reading.samples is None or not reading.clock):
             known = source.path.exists()
             reading.started_at = iso(source.path.stat().st_mtime if known else time.time())
