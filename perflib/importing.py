@@ -82,9 +82,10 @@ def _begin(source: Source, reading: Reading) -> None:
         return
     before = len(source.skipped)
     first = next(reading.samples(), None)
+    error = source.without_rows()
     del source.skipped[before:]
     if first is None and not reading.indicators:
-        raise source.fail("no row in it that can be read")
+        raise error
     if first is not None and reading.clock:
         reading.started_at = iso(pc.min(first["start"]).as_py() * 1e-9)
 
@@ -149,7 +150,10 @@ def _write_samples(reading: Reading, path: Path, run: Run) -> None:
     samples.join_parts(parts, path, samples.schema())
     run.duration_s = tally.duration_s
     run.counts.recorded = tally.rows
-    run.estimates += tally.estimates()
+    stated = {i.key for i in reading.indicators}
+    run.estimates += [
+        e for e in tally.estimates() if (e.label, e.metric, e.statistic) not in stated
+    ]
     if reading.clock and tally.zero_ns:
         run.started_at = datetime.fromtimestamp(tally.zero_ns * 1e-9, UTC).isoformat()
 

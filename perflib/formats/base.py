@@ -53,6 +53,11 @@ class Indicator(Struct, frozen=True, kw_only=True):
     resolution: float = 0.0
     source_name: str = ""
 
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What is said, without the number."""
+        return self.label, self.metric, self.statistic
+
 
 class Skipped(NamedTuple):
     """A row that was not imported."""
@@ -104,6 +109,12 @@ class Source:
         if self.strict:
             raise self.fail(reason, line)
         self.skipped.append(Skipped(line, reason))
+
+    def without_rows(self) -> FormatError:
+        """The error for a file whose rows are all broken, with the first of the reasons."""
+        first = next(iter(self.skipped), None)
+        why = f"; the first: {first.reason}" if first else ""
+        return self.fail(f"no row in it that can be read{why}", first.line if first else None)
 
     def _raw(self) -> BinaryIO:
         try:

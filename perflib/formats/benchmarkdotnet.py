@@ -88,7 +88,8 @@ def _add_cell(found: Found, label: str, name: str, cell: str) -> bool:
 
 
 def _add(found: Found, entry: dict[str, Any], statistics: dict[str, Any]) -> None:
-    label = str(entry.get("FullName") or entry.get("DisplayInfo") or "")
+    names = (entry.get(key) for key in ("Namespace", "Type", "Method"))
+    label = str(entry.get("FullName") or ".".join(str(name) for name in names if name))
     more: dict[str, Any] = {"label": label, "n": statistics.get("N")}
     found.add_all("time", statistics, _STATISTICS, "ns", **more)
     percentiles = statistics.get("Percentiles")

@@ -86,9 +86,12 @@ def _row(cells: list[str]) -> Request | None:
         return None
     # Gatling 2 writes first and last bytes of both directions: four numbers
     if at >= 5 and cells[at - 3].isdigit() and cells[at - 4].isdigit() and len(cells[at - 4]) == 13:
-        start, name = float(cells[at - 4]), cells[at - 5]
+        start, at_name = float(cells[at - 4]), at - 5
     else:
-        name = cells[at - 3]
+        at_name = at - 3
+    # the groups stand before the name, as a path that its report shows
+    groups = cells[at_name - 1].split(",") if cells[at_name - 1] != "REQUEST" else []
+    name = " / ".join([*filter(None, groups), cells[at_name]])
     message = cells[at + 1].strip() if len(cells) > at + 1 else ""
     ok = cells[at] == "OK"
     return Request(name, int(start) * 10**6, int(end) * 10**6, ok, "" if ok else message or "KO")

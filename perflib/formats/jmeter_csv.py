@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -146,6 +147,9 @@ def read(source: Source) -> Iterator[Reading]:
         raise source.fail(
             "no JMeter columns", next_step="save with `jmeter.save.saveservice.print_field_names`"
         )
+    if not _told_times(source, layout):
+        # in a format of the user's own: the durations are good all the same
+        layout.columns[:] = ["?" if name == "timeStamp" else name for name in layout.columns]
     clock = "timeStamp" in layout.columns
     yield Reading(
         tool=TOOL,
@@ -153,7 +157,17 @@ def read(source: Source) -> Iterator[Reading]:
         clock=clock,
         outcomes="success" in layout.columns,
         resolution_s=1e-3,
+        time_step_s=0.0 if clock else math.inf,
     )
+
+
+def _told_times(source: Source, layout: _Layout) -> bool:
+    """Whether any of the first rows tells a time that can be read."""
+    if "timeStamp" not in layout.columns:
+        return False
+    at, rows = layout.columns.index("timeStamp"), _rows(source.head_text, layout.separator)
+    told = [row[at].strip() for row in rows[int(layout.header) :] if len(row) > at]
+    return any(text.isdigit() or _date(text) is not None for text in told)
 
 
 def _samples(source: Source, layout: _Layout) -> Iterator[pa.RecordBatch]:

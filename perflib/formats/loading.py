@@ -77,7 +77,8 @@ def summarised(reading: Reading) -> list[Indicator]:
         tally.add(rows)
     if reading.clock and tally.first_ns is not None:
         reading.started_at = reading.started_at or iso(tally.first_ns * 1e-9)
-    return reading.indicators + tally.indicators()
+    stated = {i.key for i in reading.indicators}
+    return reading.indicators + [i for i in tally.indicators() if i.key not in stated]
 
 
 def load_results(
@@ -97,6 +98,8 @@ def load_results(
     for source in sources(listed, strict=strict):
         for reading in readings(source, format):
             found = summarised(reading)
+            if not found:
+                raise source.without_rows()
             head = (str(source.path), reading.tool, reading.run, reading.started_at)
             rows += [
                 (*head, i.label, i.metric, i.statistic, i.value, i.unit, i.approximate)

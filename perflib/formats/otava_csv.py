@@ -24,12 +24,15 @@ _PATTERNS = (
 
 
 def recognise(source: Source) -> bool:
-    """`time` first, a commit or branch, and only numbers in at least one other column."""
+    """A time first and a commit or branch, or `time` first and nothing but numbers."""
     columns, _ = header(source)
     names = [name.lower() for name in columns]
     if not names or names[0] not in _TIMES or len(names) < 2:
         return False
-    return any(name in _COMMITS for name in names[1:])
+    if any(name in _COMMITS for name in names[1:]):
+        return True
+    _, first = next(iter(rows(source)), (0, dict[str, str]()))
+    return names[0] == "time" and bool(first) and all(number(c) is not None for c in first.values())
 
 
 def read(source: Source) -> Iterator[Reading]:

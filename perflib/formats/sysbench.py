@@ -15,7 +15,7 @@ from perflib.formats.found import Found, decimal_places, number
 from perflib.formats.quantities import quantity
 
 TOOL = "sysbench"
-_VERSION = re.compile(r"sysbench (\d[\w.]*)")
+_VERSION = re.compile(r"^sysbench (\d[\w.]*)", re.MULTILINE)
 _THREADS = re.compile(r"Number of threads: (\d+)")
 _COUNT = re.compile(
     r"\s*(transactions|queries|read/write requests|other operations|deadlocks|ignored errors|"
@@ -57,7 +57,7 @@ def recognise(source: Source) -> bool:
     head = source.head_text
     tests = "Running the test with following options" in head
     return (
-        ("sysbench" in head and tests)
+        bool(_VERSION.search(head))
         or "Threads fairness:" in head
         or (tests and "Number of threads" in head)
     )
@@ -70,7 +70,7 @@ def read(source: Source) -> Iterator[Reading]:
     made = [_reading(part) for part in (parts[1:] or parts)]
     finished = [reading for reading in made if reading.indicators]
     if not finished:
-        raise source.fail("no statistics: the run failed or was stopped before its end")
+        raise source.fail("no statistics: the run failed, was stopped, or only prepared a test")
     for reading in finished:
         reading.version = version[1] if version else ""
         yield reading

@@ -771,4 +771,95 @@ CASES = [
         {('{q="a"}', "x_seconds", "p50"): 0.25, ('{q="a"}', "x_seconds", "count"): 4}
         | {("", "y", "value"): None},
     ),
+    Case(  # `-S`: no deviation, no median; a request may be of both kinds of failure
+        "ab",
+        "This is ApacheBench, Version 2.3 <x>\nServer Hostname:        x\n"
+        "Time taken for tests:   2.000 seconds\nComplete requests:      100\n"
+        "Failed requests:        5\nConnection Times (ms)\n              min   avg   max\n"
+        "Total:          1     7   22\n",
+        {("", "service_time", "min"): 0.001, ("", "service_time", "max"): 0.022}
+        | {("", "error_rate", "value"): 0.05, ("", "service_time", "stdev"): None},
+    ),
+    Case(
+        "ab",
+        "This is ApacheBench, Version 2.3 <x>\n<table >\n<tr ><th>Complete requests:</th>"
+        "<td>100</td></tr>\n<tr ><th>Failed requests:</th><td>0</td></tr>\n<tr ><th>Requests per "
+        "second:</th><td>743.89</td></tr>\n<tr ><th>Total:</th><td> 1</td><td> 6</td><td> 28</td>"
+        "</tr>\n</table>\n",
+        {("", "throughput", "value"): 743.89, ("", "service_time", "max"): 0.028},
+    ),
+    Case(  # no times of day: the rows tell no rate, and what is stated is not computed again
+        "siege",
+        "\x1b[0;34mHTTP/1.1 200     0.10 secs:      10 bytes ==> GET  /\x1b[0m\n"
+        "HTTP/1.1 500     0.30 secs:      10 bytes ==> GET  /\nTransactions:\t\t     1 hits\n",
+        {("", "service_time", "mean"): 0.2, ("", "error_rate", "value"): 0.5}
+        | {("", "throughput", "value"): None, ("", "requests", "value"): 1},
+    ),
+    Case(  # no answer at all: zeros that were not measured
+        "hey",
+        "\nSummary:\n  Total:\t0.0018 secs\n  Slowest:\t0.0000 secs\n  Fastest:\t0.0000 secs\n"
+        "  Average:\t NaN secs\n  Requests/sec:\t11070.1883\n\nError distribution:\n"
+        "  [20]\tGet http://x/: refused\n",
+        {("", "error_rate", "value"): 1, ("", "service_time", "min"): None},
+    ),
+    Case(  # times in a format of the user's own, which could be anything
+        "jmeter-csv",
+        "timeStamp,elapsed,label,success\nat dawn,500,a,true\nat noon,1500,a,false\n",
+        {("", "service_time", "mean"): 1.0, ("", "error_rate", "value"): 0.5}
+        | {("", "throughput", "value"): None},
+    ),
+    Case(  # one name in two groups is two requests
+        "gatling-log",
+        "RUN\ts.Sim\tsim\t1700000000000\t \t3.9.5\n"
+        "REQUEST\tLogin,Post\tGET\t1700000000000\t1700000000100\tOK\t \n"
+        "REQUEST\tCart\tGET\t1700000000000\t1700000000300\tOK\t \n",
+        {("Login / Post / GET", "service_time", "max"): 0.1, ("", "service_time", "mean"): 0.2},
+    ),
+    Case(  # the brief report of old versions has no full name
+        "benchmarkdotnet",
+        '{"HostEnvironmentInfo":{},"Benchmarks":[{"Namespace":"N","Type":"T","Method":"M",'
+        '"Statistics":{"Mean":5}},{"Namespace":null,"Type":"T","Method":"M","Statistics":{"Mean":6}}]}',
+        {("N.T.M", "time", "mean"): 5e-9, ("T.M", "time", "mean"): 6e-9},
+    ),
+    Case(  # repetitions are samples, a percentage is no time
+        "google-benchmark",
+        '{"context":{},"benchmarks":[{"name":"B","real_time":1,"time_unit":"ns"},{"name":"B",'
+        '"real_time":3,"time_unit":"ns"},{"name":"B_median","run_name":"B","aggregate_name":"median",'
+        '"real_time":2.5,"time_unit":"ns"},{"name":"B_cv","run_name":"B","aggregate_name":"cv",'
+        '"aggregate_unit":"percentage","real_time":0.5,"time_unit":"ns"}]}',
+        {("B", "time", "mean"): 2e-9, ("B", "time", "p50"): 2.5e-9, ("B", "time", "max"): 3e-9},
+    ),
+    Case(  # several modes that measure time
+        "jmh",
+        '[{"benchmark":"a","mode":"avgt","primaryMetric":{"score":1,"scoreUnit":"s/op"}},'
+        '{"benchmark":"a","mode":"ss","primaryMetric":{"score":9,"scoreUnit":"s/op"}}]',
+        {("a", "time", "mean"): 1, ("a(mode=ss)", "time", "mean"): 9},
+    ),
+    Case(
+        "jmh",
+        "Benchmark  Mode  Cnt  Score  Error  Units\na  avgt  5  1.0 ± 0.1  s/op\n"
+        "a  ss  5  9.0 ± 0.1  s/op\n",
+        {("a", "time", "mean"): 1, ("a(mode=ss)", "time", "mean"): 9},
+    ),
+    Case(  # sizes of programs, a unit without a slash
+        "go-bench",
+        "pkg: a\nBenchmarkzap_total 1 10138651 total-bytes\npkg: b\nBenchmarkY 1 0.59 inputs-quality\n",
+        {("a.Benchmarkzap_total", "total-bytes", "mean"): 10138651},
+    ),
+    Case(  # names of several words, units of other tools
+        "criterion",
+        "test For loop (Execution) ... bench:       12314 ns/iter (+/- 123)\n"
+        "test cmov ... bench:        2835 cycles/iter (+/- 14)\n",
+        {("For loop (Execution)", "time", "p50"): 12314e-9, ("cmov", "value", "p50"): 2835},
+    ),
+    Case(
+        "otava-csv",
+        "time,m1,m2\n1609466400,154023,10.43\n",
+        {("", "m1", "value"): 154023, ("", "m2", "value"): 10.43},
+    ),
+    Case(  # one message with two tracebacks
+        "locust-errors",
+        "Count,Message,Traceback,Nodes\n1,boom,a,local\n2,boom,b,local\n",
+        {("boom", "exceptions", "value"): 3, ("", "exceptions", "value"): 3},
+    ),
 ]

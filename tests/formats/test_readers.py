@@ -84,6 +84,13 @@ def test_broken_rows_are_told_and_skipped() -> None:
     assert {skipped.line for skipped in source.skipped} == {3, 4}
 
 
+def test_a_file_of_broken_rows_is_refused_with_the_first_reason(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("timeStamp,elapsed,label,success\n1700000000000,x,a,true\n")
+    with pytest.raises(FormatError, match=r"rows.csv:2: no row .* 'elapsed': 'x'"):
+        load_results(path)
+
+
 def test_strict_makes_the_first_broken_row_an_error() -> None:
     source = Source(Path("rows.csv"), content=BAD_ROWS.encode(), strict=True)
     with pytest.raises(FormatError, match=r"columns|no time"):
@@ -100,6 +107,13 @@ def test_strict_makes_the_first_broken_row_an_error() -> None:
         (b"\x00\x00\x00\x00\x06" + b"3.14.3" + b"\x00" * 20, "binary log of Gatling 3.14.3"),
         (b"\x0f\x7f\x03\x01\x01\x06Result\x01\xff\x80\x00", "gob"),
         (b"\x1f\x8b\x08\x00garbage", "damaged gzip"),
+        (
+            b"This is ApacheBench, Version 2.3\napr_socket_recv: refused (111)\n",
+            "failed or was stop",
+        ),
+        (b"unable to connect to 127.0.0.1:1 Connection refused\n", "failed before it began"),
+        (b"sysbench 1.0.20 (using system LuaJIT)\nCreating file test_file.0\n", "only prepared"),
+        (b"running 0 tests\n\ntest result: ok. 0 passed; 0 measured\n", "nothing in it"),
         (gzip.compress(b"\x00" * 300_000_000), "unpacks to more than|no known format"),
         (
             b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "b">]><testResults>&a;</testResults>',
