@@ -98,7 +98,7 @@ def _add(found: Found, label: str, metric: dict[str, Any], name: str) -> None:
 
 def _csv(source: Source) -> Reading:
     found, listed = Found(), list(rows(source))
-    several = _several(row["Mode"] for _, row in listed)
+    several = _several(row.get("Mode") for _, row in listed)
     for line, row in listed:
         if number(row["Score"]) is None:
             source.skip(line, "no score")
@@ -107,7 +107,7 @@ def _csv(source: Source) -> Reading:
             k.removeprefix("Param: "): v for k, v in row.items() if k.startswith("Param: ") and v
         }
         if several:
-            parameters |= _called(row["Mode"])
+            parameters |= _called(row.get("Mode"))
         _add_row(found, row["Benchmark"], parameters, row["Score"], row["Unit"], row.get("Samples"))
     return Reading(tool=TOOL, indicators=found.indicators)
 

@@ -862,4 +862,10 @@ CASES = [
         "Count,Message,Traceback,Nodes\n1,boom,a,local\n2,boom,b,local\n",
         {("boom", "exceptions", "value"): 3, ("", "exceptions", "value"): 3},
     ),
+    Case(  # OpenMetrics: escapes, an exemplar, a histogram without sum and count
+        "prometheus",
+        '# TYPE a counter\n# UNIT a \na_total{p="b\\z # "} 2 # {t="#"} 1 1700000000.5\n'
+        '# TYPE h histogram\nh_bucket{le="-1.0"} 0\nh_bucket{le="+Inf"} 3\n# EOF\n',
+        {('{p="b\\\\z # "}', "a_total", "value"): 2, ("", "h", "count"): 3, ("", "h", "sum"): None},
+    ),
 ]
