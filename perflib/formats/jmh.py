@@ -39,7 +39,7 @@ def recognise(source: Source) -> bool:
     document = source.json
     if isinstance(document, list):
         return any(isinstance(e, dict) and "primaryMetric" in e for e in document)
-    if {"Benchmark", "Mode", "Score", "Unit"} <= set(header(source)[0]):
+    if _is_csv(source):
         return True
     # the table stands at the end of a log
     text = source.text if source.head_text.startswith("# JMH version") else source.head_text
@@ -50,10 +50,14 @@ def read(source: Source) -> Iterator[Reading]:
     """One run, a label a benchmark with its parameters."""
     if isinstance(source.json, list):
         yield _json(source, source.json)
-    elif "Benchmark" in header(source)[0]:
+    elif _is_csv(source):
         yield _csv(source)
     else:
         yield _text(source)
+
+
+def _is_csv(source: Source) -> bool:
+    return {"Benchmark", "Mode", "Score", "Unit"} <= set(header(source)[0])
 
 
 def _json(source: Source, entries: list[Any]) -> Reading:
@@ -98,7 +102,7 @@ def _add(found: Found, label: str, metric: dict[str, Any], name: str) -> None:
 
 def _csv(source: Source) -> Reading:
     found, listed = Found(), list(rows(source))
-    several = _several(row.get("Mode") for _, row in listed)
+    several = _several(row["Mode"] for _, row in listed)
     for line, row in listed:
         if number(row["Score"]) is None:
             source.skip(line, "no score")
@@ -107,7 +111,7 @@ def _csv(source: Source) -> Reading:
             k.removeprefix("Param: "): v for k, v in row.items() if k.startswith("Param: ") and v
         }
         if several:
-            parameters |= _called(row.get("Mode"))
+            parameters |= _called(row["Mode"])
         _add_row(found, row["Benchmark"], parameters, row["Score"], row["Unit"], row.get("Samples"))
     return Reading(tool=TOOL, indicators=found.indicators)
 

@@ -709,7 +709,8 @@ CASES = [
     Case(
         "pgbench-log",
         "0 199 2241 0 1175850568 995598\n0 200 2465 0 1175850569 608\n0 201 failed 0 1175850569 900\n",
-        {("", "requests", "value"): 3, ("", "service_time", "max"): 0.002465},
+        {("", "requests", "value"): 2, ("", "service_time", "min"): 0.002241}
+        | {("", "error_rate", "value"): 1 / 3},  # a failed transaction has no time
     ),
     Case(
         "pgbench-log",
@@ -867,5 +868,28 @@ CASES = [
         '# TYPE a counter\n# UNIT a \na_total{p="b\\z # "} 2 # {t="#"} 1 1700000000.5\n'
         '# TYPE h histogram\nh_bucket{le="-1.0"} 0\nh_bucket{le="+Inf"} 3\n# EOF\n',
         {('{p="b\\\\z # "}', "a_total", "value"): 2, ("", "h", "count"): 3, ("", "h", "sum"): None},
+    ),
+    Case(  # version 15: the intervals at both ends are cut, failures are counted apart
+        "pgbench-log",
+        "1700000001 2 200 0 90 110 0 0 0 0 0 0 0 0 0\n1700000002 50 5000 0 80 120 0 0 0 0 9 0 0 20 5\n"
+        "1700000003 20 2000 0 90 110 0 0 0 0 0 0 0 3 0\n",
+        {("", "throughput", "value"): 50, ("", "error_rate", "value"): 0.28}
+        | {("", "transaction_time", "mean"): 100e-6},
+    ),
+    Case(  # before, skipped transactions were among the counted
+        "pgbench-log",
+        "1700000001 10 900 0 90 110 5 25 1 9 1\n",
+        {("", "transactions", "value"): 9, ("", "transaction_time", "mean"): 100e-6},
+    ),
+    Case(  # reconnecting, two scripts with the same statement, failures and retries
+        "pgbench",
+        "transaction type: multiple scripts\nnumber of transactions actually processed: 60/60\n"
+        "tps = 78.25 (including reconnection times)\nSQL script 1: a.sql\n"
+        " - statement latencies in milliseconds, failures and retries:\n"
+        "         0.500           0           0  END;\nSQL script 2: b.sql\n"
+        " - statement latencies in milliseconds, failures and retries:\n"
+        "         0.700           0           0  END;\n",
+        {("", "throughput", "value"): 78.25, ("a.sql: END;", "statement_time", "mean"): 0.0005}
+        | {("b.sql: END;", "statement_time", "mean"): 0.0007},
     ),
 ]
