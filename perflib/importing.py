@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from perflib import analysis, samples
+from perflib import analysis, samples, stats
 from perflib.formats.base import Indicator, Reading, Source
 from perflib.formats.found import iso
 from perflib.formats.loading import readings
@@ -68,7 +68,7 @@ def _new(
     run.objectives = objectives
     _, staging = store.begin(run.target)
     _write_samples(reading, staging / SAMPLES, run)
-    run.source["skipped_rows"] = str(len(source.skipped))
+    run.source["skipped_rows"] = str(source.skipped_rows)
     if reading.series is not None:
         pq.write_table(reading.series, staging / METRICS, compression="zstd")
     run.verdicts = analysis.judge(run, run.estimates)
@@ -80,10 +80,12 @@ def _begin(source: Source, reading: Reading) -> None:
     """Complete the time of the run from its first sample; without any there is no run."""
     if reading.samples is None:
         return
-    before = len(source.skipped)
+    before, rows = len(source.skipped), source.skipped_rows
     first = next(reading.samples(), None)
     error = source.without_rows()
+    # the rows are read again to be stored
     del source.skipped[before:]
+    source.skipped_rows = rows
     if first is None and not reading.indicators:
         raise error
     if first is not None and reading.clock:
@@ -120,6 +122,11 @@ def _slug(tool: str) -> str:
 def _estimate(stated: Indicator) -> Estimate:
     """A stated number; an approximate one is known to its resolution only."""
     half = stated.resolution if stated.approximate else 0.0
+    low, high = (stated.value - half, stated.value + half) if half else (None, None)
+    if stated.metric == "error_rate" and stated.n and not half and 0 <= stated.value <= 1:
+        # a share of few requests is known no better for being stated
+        interval = stats.counted_share_interval(stated.value, stated.n)
+        low, high = interval.low, interval.high
     return Estimate(
         metric=stated.metric,
         statistic=stated.statistic,
@@ -127,8 +134,8 @@ def _estimate(stated: Indicator) -> Estimate:
         value=stated.value,
         unit=stated.unit,
         n=stated.n,
-        low=stated.value - half if half else None,
-        high=stated.value + half if half else None,
+        low=low,
+        high=high,
         method=f"stated by the tool as {stated.source_name}" if stated.source_name else "stated",
         resolution=stated.resolution,
     )

@@ -29,6 +29,8 @@ HEAD_BYTES = 64 * 2**10
 DOCUMENT_BYTES = 256 * 2**20
 LINE_CHARS = 2**20
 GZIP_RATIO = 200
+# of broken rows that are kept, for files that are broken all over
+REASONS = 1000
 # a count beyond it fits into no column of ours
 MOST = 2**63 - 1
 # what tools on the world's desktops write where it is not UTF-8
@@ -97,6 +99,7 @@ class Source:
     def __init__(self, path: Path, *, content: bytes | None = None, strict: bool = False) -> None:
         self.path = path
         self.strict = strict
+        self.skipped_rows = 0
         self.skipped: list[Skipped] = []
         self._content = content
 
@@ -105,10 +108,12 @@ class Source:
         return FormatError(reason, file=self.path, line=line, next_step=next_step)
 
     def skip(self, line: int, reason: str) -> None:
-        """Note a broken row; an error under `--strict`."""
+        """Note a broken row, the first of many with their reasons; an error under `--strict`."""
         if self.strict:
             raise self.fail(reason, line)
-        self.skipped.append(Skipped(line, reason))
+        self.skipped_rows += 1
+        if len(self.skipped) < REASONS:
+            self.skipped.append(Skipped(line, reason))
 
     def without_rows(self) -> FormatError:
         """The error for a file whose rows are all broken, with the first of the reasons."""

@@ -129,7 +129,7 @@ def _text(source: Source) -> Reading:
         mode = next((at for at, cell in enumerate(cells) if cell in _MODES), 0)
         if names is None or not mode:
             continue
-        counted = len(cells) > mode + 2 and cells[mode + 1].isdigit()
+        counted = len(cells) > mode + 2 and cells[mode + 1].isdecimal()
         numbers = cells[mode + 1 + counted : -1]
         if not numbers or len(cells[1:mode]) != len(names):
             source.skip(line, "a row of another shape than the head of the table")

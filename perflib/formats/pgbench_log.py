@@ -30,15 +30,15 @@ def recognise(source: Source) -> bool:
 def _is_single(cells: list[str]) -> bool:
     return (
         6 <= len(cells) <= 8
-        and all(cell.isdigit() for cell in (*cells[:2], *cells[3:6]))
-        and (cells[2].isdigit() or cells[2] in _OUTCOMES)
+        and all(cell.isdecimal() for cell in (*cells[:2], *cells[3:6]))
+        and (cells[2].isdecimal() or cells[2] in _OUTCOMES)
         and len(cells[4]) == 10
         and len(cells[5]) <= 6
     )
 
 
 def _is_aggregate(cells: list[str]) -> bool:
-    return len(cells) >= 6 and all(cell.isdigit() for cell in cells) and len(cells[0]) == 10
+    return len(cells) >= 6 and all(cell.isdecimal() for cell in cells) and len(cells[0]) == 10
 
 
 def read(source: Source) -> Iterator[Reading]:
@@ -81,7 +81,7 @@ def _requests(source: Source) -> Iterator[Request]:
             continue
         if not _is_single(cells) or len(cells[2]) > MOST_DIGITS:
             source.skip(line, "no transaction of pgbench's")
-        elif cells[2].isdigit():
+        elif cells[2].isdecimal():
             end = int(cells[4]) * 10**9 + int(cells[5]) * 1000
             yield Request(f"script {cells[3]}", end - int(cells[2]) * 1000, end, ok=True)
 

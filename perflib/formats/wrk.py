@@ -1,5 +1,7 @@
-"""wrk's and wrk2's text. wrk measures from the actual send; wrk2's recorded latency counts from
-the intended start, so it is a response time. What is printed is rounded to its last digit.
+"""wrk's and wrk2's text, whose numbers are rounded to their last digit.
+
+wrk measures from the actual send; wrk2's recorded latency counts from the intended start, so it
+is a response time.
 """
 
 from __future__ import annotations

@@ -892,4 +892,10 @@ CASES = [
         {("", "throughput", "value"): 78.25, ("a.sql: END;", "statement_time", "mean"): 0.0005}
         | {("b.sql: END;", "statement_time", "mean"): 0.0007},
     ),
+    Case(  # an answer that was no text, saved with characters that XML forbids
+        "jmeter-xml",
+        '<testResults><httpSample t="100" ts="1700000000000" s="true" lb="A"><responseData>&#x1b;&#x0;'
+        "&#8;&amp;&#xa;</responseData></httpSample></testResults>",
+        {("", "service_time", "mean"): 0.1},
+    ),
 ]

@@ -73,15 +73,16 @@ def test_approximate_percentiles_are_marked() -> None:
 
 BAD_ROWS = (
     "timeStamp,elapsed,label,success\n1700000000000,5,a,true\nx,5,a,true\n1700000000001,5,a\n"
+    "1700000000002,5,a,true\n1700000000003,5,a,perhaps\n"
 )
 
 
 def test_broken_rows_are_told_and_skipped() -> None:
     source = Source(Path("rows.csv"), content=BAD_ROWS.encode())
     (reading,) = readings(source)
-    assert {i.value for i in summarised(reading) if i.metric == "requests"} == {1.0}
-    assert len(source.skipped) == 2
-    assert {skipped.line for skipped in source.skipped} == {3, 4}
+    assert {i.value for i in summarised(reading) if i.metric == "requests"} == {2.0}
+    assert [skipped.line for skipped in source.skipped] == [3, 4, 6]
+    assert source.skipped_rows == 3
 
 
 def test_a_file_of_broken_rows_is_refused_with_the_first_reason(tmp_path: Path) -> None:
@@ -93,7 +94,7 @@ def test_a_file_of_broken_rows_is_refused_with_the_first_reason(tmp_path: Path) 
 
 def test_strict_makes_the_first_broken_row_an_error() -> None:
     source = Source(Path("rows.csv"), content=BAD_ROWS.encode(), strict=True)
-    with pytest.raises(FormatError, match=r"columns|no time"):
+    with pytest.raises(FormatError, match=r"rows.csv:3: no time"):
         summarised(readings(source)[0])
 
 
