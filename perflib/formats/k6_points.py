@@ -66,6 +66,10 @@ def reading(samples: Callable[[], Iterator[pa.RecordBatch]]) -> Reading:
 
 
 def _samples(source: Source) -> Iterator[pa.RecordBatch]:
+    if not source.encoding.startswith("utf-8"):
+        encoded = ((number, text.encode()) for number, text in source.lines())
+        yield from batches(_requests(source, encoded))
+        return
     # most lines are of other metrics: to look is much cheaper than to decode
     for lines, numbers in source.lines_with(f'"{REQUEST}"'.encode()):
         try:

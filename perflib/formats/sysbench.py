@@ -12,6 +12,7 @@ from itertools import pairwise
 
 from perflib.formats.base import Reading, Source
 from perflib.formats.found import Found, decimal_places, number
+from perflib.formats.locust_history import table
 from perflib.formats.quantities import quantity
 
 TOOL = "sysbench"
@@ -50,6 +51,13 @@ _TOTAL = re.compile(r"\s*(?:total time|time elapsed):\s+(\S+)")
 _SUM = re.compile(r"\s*(?:total time taken by event execution|sum):\s+([\d.]+)")
 _STATISTICS = {"min": "min", "avg": "mean", "max": "max"}
 _HISTOGRAM = re.compile(r"\s+(\d+\.\d+) \|\*{0,60}\s+(\d+)")
+
+
+# `--report-interval`: rate and percentile of the time since the line before
+_INTERVAL = re.compile(
+    r"^\[\s*(\d+)s\s*\] .*?\b(?:tps|eps): ([\d.]+)(?:.*?\b(?:lat \(ms,(\d+)%\): ([\d.]+)"
+    r"|response time: ([\d.]+)ms \((\d+)%\)))?"
+)
 
 
 def recognise(source: Source) -> bool:
@@ -114,7 +122,20 @@ def _reading(part: str) -> Reading:
         tool=TOOL,
         run=f"{threads[1]} threads" if threads else "",
         indicators=found.indicators,
+        series=table(_series(lines)),
     )
+
+
+def _series(lines: list[str]) -> list[tuple[float, str, str, float]]:
+    series: list[tuple[float, str, str, float]] = []
+    for match in filter(None, map(_INTERVAL.match, lines)):
+        at, rate, q, new, old, old_q = match.groups()
+        time, per_s, milliseconds = number(at), number(rate), number(new or old)
+        if time is not None and per_s is not None:
+            series.append((time, "throughput", "", per_s))
+            if milliseconds is not None:
+                series.append((time, f"event_time_p{q or old_q}", "", milliseconds / 1e3))
+    return series
 
 
 def _time(

@@ -684,8 +684,9 @@ CASES = [
     Case(
         "github-action",
         'window.BENCHMARK_DATA = {"lastUpdate":1,"entries":{"S":[{"commit":{"id":"abc"},'
-        '"date":1700000000000,"benches":[{"name":"A","value":5,"unit":"ns/iter"}]}]}}',
-        {("A", "time", "value"): 5e-9},
+        '"date":1700000000000,"benches":[{"name":"A","value":5,"unit":"ns/iter"},'
+        '{"name":"B","value":5,"unit":"µs/op"}]}]}}',
+        {("A", "time", "value"): 5e-9, ("B", "time", "value"): 5e-6},
     ),
     Case(
         "otava-csv",

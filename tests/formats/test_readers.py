@@ -71,6 +71,41 @@ def test_approximate_percentiles_are_marked() -> None:
     assert marks["service_time", "mean"] == (False, 0.0)
 
 
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (
+            "[ 5s ] thds: 8 tps: 26.50 qps: 530.00 (r/w/o: 1/2/3) lat (ms,95%): 376.49 err/s: 0.00",
+            [(5.0, "throughput", "", 26.5), (5.0, "event_time_p95", "", 0.37649)],
+        ),
+        (
+            "[  10s] threads: 4, tps: 26.60, reads: 372.40, response time: 20.50ms (99%)",
+            [(10.0, "throughput", "", 26.6), (10.0, "event_time_p99", "", 0.0205)],
+        ),
+        ("[ 1s ] thds: 1 eps: 1406.28", [(1.0, "throughput", "", 1406.28)]),
+    ],
+)
+def test_what_sysbench_tells_on_the_way_is_a_series(
+    line: str, expected: list[tuple[float, str, str, float]]
+) -> None:
+    text = (
+        f"sysbench 1.0.20 (x)\nRunning the test with following options:\n{line}\ntotal time: 9s\n"
+    )
+    (reading,) = readings(Source(Path("log"), content=text.encode()))
+    assert reading.series is not None
+    found = [tuple(row.values()) for row in reading.series.to_pylist()]
+    assert found == [(at, name, label, pytest.approx(v)) for at, name, label, v in expected]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_k6_points_of_a_windows_terminal_are_read(encoding: str) -> None:
+    case = next(case for case in CASES if case.format == "k6-ndjson")
+    wide = Source(Path("points"), content=case.text.encode(encoding))
+    assert [summarised(reading) for reading in readings(wide)] == [
+        summarised(reading) for reading in readings(source_of(case))
+    ]
+
+
 BAD_ROWS = (
     "timeStamp,elapsed,label,success\n1700000000000,5,a,true\nx,5,a,true\n1700000000001,5,a\n"
     "1700000000002,5,a,true\n1700000000003,5,a,perhaps\n"
