@@ -22,7 +22,7 @@ _VERBOSE = re.compile(
 )
 # without `timestamp = true` in siege's settings
 _UNTIMED = re.compile(r"\s*HTTP/[\d.]+ (\d{3})\s+([\d.]+) secs:\s+(\d+) bytes ==> (.+)")
-_FIELD = re.compile(r'[\s{]*"?([A-Za-z][\w ]+?)"?:\s+"?([\d.]+)"?\s*(\S*?),?\s*$')
+_FIELD = re.compile(r'[\s{>]*"?([A-Za-z][\w ]+?)"?:\s+"?([\d.]+)"?\s*(\S*?),?\s*$')
 _FIELDS = {
     "transactions": ("requests", "req"),
     "availability": ("availability", "%"),
@@ -45,10 +45,8 @@ def recognise(source: Source) -> bool:
 
 
 def read(source: Source) -> Iterator[Reading]:
-    """One run; verbose lines become samples."""
-    found, rows = Found(), []
-    stated: dict[str, float] = {}
-    clock = True
+    """One run for each summary in the file; verbose lines become samples."""
+    found, rows, stated, clock = Found(), list[Request](), dict[str, float](), True
     for line, raw in source.lines():
         text = _ANSI.sub("", raw)
         if match := _VERBOSE.match(text) or _UNTIMED.match(text):
@@ -60,10 +58,20 @@ def read(source: Source) -> Iterator[Reading]:
                 rows.append(row)
         elif match := _FIELD.match(text):
             _add(found, stated, match)
+            if match[1].strip().lower().startswith("shortest"):
+                yield _reading(found, stated, rows, clock=clock)
+                found, rows, stated, clock = Found(), [], {}, True
+    if rows or found.indicators:
+        yield _reading(found, stated, rows, clock=clock)
+
+
+def _reading(
+    found: Found, stated: dict[str, float], rows: list[Request], *, clock: bool
+) -> Reading:
     requests, failed = stated.get("transactions"), stated.get("failed_transactions")
     if requests is not None and failed is not None and requests + failed:
         found.add("error_rate", "value", failed / (requests + failed), n=requests + failed)
-    yield Reading(
+    return Reading(
         tool=TOOL,
         indicators=found.indicators,
         samples=(lambda: batches(rows)) if rows else None,

@@ -11,7 +11,8 @@ from perflib.formats.found import Found, decimal_places, number
 from perflib.formats.k6_text import duration
 
 TOOL = "Vegeta"
-_LINE = re.compile(r"^([A-Z][A-Za-z ]+?)\s+\[([a-z0-9:, ]+)\]\s+(\S.*)$", re.MULTILINE)
+# people quote reports in notes of their own
+_LINE = re.compile(r"^[ \t#>]*([A-Z][A-Za-z ]+?)\s+\[([a-z0-9:, ]+)\]\s+(\S.*)$", re.MULTILINE)
 _STATISTICS = {"min": "min", "mean": "mean", "max": "max"}
 
 
@@ -24,7 +25,7 @@ def recognise(source: Source) -> bool:
 def read(source: Source) -> Iterator[Reading]:
     """One run for each `Requests` line in the file."""
     text = source.text
-    starts = [match.start() for match in re.finditer(r"^Requests\s+\[", text, re.MULTILINE)]
+    starts = [match.start() for match in re.finditer(r"^[ \t#>]*Requests\s+\[", text, re.MULTILINE)]
     for start, end in zip(starts, [*starts[1:], len(text)], strict=False):
         yield Reading(tool=TOOL, indicators=_indicators(text[start:end]).indicators)
 

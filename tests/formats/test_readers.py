@@ -13,6 +13,19 @@ from perflib.formats.base import Source
 from perflib.formats.loading import COLUMNS, load_results, readings, summarised
 from tests.formats.cases import CASES, LOCUST_COLUMNS, Case
 
+# a request a row
+STREAMED = {
+    "jmeter-csv",
+    "jmeter-xml",
+    "k6-ndjson",
+    "k6-csv",
+    "gatling-log",
+    "pgbench-log",
+    "vegeta-results",
+    "locust-requests",
+    "hey-csv",
+    "ab-tsv",
+}
 IDS = [f"{case.format}-{at}" for at, case in enumerate(CASES)]
 
 
@@ -34,6 +47,14 @@ def test_numbers_are_those_of_the_file(case: Case) -> None:
     }
     read = {key: found.get(key) for key in case.expected}
     assert read == pytest.approx(case.expected)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.format in STREAMED])
+def test_a_file_of_any_size_is_never_looked_at_as_a_whole(case: Case) -> None:
+    long = Source(Path("unnamed"), content=case.text.encode())
+    for reading in readings(long):
+        summarised(reading)
+    assert not {"content", "text"} & set(vars(long))
 
 
 def test_every_format_has_a_case() -> None:
@@ -104,6 +125,29 @@ def test_k6_points_of_a_windows_terminal_are_read(encoding: str) -> None:
     assert [summarised(reading) for reading in readings(wide)] == [
         summarised(reading) for reading in readings(source_of(case))
     ]
+
+
+SEVERAL = {
+    "siege": "Transactions: {n} hits\nTransaction rate: 5.00 trans/sec\nLongest transaction: 1.00\n"
+    "Shortest transaction: 0.10\n",
+    "k6-text": "    http_req_duration....: avg=1ms\n    http_reqs....: {n} 5/s\n"
+    "    iterations....: 9 5/s\n",
+    "vegeta-text": "# Requests   [total, rate]  {n}, 5.00\n# Latencies  [mean]  1ms\n"
+    "# Success    [ratio]  100.00%\n",
+    "ab": "Server Hostname: x\nTime taken for tests: 1 seconds\nComplete requests: {n}\n",
+    "wrk": "Running 1s test @ http://x/\n  2 threads and 10 connections\n"
+    "  {n} requests in 1.00s, 1B read\n",
+    "hey": "Summary:\n  Slowest: 1 secs\n  Fastest: 1 secs\n  Average: 1 secs\n  Requests/sec: 5\n"
+    "  [200]\t{n} responses\n",
+}
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_several_reports_in_one_file_are_several_runs(name: str) -> None:
+    text = "".join(SEVERAL[name].format(n=n) for n in (7, 8))
+    found = readings(Source(Path("notes"), content=text.encode()))
+    counts = [i.value for r in found for i in r.indicators if i.metric == "requests"]
+    assert (len(found), counts) == (2, [7.0, 8.0])
 
 
 BAD_ROWS = (
