@@ -16,6 +16,8 @@ from perflib.formats.locust_history import table
 from perflib.formats.quantities import quantity
 
 TOOL = "sysbench"
+# 1.0 counts into 1024 buckets, by logarithm from 1 µs to 100 s
+BUCKET_WIDTH = (100 / 1e-6) ** (1 / 1023) - 1
 _VERSION = re.compile(r"^sysbench (\d[\w.]*)", re.MULTILINE)
 _THREADS = re.compile(r"Number of threads: (\d+)")
 _COUNT = re.compile(
@@ -97,7 +99,7 @@ def _reading(part: str) -> Reading:
         ),
         None,
     )
-    width = _bucket_width(lines)
+    width = _bucket_width(lines) or (BUCKET_WIDTH if heading else 0.0)
     for line in lines:
         if match := _TIME.match(line):
             _time(found, match, heading, events, width)

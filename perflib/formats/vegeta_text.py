@@ -9,6 +9,7 @@ from typing import Any
 from perflib.formats.base import Reading, Source
 from perflib.formats.found import Found, decimal_places, number
 from perflib.formats.k6_text import duration
+from perflib.formats.vegeta_report import ACCURACY
 
 TOOL = "Vegeta"
 # people quote reports in notes of their own
@@ -60,5 +61,5 @@ def _latency(found: Found, name: str, text: str, n: float | None) -> None:
     if name in _STATISTICS:
         found.add("service_time", _STATISTICS[name], seconds, "s", **more)
     elif (q := number(name)) is not None:
-        # from Vegeta's t-digest
+        more["resolution"] = max(step, ACCURACY * (seconds or 0.0))
         found.add("service_time", f"p{q:g}", seconds, "s", approximate=True, **more)

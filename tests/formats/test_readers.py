@@ -127,6 +127,26 @@ def test_k6_points_of_a_windows_terminal_are_read(encoding: str) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "statistic", "approximate", "resolution"),
+    [
+        ("vegeta-report", "p99", True, 90e-6),  # a t-digest: 1 % of 9 ms
+        ("vegeta-report", "max", False, 0.0),
+        ("gatling-stats", "percentiles3", True, 2e-3),  # 1 % of 200 ms
+        ("gatling-stats", "mean", False, 1e-3),
+        ("jmeter-statistics", "pct1", False, 0.0),  # ten samples, all of which JMeter kept
+        ("artillery", "p95", True, 80e-6),
+    ],
+)
+def test_a_sketched_percentile_is_known_to_the_width_of_the_sketch(
+    name: str, statistic: str, approximate: bool, resolution: float
+) -> None:
+    cases = (case for case in CASES if case.format == name)
+    found = (i for case in cases for r in readings(source_of(case)) for i in r.indicators)
+    each = next(i for i in found if (i.metric, i.statistic) == ("service_time", statistic))
+    assert (each.approximate, each.resolution) == (approximate, pytest.approx(resolution))
+
+
 SEVERAL = {
     "siege": "Transactions: {n} hits\nTransaction rate: 5.00 trans/sec\nLongest transaction: 1.00\n"
     "Shortest transaction: 0.10\n",
