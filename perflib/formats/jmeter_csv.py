@@ -8,6 +8,7 @@ its label but stays out of the totals.
 from __future__ import annotations
 
 import math
+from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -134,12 +135,13 @@ class _Lines:
         self.first = first
         self._uneven = uneven
         # how many good rows come before each dropped one
-        self._before: list[int] = []
+        self._before = array("q")
 
     def tell(self, source: Source, bad: dict[int, str]) -> None:
         """Note the rows that Arrow dropped and those of this block that are `bad`, by line."""
-        dropped = self._uneven[len(self._before) :]
-        self._before += [line - at for at, (line, _) in enumerate(dropped, len(self._before))]
+        dropped = list(self._uneven)
+        self._uneven.clear()
+        self._before.extend(line - at for at, (line, _) in enumerate(dropped, len(self._before)))
         found = [*dropped, *((self._line(at), why) for at, why in bad.items())]
         for line, reason in sorted(found):
             source.skip(line, reason)
