@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from perflib import analysis, samples
+from perflib import analysis, samples, stats
 from perflib.formats.base import Indicator, Reading, Source
 from perflib.formats.found import iso
 from perflib.formats.loading import readings
@@ -68,7 +68,7 @@ def _new(
     run.objectives = objectives
     _, staging = store.begin(run.target)
     _write_samples(reading, staging / SAMPLES, run)
-    run.source["skipped_rows"] = str(len(source.skipped))
+    run.source["skipped_rows"] = str(source.skipped_rows)
     if reading.series is not None:
         pq.write_table(reading.series, staging / METRICS, compression="zstd")
     run.verdicts = analysis.judge(run, run.estimates)
@@ -80,24 +80,26 @@ def _begin(source: Source, reading: Reading) -> None:
     """Complete the time of the run from its first sample; without any there is no run."""
     if reading.samples is None:
         return
-    before = len(source.skipped)
+    before, rows = len(source.skipped), source.skipped_rows
     first = next(reading.samples(), None)
+    error = source.without_rows()
+    # the rows are read again to be stored
     del source.skipped[before:]
+    source.skipped_rows = rows
     if first is None and not reading.indicators:
-        raise source.fail("no row in it that can be read")
+        raise error
     if first is not None and reading.clock:
         reading.started_at = iso(pc.min(first["start"]).as_py() * 1e-9)
 
 
 def _record(source: Source, reading: Reading, key: str, target: str) -> Run:
-    when = _time(reading.started_at)
-    stamp = when.strftime("%Y%m%dT%H%M%SZ") if when else "19700101T000000Z"
+    when = datetime.fromisoformat(reading.started_at)
     told = reading.details.pop("started_by", "file")
     return Run(
-        id=f"{stamp}-{key}",
+        id=f"{when:%Y%m%dT%H%M%SZ}-{key}",
         target=target,
         kind=KIND,
-        started_at=when.isoformat() if when else "",
+        started_at=reading.started_at,
         duration_s=0.0,
         environment=Environment(git_commit=reading.commit),
         estimates=[_estimate(indicator) for indicator in reading.indicators],
@@ -113,14 +115,6 @@ def _record(source: Source, reading: Reading, key: str, target: str) -> Run:
     )
 
 
-def _time(text: str) -> datetime | None:
-    try:
-        when = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC)
-
-
 def _slug(tool: str) -> str:
     return _SLUG.sub("_", tool.lower()).strip("_")
 
@@ -128,6 +122,11 @@ def _slug(tool: str) -> str:
 def _estimate(stated: Indicator) -> Estimate:
     """A stated number; an approximate one is known to its resolution only."""
     half = stated.resolution if stated.approximate else 0.0
+    low, high = (stated.value - half, stated.value + half) if half else (None, None)
+    if stated.metric == "error_rate" and stated.n and not half and 0 <= stated.value <= 1:
+        # a share of few requests is known no better for being stated
+        interval = stats.counted_share_interval(stated.value, stated.n)
+        low, high = interval.low, interval.high
     return Estimate(
         metric=stated.metric,
         statistic=stated.statistic,
@@ -135,8 +134,8 @@ def _estimate(stated: Indicator) -> Estimate:
         value=stated.value,
         unit=stated.unit,
         n=stated.n,
-        low=stated.value - half if half else None,
-        high=stated.value + half if half else None,
+        low=low,
+        high=high,
         method=f"stated by the tool as {stated.source_name}" if stated.source_name else "stated",
         resolution=stated.resolution,
     )
@@ -158,7 +157,10 @@ def _write_samples(reading: Reading, path: Path, run: Run) -> None:
     samples.join_parts(parts, path, samples.schema())
     run.duration_s = tally.duration_s
     run.counts.recorded = tally.rows
-    run.estimates += tally.estimates()
+    stated = {i.key for i in reading.indicators}
+    run.estimates += [
+        e for e in tally.estimates() if (e.label, e.metric, e.statistic) not in stated
+    ]
     if reading.clock and tally.zero_ns:
         run.started_at = datetime.fromtimestamp(tally.zero_ns * 1e-9, UTC).isoformat()
 

@@ -148,3 +148,10 @@ def test_a_file_without_rows_is_no_run(tmp_path: Path) -> None:
     source = Source(Path("empty.jtl"), content=JTL.splitlines()[0].encode() + b"\n")
     with pytest.raises(FormatError, match="no row"):
         list(import_source(source, Store(tmp_path)))
+
+
+def test_a_stated_share_of_few_requests_has_an_interval(tmp_path: Path) -> None:
+    text = "Time taken for tests: 1 seconds\nComplete requests: 10\nFailed requests: 0\n"
+    source = Source(Path("ab.txt"), content=text.encode())
+    ((run, _),) = import_source(source, Store(tmp_path), objectives=["error_rate < 1 %"])
+    assert [verdict.outcome for verdict in run.verdicts] == ["unknown"]

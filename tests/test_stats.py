@@ -149,6 +149,11 @@ def test_shares_at_the_ends_keep_an_interval(failed, n, low, high):
     assert (found.low, found.high) == pytest.approx((low, high), abs=5e-4)
 
 
+def test_a_counted_share_is_that_of_outcomes_in_no_order() -> None:
+    counted = stats.counted_share_interval(0.0, 300)
+    assert (counted.low, counted.high) == pytest.approx((0.0, 1 - 0.025 ** (1 / 300)))
+
+
 def test_bursts_of_failures_widen_the_share():
     burst = [False] * 900 + [True] * 100
     mixed = np.random.default_rng(1).permutation(burst)

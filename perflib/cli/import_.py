@@ -76,8 +76,8 @@ def _shown(source: Source, made: Iterator[tuple[Run, bool]], runs: list[Run]) ->
         click.echo(f"refused: {error}", err=True)
     for line, reason in source.skipped[:3]:
         click.echo(f"  {source.path}:{line}: skipped: {reason}", err=True)
-    if len(source.skipped) > 3:
-        click.echo(f"  {source.path}: {len(source.skipped)} rows skipped in all", err=True)
+    if source.skipped_rows > 3:
+        click.echo(f"  {source.path}: {source.skipped_rows} rows skipped in all", err=True)
     return good
 
 

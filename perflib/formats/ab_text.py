@@ -13,7 +13,9 @@ _FIELD = re.compile(r"([A-Z][\w\- 2]+?):\s+([\d.]+)\s*(.*)")
 _PLACES = ("Server Hostname", "Server Port", "Document Path")
 _PLACE = re.compile(rf"({'|'.join(_PLACES)}):\s+(\S+)")
 _PERCENTILE = re.compile(r"\s*(\d+)%\s+(\d+)")
-_TOTAL = re.compile(r"Total:\s+(\d+)\s+(\d+)\s+([\d.]+)\s+(\d+)\s+(\d+)")
+# with `-S` and in HTML without deviation and median
+_TOTAL = re.compile(r"Total:\s+(\d+)\s+\d+(?:\s+([\d.]+)\s+\d+)?\s+(\d+)$")
+_TAG = re.compile(r"<[^>]*>")
 _VERSION = re.compile(r"ApacheBench, Version (\S+)")
 _FIELDS = {
     "Complete requests": ("requests", "req"),
@@ -25,53 +27,63 @@ _FIELDS = {
 
 
 def recognise(source: Source) -> bool:
-    """Lines that ab prints."""
+    """Lines that ab prints, or writes as HTML with `-w`."""
     head = source.head_text
-    return "Time taken for tests:" in head and "Complete requests:" in head
+    return "This is ApacheBench, Version" in head or (
+        "Time taken for tests:" in head and "Complete requests:" in head
+    )
 
 
 def read(source: Source) -> Iterator[Reading]:
     """One run for each `Server Hostname` in the file."""
     runs: list[list[str]] = []
     version = ""
-    for _, text in source.lines():
+    for _, raw in source.lines():
+        text = _TAG.sub(" ", raw).strip()
         if match := _VERSION.search(text):
             version = match[1]
         if text.startswith("Server Hostname:") or not runs:
             runs.append([])
         runs[-1].append(text)
-    for lines in runs:
-        if any(line.startswith("Complete requests:") for line in lines):
-            yield _reading(lines, version)
+    finished = [run for run in runs if any(line.startswith("Complete requests:") for line in run)]
+    if not finished:
+        raise source.fail("no `Complete requests:`; the run failed or was stopped")
+    for lines in finished:
+        yield _reading(lines, version)
 
 
 def _reading(lines: list[str], version: str) -> Reading:
     found = Found()
     place: dict[str, str] = {}
     stated: dict[str, float] = {}
+    told = any(_TOTAL.match(text) for text in lines)
     for text in lines:
         if match := _PLACE.match(text):
             place[match[1]] = match[2]
-        elif match := _FIELD.match(text):
-            _field(found, stated, match)
         elif match := _PERCENTILE.match(text):
-            q = int(match[1])
-            statistic = "max" if q == 100 else f"p{q}"
-            found.add(
-                "service_time", statistic, match[2], "ms", source_name=f"{q}%", resolution=1.0
-            )
+            if match[1] != "100" or not told:
+                statistic = "max" if match[1] == "100" else f"p{match[1]}"
+                _time(found, statistic, match[2], f"{match[1]}%")
         elif match := _TOTAL.match(text):
             # the mean is printed in whole milliseconds here; it is exact in "Time per request"
-            found.add(
-                "service_time", "min", match[1], "ms", source_name="Total min", resolution=1.0
-            )
-            found.add(
-                "service_time", "stdev", match[3], "ms", source_name="Total +/-sd", resolution=0.1
-            )
+            _time(found, "min", match[1], "Total min")
+            _time(found, "max", match[3], "Total max")
+            if match[2]:
+                _time(found, "stdev", match[2], "Total +/-sd")
+        elif match := _FIELD.match(text):
+            _field(found, stated, match)
     requests, failures = stated.get("Complete requests"), stated.get("Failed requests")
     if requests and failures is not None:
-        failed = max(failures, stated.get("Non-2xx responses", 0.0))
-        found.add("error_rate", "value", failed / requests, n=requests)
+        # a request can be of both kinds; the file does not tell how many are
+        fewest, both = sorted((failures, stated.get("Non-2xx responses", 0.0)))[::-1]
+        found.add(
+            "error_rate",
+            "value",
+            fewest / requests,
+            n=requests,
+            approximate=both > 0,
+            resolution=both / requests,
+        )
     host, port, path = (place.get(key, "") for key in _PLACES)
     return Reading(
         tool=TOOL, version=version, run=f"{host}:{port}{path}", indicators=found.indicators
@@ -91,3 +103,8 @@ def _field(found: Found, stated: dict[str, float], match: re.Match[str]) -> None
         found.add("service_time", "mean", text, "ms", source_name=name, resolution=step)
     elif name == "Transfer rate":
         found.add("data_rate", "value", (number(text) or 0.0) * 1024, "B/s", source_name=name)
+
+
+def _time(found: Found, statistic: str, text: str, source_name: str) -> None:
+    step = 10.0 ** -decimal_places(text)
+    found.add("service_time", statistic, text, "ms", source_name=source_name, resolution=step)

@@ -1,6 +1,4 @@
-"""BenchmarkDotNet's JSON (brief and full) in nanoseconds, and its CSV report, whose cells or
-heads say the unit.
-"""
+"""BenchmarkDotNet's JSON (brief and full) in nanoseconds, and its CSV, which says its units."""
 
 from __future__ import annotations
 
@@ -79,7 +77,7 @@ def _csv(source: Source) -> Reading:
 def _add_cell(found: Found, label: str, name: str, cell: str) -> bool:
     head = _UNIT.fullmatch(name)
     name, text = (head[1], f"{cell} {head[2]}") if head else (name, cell)
-    time = quantity(text) if name in _MEASURED and not text.strip()[-1:].isdigit() else None
+    time = quantity(text) if name in _MEASURED and not text.strip()[-1:].isdecimal() else None
     if time is None:
         return False
     more: dict[str, Any] = {"label": label, "source_name": name, "resolution": time.step}
@@ -88,7 +86,8 @@ def _add_cell(found: Found, label: str, name: str, cell: str) -> bool:
 
 
 def _add(found: Found, entry: dict[str, Any], statistics: dict[str, Any]) -> None:
-    label = str(entry.get("FullName") or entry.get("DisplayInfo") or "")
+    names = (entry.get(key) for key in ("Namespace", "Type", "Method"))
+    label = str(entry.get("FullName") or ".".join(str(name) for name in names if name))
     more: dict[str, Any] = {"label": label, "n": statistics.get("N")}
     found.add_all("time", statistics, _STATISTICS, "ns", **more)
     percentiles = statistics.get("Percentiles")

@@ -55,7 +55,11 @@ class _Tables(HTMLParser):
 def read(source: Source) -> Iterator[Reading]:
     """One run, a label a round; the summary table repeats the rounds and is taken once."""
     page = _Tables()
-    page.feed(source.text)
+    try:
+        page.feed(source.text)
+    except AssertionError as error:
+        # how the parser says that a declaration is broken
+        raise source.fail(f"broken HTML: {error}") from None
     found, heading, seen = Found(), list[str](), set[str]()
     for row in page.rows:
         cells = [re.sub(r"\s+", " ", cell).strip() for cell in row]

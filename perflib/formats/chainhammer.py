@@ -32,11 +32,14 @@ def recognise(source: Source) -> bool:
 def read(source: Source) -> Iterator[Reading]:
     """One run; the rate over block timestamps is the run's, the watcher's are labelled."""
     found, series = Found(), []
-    for _, text in source.lines():
+    for line, text in source.lines():
         if match := _BLOCK.match(text):
-            at = float(match[6])
-            series.append((at, "block_transactions", "", float(match[2])))
-            series.append((at, "throughput", "", float(match[4])))
+            at, size, rate = number(match[6]), number(match[2]), number(match[4])
+            if at is None or size is None or rate is None:
+                source.skip(line, "a block without time, size or rate")
+                continue
+            series.append((at, "block_transactions", "", size))
+            series.append((at, "throughput", "", rate))
     _, _, tail = source.text.partition("### info raw")
     stated = dict(_RAW.findall(tail))
     for key, label in _RATES.items():

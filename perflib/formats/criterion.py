@@ -12,13 +12,14 @@ from typing import Any
 import msgspec
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, number
+from perflib.formats.found import Found, decimal_places, number
 from perflib.formats.quantities import quantity
 
 TOOL = "criterion"
 _TIME = re.compile(r"^(.*?)\s*time:\s+\[(\S+ \S+) (\S+ \S+) (\S+ \S+)\]")
 _RATE = re.compile(r"^\s+thrpt:\s+\[(\S+) (\S+) (\S+) (\S+) (\S+) (\S+)\]")
-_BENCH = re.compile(r"^test (\S+)\s+\.\.\. bench:\s+([\d,.]+) ns/iter \(\+/- ([\d,.]+)\)")
+_BENCH = re.compile(r"^test (.+?)\s+\.\.\. bench:\s+([\d,.]+) (\S+) \(\+/- ([\d,.]+)\)")
+_NONE = re.compile(r"^test result: .* measured", re.MULTILINE)
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -34,7 +35,8 @@ def recognise(source: Source) -> bool:
         lowered = {str(name).lower(): value for name, value in document.items()}
         return all(_is_estimate(lowered.get(name)) for name in ("mean", "median"))
     lines = _ANSI.sub("", source.head_text).split("\n")
-    return any(_TIME.match(line) or _BENCH.match(line) for line in lines)
+    benches = any(_TIME.match(line) or _BENCH.match(line) for line in lines)
+    return benches or bool(_NONE.search(source.head_text))
 
 
 def read(source: Source) -> Iterator[Reading]:
@@ -52,8 +54,15 @@ def read(source: Source) -> Iterator[Reading]:
         elif (match := _RATE.match(text)) and label:
             _add_rate(found, label, match)
         elif match := _BENCH.match(text):
+            timed = match[3] == "ns/iter"
             found.add(
-                "time", "p50", match[2], "ns", label=match[1], source_name="ns/iter", resolution=1.0
+                "time" if timed else "value",
+                "p50",
+                match[2],
+                "ns" if timed else match[3],
+                label=match[1],
+                source_name=match[3],
+                resolution=10.0 ** -decimal_places(match[2]),
             )
         before = text
     yield Reading(tool=TOOL, indicators=found.indicators)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from perflib.formats.base import Indicator
+from perflib.formats.base import MOST, Indicator
 from perflib.units import UNITS, find_unit
 
 _MAGNITUDES = {"k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
@@ -52,6 +52,24 @@ def iso(epoch_s: float) -> str:
         return ""
 
 
+def instant(text: str) -> str:
+    """A time in ISO 8601 as such in UTC, which is taken where it names no zone.
+
+    Empty when it is no time, or one before 1970, such as the zero that Go writes for none.
+    """
+    try:
+        when = datetime.fromisoformat(text.strip().replace(" UTC", "Z"))
+        when = (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return ""
+    return when.isoformat() if when.year >= 1970 else ""
+
+
+def _count(value: Any) -> int:
+    read = number(value) or 0.0
+    return int(read) if 0 <= read <= MOST else 0
+
+
 class Found:
     """Collects the indicators of one run; what is no number leaves no trace."""
 
@@ -84,7 +102,7 @@ class Found:
                 unit=base,
                 label=label,
                 source_name=source_name,
-                n=int(number(n) or 0),
+                n=_count(n),
                 approximate=approximate,
                 resolution=resolution * factor,
             )

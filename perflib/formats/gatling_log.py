@@ -55,7 +55,7 @@ def read(source: Source) -> Iterator[Reading]:
 def _run(source: Source) -> tuple[str, str, str]:
     cells = source.head_text.split("\n", 1)[0].split("\t")
     stamp = next((c for c in cells if c.isdecimal() and c.isascii() and len(c) == 13), "")
-    version = next((c for c in reversed(cells) if c[:1].isdigit() and "." in c), "")
+    version = next((c for c in reversed(cells) if c[:1].isdecimal() and "." in c), "")
     named = [c for c in cells[1:] if c.strip() and c not in ("RUN", stamp, version)]
     return named[0] if named else "", version, iso(int(stamp) / 1e3) if stamp else ""
 
@@ -85,10 +85,18 @@ def _row(cells: list[str]) -> Request | None:
     if start is None or end is None or not 0 <= start <= end < 9e12:
         return None
     # Gatling 2 writes first and last bytes of both directions: four numbers
-    if at >= 5 and cells[at - 3].isdigit() and cells[at - 4].isdigit() and len(cells[at - 4]) == 13:
-        start, name = float(cells[at - 4]), cells[at - 5]
+    if (
+        at >= 5
+        and cells[at - 3].isdecimal()
+        and cells[at - 4].isdecimal()
+        and len(cells[at - 4]) == 13
+    ):
+        start, at_name = float(cells[at - 4]), at - 5
     else:
-        name = cells[at - 3]
+        at_name = at - 3
+    # the groups stand before the name, as a path that its report shows
+    groups = cells[at_name - 1].split(",") if cells[at_name - 1] != "REQUEST" else []
+    name = " / ".join([*filter(None, groups), cells[at_name]])
     message = cells[at + 1].strip() if len(cells) > at + 1 else ""
     ok = cells[at] == "OK"
     return Request(name, int(start) * 10**6, int(end) * 10**6, ok, "" if ok else message or "KO")

@@ -16,14 +16,8 @@ from perflib.formats.found import Found, iso, number
 
 TOOL = "github-action-benchmark"
 _PREFIX = re.compile(r"^\s*window\.BENCHMARK_DATA\s*=\s*")
-_PER = {
-    "ns/iter": "ns",
-    "ns/op": "ns",
-    "us/iter": "us",
-    "ms/iter": "ms",
-    "sec": "s",
-    "seconds": "s",
-}
+_TIME = re.compile(r"(ns|us|µs|ms|s|sec|seconds)(?:/(?:iter|op))?")
+_TIMES = {"µs": "us", "sec": "s", "seconds": "s"}
 
 
 def recognise(source: Source) -> bool:
@@ -71,12 +65,12 @@ def _reading(source: Source, benches: list[Any], point: dict[str, Any], suite: s
             source.skip(0, "a benchmark without name, unit and value")
             continue
         unit = str(bench["unit"])
-        metric = "time" if unit in _PER or unit in ("ns", "us", "ms", "s") else "value"
+        time = _TIME.fullmatch(unit)
         found.add(
-            metric,
+            "time" if time else "value",
             "value",
             bench["value"],
-            _PER.get(unit, unit),
+            _TIMES.get(time[1], time[1]) if time else unit,
             label=str(bench["name"]),
             source_name=unit,
         )

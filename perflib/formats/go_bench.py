@@ -28,7 +28,7 @@ _UNITS = {
 def recognise(source: Source) -> bool:
     """A line with a name, a count and a value with its unit."""
     return any(
-        (match := _LINE.match(line)) and "/" in match[3] and _pairs(match[3])
+        (match := _LINE.match(line)) and len(match[3].split()) == 2 * len(_pairs(match[3]))
         for line in source.head_text.split("\n")
     )
 
@@ -60,7 +60,9 @@ def read(source: Source) -> Iterator[Reading]:
             values.setdefault((f"{package}\t{match[1]}", unit), []).append(value)
     found = Found()
     for (name, unit), each in values.items():
-        label = name.replace("\t", ".") if len(packages) > 1 else name.partition("\t")[2]
+        label = (
+            name.replace("\t", ".").lstrip(".") if len(packages) > 1 else name.partition("\t")[2]
+        )
         _add(found, label, unit, each)
     yield Reading(tool=TOOL, indicators=found.indicators)
 

@@ -43,7 +43,9 @@ def read(source: Source) -> Iterator[Reading]:
 def _reading(lines: list[str]) -> Reading:
     found = Found()
     fields = {m[1].strip(): m[2] for line in lines if (m := _FIELD.match(line))}
-    for name, statistic in _TIMES.items():
+    # without any answer hey averages nothing and prints zeros beside it
+    timed = quantity(fields.get("Average", "")) is not None
+    for name, statistic in _TIMES.items() if timed else ():
         _time(found, statistic, fields.get(name, ""), name)
     if (total := quantity(fields.get("Total", ""))) is not None:
         found.add("duration", "value", total.value, "s", resolution=total.step)

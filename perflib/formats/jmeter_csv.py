@@ -1,19 +1,18 @@
 """JMeter's CSV results (JTL): any columns, any separator, with or without a header.
 
-Without a header the columns are a selection of JMeter's fixed order, proved by the types of
-their values; a column that cannot be proved is not used. A row whose message counts "samples
+A row whose message counts "samples
 in transaction" is a transaction controller: its children are rows of their own, so it keeps
 its label but stays out of the totals.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import re
+import math
+from array import array
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,24 +21,14 @@ import pyarrow.compute as pc
 import pyarrow.csv as pcsv
 
 from perflib.formats.base import Reading, Source
+from perflib.formats.jmeter_layout import Layout, first_rows, layout_of
 from perflib.formats.tally import batch
 
 TOOL = "JMeter"
 Whole = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
-ORDER = tuple(
-    "timeStamp elapsed label responseCode responseMessage threadName dataType success"  # noqa: SIM905
-    " failureMessage bytes sentBytes grpThreads allThreads URL Filename Latency Encoding"
-    " SampleCount ErrorCount Hostname IdleTime Connect".split()
-)
-NEEDED = {"elapsed", "label", "success"}
-# a header names its columns, so any selection will do that tells a duration
-NAMED = 3
 BLOCK_BYTES = 2**20
 TRANSACTION = "Number of samples in transaction"
-_STAMP = re.compile(r"\d{4}[-/]\d\d[-/]\d\d|\d\d[-/.]\d\d[-/.]\d{2,4}[ T]\d|\d{9,13}$")
-_WORD = re.compile(r"(true|false)", re.IGNORECASE)
-_THREAD = re.compile(r".* \d+-\d+$")
 _DATES = (
     "%Y-%m-%d %H:%M:%S.%f",
     "%Y/%m/%d %H:%M:%S.%f",
@@ -52,100 +41,26 @@ _DATES = (
     "%d.%m.%Y %H:%M:%S",
     "%Y-%m-%dT%H:%M:%S",
 )
-# what a value must look like, for the columns that types can tell apart
-_PROOFS = {
-    "timeStamp": _STAMP,
-    "elapsed": re.compile(r"\d{1,9}$"),
-    "responseCode": re.compile(r"(\d{3}|Non HTTP response code.*|[A-Za-z][\w. :]*)?$"),
-    "threadName": _THREAD,
-    "dataType": re.compile(r"(text|bin)?$"),
-    "success": _WORD,
-    "URL": re.compile(r"(https?://.*|null)?$"),
-}
 _PROVED = ("timeStamp", "elapsed", "success")
 _NUMBERS = {"timeStamp", "elapsed", "bytes"}
 _READ = ("timeStamp", "elapsed", "label", "responseCode", "responseMessage", "success", "bytes")
 
 
-class _Layout(NamedTuple):
-    separator: str
-    columns: list[str]
-    header: bool
-
-
 def recognise(source: Source) -> bool:
     """A header with JMeter's column names, or rows whose types prove its order."""
-    return _layout(source) is not None
-
-
-def _layout(source: Source) -> _Layout | None:
-    head = source.head_text.lstrip("\ufeff")
-    if head.lstrip()[:1] in ("<", "{", "["):
-        return None
-    for separator in (",", "\t", ";", "|"):
-        rows = _rows(head, separator)
-        if not rows or len(rows[0]) < NAMED:
-            continue
-        names = [name.strip() for name in rows[0]]
-        if "elapsed" in names and len(set(names) & set(ORDER)) >= NAMED:
-            return _Layout(separator, names, header=True)
-        columns = _proved(rows)
-        if columns:
-            return _Layout(separator, columns, header=False)
-    return None
-
-
-def _rows(head: str, separator: str) -> list[list[str]]:
-    try:
-        reader = csv.reader(io.StringIO(head), delimiter=separator)
-        return [row for row, _ in zip((r for r in reader if r), range(20), strict=False)]
-    except csv.Error:
-        return []
-
-
-def _proved(rows: list[list[str]]) -> list[str]:
-    """Names for header-less columns: a selection of JMeter's order that every row fits.
-
-    Columns behind the result that types cannot tell apart stay unnamed (`?`).
-    """
-    whole = [row for row in rows if len(row) == len(rows[0])]
-    if len(whole) < max(1, len(rows) - 2):
-        return []
-    return _fit(list(zip(*whole, strict=True)), 0, 0) or []
-
-
-def _fit(columns: list[tuple[str, ...]], at: int, order: int) -> list[str] | None:
-    """Depth-first: give column `at` the first name from `order` on that its values allow."""
-    if at == len(columns):
-        return []
-    names = ORDER[order:]
-    for skipped, name in enumerate(names):
-        if not _allows(name, columns[at]) or not _leaves(names[:skipped]):
-            continue
-        if name == "success":
-            return [name] + ["?"] * (len(columns) - at - 1)
-        rest = _fit(columns, at + 1, order + skipped + 1)
-        if rest is not None and ("success" in rest):
-            return [name, *rest]
-    return None
-
-
-def _leaves(skipped: tuple[str, ...]) -> bool:
-    return not NEEDED & set(skipped)
-
-
-def _allows(name: str, values: tuple[str, ...]) -> bool:
-    proof = _PROOFS.get(name)
-    return proof is None or all(proof.match(value.strip()) for value in values)
+    return layout_of(source) is not None
 
 
 def read(source: Source) -> Iterator[Reading]:
     """One run; its samples stream in blocks of a few megabytes."""
-    layout = _layout(source)
+    layout = layout_of(source)
     if layout is None:
         raise source.fail(
             "no JMeter columns", next_step="save with `jmeter.save.saveservice.print_field_names`"
         )
+    if not _told_times(source, layout):
+        # in a format of the user's own: the durations are good all the same
+        layout.columns[:] = ["?" if name == "timeStamp" else name for name in layout.columns]
     clock = "timeStamp" in layout.columns
     yield Reading(
         tool=TOOL,
@@ -153,10 +68,20 @@ def read(source: Source) -> Iterator[Reading]:
         clock=clock,
         outcomes="success" in layout.columns,
         resolution_s=1e-3,
+        time_step_s=0.0 if clock else math.inf,
     )
 
 
-def _samples(source: Source, layout: _Layout) -> Iterator[pa.RecordBatch]:
+def _told_times(source: Source, layout: Layout) -> bool:
+    """Whether any of the first rows tells a time that can be read."""
+    if "timeStamp" not in layout.columns:
+        return False
+    at, rows = layout.columns.index("timeStamp"), first_rows(source.head_text, layout.separator)
+    told = [row[at].strip() for row in rows[int(layout.header) :] if len(row) > at]
+    return any(text.isdecimal() or _date(text) is not None for text in told)
+
+
+def _samples(source: Source, layout: Layout) -> Iterator[pa.RecordBatch]:
     columns = [f"?{at}" if name == "?" else name for at, name in enumerate(layout.columns)]
     wanted = [name for name in _READ if name in columns]
     word = pa.dictionary(pa.int32(), pa.string())
@@ -182,12 +107,11 @@ def _samples(source: Source, layout: _Layout) -> Iterator[pa.RecordBatch]:
                 include_columns=wanted, column_types=kinds, strings_can_be_null=False
             ),
         )
-        line = 1 + int(layout.header)
+        lines = _Lines(1 + int(layout.header), uneven)
         for rows in blocks:
-            _tell(source, uneven)
-            yield from _batches(source, rows, line)
-            line += rows.num_rows
-        _tell(source, uneven)
+            yield from _batches(source, rows, lines)
+            lines.first += rows.num_rows
+        lines.tell(source, {})
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
         raise source.fail(f"broken CSV: {str(error).splitlines()[0]}") from None
 
@@ -204,13 +128,30 @@ def _invalid(uneven: list[tuple[int, str]], row: Any) -> str:
     return "skip"
 
 
-def _tell(source: Source, uneven: list[tuple[int, str]]) -> None:
-    for line, reason in uneven:
-        source.skip(line, reason)
-    uneven.clear()
+class _Lines:
+    """Which line a row stands in: `first` is that of the next block, had no row been dropped."""
+
+    def __init__(self, first: int, uneven: list[tuple[int, str]]) -> None:
+        self.first = first
+        self._uneven = uneven
+        # how many good rows come before each dropped one
+        self._before = array("q")
+
+    def tell(self, source: Source, bad: dict[int, str]) -> None:
+        """Note the rows that Arrow dropped and those of this block that are `bad`, by line."""
+        dropped = list(self._uneven)
+        self._uneven.clear()
+        self._before.extend(line - at for at, (line, _) in enumerate(dropped, len(self._before)))
+        found = [*dropped, *((self._line(at), why) for at, why in bad.items())]
+        for line, reason in sorted(found):
+            source.skip(line, reason)
+
+    def _line(self, at: int) -> int:
+        line = self.first + at
+        return line + bisect_right(self._before, line)
 
 
-def _batches(source: Source, rows: pa.RecordBatch, line: int) -> Iterator[pa.RecordBatch]:
+def _batches(source: Source, rows: pa.RecordBatch, lines: _Lines) -> Iterator[pa.RecordBatch]:
     names = rows.schema.names
     elapsed, valid = _integers(rows["elapsed"])
     truth = np.ones(rows.num_rows, dtype=bool)
@@ -221,9 +162,12 @@ def _batches(source: Source, rows: pa.RecordBatch, line: int) -> Iterator[pa.Rec
     if "timeStamp" in names:
         start_ms, told = _milliseconds(rows["timeStamp"])
         valid &= told
-    for bad in np.flatnonzero(~valid).tolist():
-        cells = {name: str(rows[name][bad].as_py())[:40] for name in names if name in _PROVED}
-        source.skip(line + bad, f"no time, duration or success: {cells}")
+    proved = [name for name in names if name in _PROVED]
+    bad: dict[int, str] = {}
+    for row in np.flatnonzero(~valid).tolist():
+        cells = {name: str(rows[name][row].as_py())[:40] for name in proved}
+        bad[row] = f"no time, duration or success: {cells}"
+    lines.tell(source, bad)
     parent = np.zeros(rows.num_rows, dtype=bool)
     if "responseMessage" in names:
         parent = _starting(rows["responseMessage"], TRANSACTION)
@@ -262,7 +206,7 @@ def _error(codes: pa.DictionaryArray, ok: Flags) -> pa.DictionaryArray | None:
 
 
 def _status(codes: pa.DictionaryArray) -> Any:
-    numbers = [int(t) if t.isdigit() and len(t) == 3 else 0 for t in codes.dictionary.to_pylist()]
+    numbers = [int(t) if t.isdecimal() and len(t) == 3 else 0 for t in codes.dictionary.to_pylist()]
     return _spread(numbers, codes, np.int64)
 
 

@@ -13,6 +13,8 @@ from perflib.formats.base import Reading, Source
 from perflib.formats.found import Found, number
 
 TOOL = "JMeter"
+# by default JMeter takes median and percentiles from the last rows only
+WINDOW = 20_000
 _TIMES = {
     "meanResTime": "mean",
     "medianResTime": "p50",
@@ -58,5 +60,14 @@ def _add(found: Found, label: str, entry: dict[str, Any]) -> None:
         kibibytes = number(entry.get(key))
         if kibibytes is not None:
             found.add(metric, "value", kibibytes * 1024, "B/s", source_name=key, **more)
-    if n:
-        found.add_all("service_time", entry, _TIMES, "ms", **more)
+    for key, statistic in _TIMES.items() if n else ():
+        windowed = statistic.startswith("p") and (n or 0) > WINDOW
+        found.add(
+            "service_time",
+            statistic,
+            entry.get(key),
+            "ms",
+            source_name=key,
+            approximate=windowed,
+            **more,
+        )

@@ -6,7 +6,8 @@ stands for the whole and its parts are not counted again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from xml.etree.ElementTree import ParseError
 
 from defusedxml import DefusedXmlException
@@ -27,6 +28,11 @@ _AS_OBJECT = {
     "by": "bytes",
 }
 DEEPEST = 100
+# control characters that XML forbids; JMeter writes them where an answer was no text
+_FORBIDDEN = re.compile(
+    rb"&#(?:x0*(?:[0-8bBcCeEfF]|1[0-9a-fA-F])|0*(?:[0-8]|1[124-9]|2[0-9]|3[01]));"
+)
+_REFERENCE_BYTES = 16
 
 
 def recognise(source: Source) -> bool:
@@ -67,7 +73,7 @@ def _outermost(source: Source) -> Iterator[dict[str, str]]:
     """The attributes of samples that are in no other sample, forgetting what was read."""
     depth = inside = 0
     root = None
-    for event, element in iterparse(Stream(source.blocks()), events=("start", "end")):
+    for event, element in iterparse(Stream(_allowed(source.blocks())), events=("start", "end")):
         if event == "start":
             depth += 1
             root = element if root is None else root
@@ -86,6 +92,18 @@ def _outermost(source: Source) -> Iterator[dict[str, str]]:
             root.clear()
 
 
+def _allowed(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """The text without forbidden characters, one of which may stand across two blocks."""
+    rest = b""
+    for block in blocks:
+        data = rest + block
+        cut = data.rfind(b"&", max(0, len(data) - _REFERENCE_BYTES))
+        rest, data = (data[cut:], data[:cut]) if cut >= 0 else (b"", data)
+        if data:
+            yield _FORBIDDEN.sub(b" ", data)
+    yield _FORBIDDEN.sub(b" ", rest)
+
+
 def _row(attributes: dict[str, str]) -> Request | None:
     elapsed, since = number(attributes.get("t")), number(attributes.get("ts"))
     if elapsed is None or since is None or not 0 <= elapsed < 1e12 or not 0 <= since < 9e12:
@@ -95,7 +113,7 @@ def _row(attributes: dict[str, str]) -> Request | None:
     start = int(since) * 1_000_000
     error = "" if ok else code.removeprefix("Non HTTP response code: ")
     size = number(attributes.get("by"))
-    status = int(code) if code.isdigit() and len(code) == 3 else 0
+    status = int(code) if code.isdecimal() and len(code) == 3 else 0
     known = 0 if size is None or not 0 <= size < 2**62 else int(size)
     return Request(
         attributes["lb"], start, start + int(elapsed) * 1_000_000, ok, error, status, known

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from perflib.formats.base import Reading, Source
@@ -39,7 +39,7 @@ def recognise(source: Source) -> bool:
     document = source.json
     if isinstance(document, list):
         return any(isinstance(e, dict) and "primaryMetric" in e for e in document)
-    if {"Benchmark", "Mode", "Score", "Unit"} <= set(header(source)[0]):
+    if _is_csv(source):
         return True
     # the table stands at the end of a log
     text = source.text if source.head_text.startswith("# JMH version") else source.head_text
@@ -50,21 +50,30 @@ def read(source: Source) -> Iterator[Reading]:
     """One run, a label a benchmark with its parameters."""
     if isinstance(source.json, list):
         yield _json(source, source.json)
-    elif "Benchmark" in header(source)[0]:
+    elif _is_csv(source):
         yield _csv(source)
     else:
         yield _text(source)
 
 
+def _is_csv(source: Source) -> bool:
+    return {"Benchmark", "Mode", "Score", "Unit"} <= set(header(source)[0])
+
+
 def _json(source: Source, entries: list[Any]) -> Reading:
     found, version = Found(), ""
+    several = _several(e.get("mode") for e in entries if isinstance(e, dict))
     for entry in entries:
         metric = entry.get("primaryMetric") if isinstance(entry, dict) else None
         if not isinstance(metric, dict) or "benchmark" not in entry:
             source.skip(0, "an entry without a benchmark or score")
             continue
         version = str(entry.get("jmhVersion") or version)
-        label = _label(str(entry["benchmark"]), entry.get("params"))
+        given = entry.get("params")
+        parameters = given if isinstance(given, dict) else {}
+        if several:
+            parameters = parameters | _called(entry.get("mode"))
+        label = _label(str(entry["benchmark"]), parameters)
         _add(found, label, metric, "")
         secondary = entry.get("secondaryMetrics")
         for name, each in secondary.items() if isinstance(secondary, dict) else ():
@@ -92,14 +101,17 @@ def _add(found: Found, label: str, metric: dict[str, Any], name: str) -> None:
 
 
 def _csv(source: Source) -> Reading:
-    found = Found()
-    for line, row in rows(source):
+    found, listed = Found(), list(rows(source))
+    several = _several(row["Mode"] for _, row in listed)
+    for line, row in listed:
         if number(row["Score"]) is None:
             source.skip(line, "no score")
             continue
         parameters = {
             k.removeprefix("Param: "): v for k, v in row.items() if k.startswith("Param: ") and v
         }
+        if several:
+            parameters |= _called(row["Mode"])
         _add_row(found, row["Benchmark"], parameters, row["Score"], row["Unit"], row.get("Samples"))
     return Reading(tool=TOOL, indicators=found.indicators)
 
@@ -107,6 +119,8 @@ def _csv(source: Source) -> Reading:
 def _text(source: Source) -> Reading:
     """The table at the end of a log; a score's error is not read."""
     found, names = Found(), None
+    table = source.text[match.end() :] if (match := _TABLE.search(source.text)) else ""
+    several = _several(cell for cell in table.split() if cell in _MODES)
     for line, text in source.lines():
         if head := _TABLE.match(text):
             names = re.findall(r"\(([^)]*)\)", head[1] or "")
@@ -115,12 +129,14 @@ def _text(source: Source) -> Reading:
         mode = next((at for at, cell in enumerate(cells) if cell in _MODES), 0)
         if names is None or not mode:
             continue
-        counted = len(cells) > mode + 2 and cells[mode + 1].isdigit()
+        counted = len(cells) > mode + 2 and cells[mode + 1].isdecimal()
         numbers = cells[mode + 1 + counted : -1]
         if not numbers or len(cells[1:mode]) != len(names):
             source.skip(line, "a row of another shape than the head of the table")
             continue
         parameters = {k: v for k, v in zip(names, cells[1:mode], strict=True) if v != "N/A"}
+        if several:
+            parameters |= _called(cells[mode])
         n = cells[mode + 1] if counted else None
         _add_row(found, cells[0], parameters, numbers[0].lstrip("≈"), cells[-1], n)
     return Reading(tool=TOOL, indicators=found.indicators)
@@ -138,7 +154,15 @@ def _add_row(
     found.add(metric, statistic, value, base, label=label, source_name="Score", n=n)
 
 
-def _label(benchmark: str, parameters: Any) -> str:
-    given = parameters if isinstance(parameters, dict) else {}
-    arguments = ", ".join(f"{key}={value}" for key, value in given.items())
+def _several(modes: Iterable[Any]) -> bool:
+    """Whether times of more than one mode are in the file, which their labels must part."""
+    return len({str(mode) for mode in modes} - {"thrpt"}) > 1
+
+
+def _called(mode: Any) -> dict[str, Any]:
+    return {"mode": mode} if mode in ("sample", "ss") else {}
+
+
+def _label(benchmark: str, parameters: dict[str, Any]) -> str:
+    arguments = ", ".join(f"{key}={value}" for key, value in parameters.items())
     return f"{benchmark}({arguments})" if arguments else benchmark

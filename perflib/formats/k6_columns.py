@@ -6,19 +6,21 @@ block is then read line by line.
 
 from __future__ import annotations
 
-from typing import Any
+from functools import lru_cache
+from typing import NamedTuple
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from perflib.formats.tally import batch
 
 _ENOUGH_MS = 1e12
 
 
-class Tags(Struct):
+class Tags(Struct, gc=False):
     """What k6 tells of a request."""
 
     name: str | None = None
@@ -30,15 +32,15 @@ class Tags(Struct):
     expected_response: str | bool | None = None
 
 
-class Data(Struct):
-    """One value of a metric."""
+class Data(Struct, gc=False):
+    """One value of a metric; few of its tags differ, so each is decoded once."""
 
     time: str | None = None
     value: float | None = None
-    tags: Tags | None = None
+    tags: Raw = Raw(b"null")
 
 
-class Point(Struct):
+class Point(Struct, gc=False):
     """A line of the file."""
 
     type: str
@@ -46,49 +48,69 @@ class Point(Struct):
     data: Data | None = None
 
 
-_NO_TAGS = Tags()
+class Told(NamedTuple):
+    """What tags mean."""
+
+    label: str
+    ok: bool
+    error: str
+    status: int
+
+
 _decode = msgspec.json.Decoder(list[Point]).decode
+_decode_tags = msgspec.json.Decoder(Tags | None).decode
+
+
+def label(method: str | None, name: str | None) -> str:
+    """`GET https://…`."""
+    return " ".join(part for part in (method, name) if part)
+
+
+def code(status: str | int | None) -> int:
+    """A status as a number; 0 for none and for what is no status."""
+    text = str(status or "0")
+    return int(text) if text.isdecimal() and text.isascii() and len(text) < 4 else 0
+
+
+@lru_cache(4096)
+def told(raw: bytes) -> Told:
+    """The meaning of tags in JSON; raises `msgspec.MsgspecError` where they are none of k6's."""
+    tags = _decode_tags(raw) or Tags()
+    ok = str(tags.expected_response).lower() != "false" and not tags.error
+    error = "" if ok else str(tags.error or tags.error_code or f"status {tags.status}")
+    return Told(label(tags.method, tags.name or tags.url), ok, error, code(tags.status))
 
 
 def samples(lines: list[bytes], metric: str) -> pa.RecordBatch | None:
     """The points of `metric` in `lines` as samples; None without any.
 
-    Raises `ValueError`, `msgspec.DecodeError` or `pa.ArrowException` for a line that k6
-    would not write.
+    Raises `ValueError`, `RecursionError`, `msgspec.MsgspecError` or `pa.ArrowException` for a
+    line that k6 would not write.
     """
     points = _decode(b"[%b]" % b",".join(lines))
     found = [p.data for p in points if p.metric == metric and p.type == "Point"]
     if not found:
         return None
-    time = pa.array([data.time for data in found if data is not None])
-    value = pa.array([data.value for data in found if data is not None], pa.float64())
+    whole = [data for data in found if data is not None]
+    time = pa.array([data.time for data in whole], pa.string())
+    value = pa.array([data.value for data in whole], pa.float64())
     sane = pc.and_(pc.greater_equal(value, 0), pc.less(value, _ENOUGH_MS))
-    if len(value) < len(found) or value.null_count or time.null_count or not pc.all(sane).as_py():
+    if len(whole) < len(found) or value.null_count or time.null_count or not pc.all(sane).as_py():
         raise ValueError("a request without time or duration")
     end = time.cast(pa.timestamp("ns", "UTC")).cast(pa.int64())
     took = pc.round(pc.multiply(value, 1e6)).cast(pa.int64())
-    return _batch([data.tags or _NO_TAGS for data in found if data is not None], end, took)
+    return _batch([bytes(data.tags) for data in whole], pc.subtract(end, took), end)
 
 
-def _batch(tags: list[Tags], end: Any, took: Any) -> pa.RecordBatch:
-    text = pa.string()
-    expected = [tag.expected_response in (False, "false") for tag in tags]
-    error = pa.array([tag.error or None for tag in tags], text)
-    ok = pc.invert(pc.or_(pa.array(expected), error.is_valid()))
-    status = pa.array([str(tag.status or "0") for tag in tags], text)
-    shown = pc.binary_join_element_wise("status", status, " ")
-    codes = pa.array([str(tag.error_code) if tag.error_code else None for tag in tags], text)
-    code = pc.if_else(pc.match_substring_regex(status, r"^[0-9]{1,3}$"), status, "0")
+def _batch(tags: list[bytes], start: pa.Array, end: pa.Array) -> pa.RecordBatch:
+    codes: dict[bytes, int] = {}
+    at = np.array([codes.setdefault(raw, len(codes)) for raw in tags], np.int32)
+    labels, ok, errors, statuses = zip(*map(told, codes), strict=True)
     return batch(
-        pc.binary_join_element_wise(
-            pa.array([tag.method or None for tag in tags], text),
-            pa.array([tag.name or tag.url for tag in tags], text),
-            " ",
-            null_handling="skip",
-        ),
-        pc.subtract(end, took),
+        pa.DictionaryArray.from_arrays(at, pa.array(labels, pa.string())),
+        start,
         end,
-        ok,
-        error=pc.if_else(ok, "", pc.coalesce(error, codes, shown)),
-        status=code.cast(pa.int16()),
+        np.array(ok)[at],
+        error=pa.DictionaryArray.from_arrays(at, pa.array(errors, pa.string())),
+        status=np.array(statuses)[at],
     )

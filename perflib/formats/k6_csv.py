@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from perflib.formats.base import Reading, Source
 from perflib.formats.found import number
-from perflib.formats.k6_points import REQUEST, label, nanoseconds, reading, row
+from perflib.formats.k6_columns import code, label
+from perflib.formats.k6_points import REQUEST, nanoseconds, reading
 from perflib.formats.tables import header, rows
 from perflib.formats.tally import Request, batches
 
@@ -38,7 +39,8 @@ def _requests(source: Source) -> Iterator[Request]:
         ok = cells.get("expected_response", "").lower() != "false" and not error
         kind = error or ("" if ok else f"status {cells.get('status')}")
         name = label(cells.get("method"), cells.get("name") or cells.get("url"))
-        yield row(name, end, value, ok, kind, cells.get("status"))
+        start = end - round(value * 1e6)
+        yield Request(name, start, end, ok, kind, code(cells.get("status")))
 
 
 def _time(text: str) -> int | None:

@@ -10,40 +10,29 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
 
 import msgspec
 import pyarrow as pa
 
 from perflib.formats import k6_columns
-from perflib.formats.base import Reading, Source
+from perflib.formats.base import MOST, Reading, Source
 from perflib.formats.k6 import TOOL
-from perflib.formats.k6_columns import Data, Point, Tags
+from perflib.formats.k6_columns import Data, Point, told
 from perflib.formats.tally import Request, batches
 
 REQUEST = "http_req_duration"
 
 
-def label(method: str | None, name: str | None) -> str:
-    """`GET https://…`."""
-    return " ".join(part for part in (method, name) if part)
-
-
-def row(name: str, end_ns: int, value_ms: float, ok: bool, error: str, status: Any) -> Request:
-    """One request as a sample."""
-    text = str(status or "0")
-    code = int(text) if text.isdigit() and len(text) < 4 else 0
-    return Request(name, end_ns - round(value_ms * 1e6), end_ns, ok, error, code)
-
-
 def nanoseconds(text: str) -> int | None:
-    """RFC 3339 with any number of fractional digits as epoch nanoseconds."""
+    """RFC 3339 with any number of fractional digits as epoch nanoseconds, until the year 2262."""
     try:
         head, _, rest = text.partition(".")
         fraction = rest[: len(rest) - len(rest.lstrip("0123456789"))]
         zone = rest[len(fraction) :] if rest else ""
         seconds = _seconds(head + zone if rest else text)
-        return None if seconds is None else seconds * 10**9 + int((fraction + "0" * 9)[:9])
+        if seconds is None or not 0 <= seconds < MOST // 10**9:
+            return None
+        return seconds * 10**9 + int((fraction + "0" * 9)[:9])
     except (ValueError, OverflowError):
         return None
 
@@ -77,11 +66,15 @@ def reading(samples: Callable[[], Iterator[pa.RecordBatch]]) -> Reading:
 
 
 def _samples(source: Source) -> Iterator[pa.RecordBatch]:
+    if not source.encoding.startswith("utf-8"):
+        encoded = ((number, text.encode()) for number, text in source.lines())
+        yield from batches(_requests(source, encoded))
+        return
     # most lines are of other metrics: to look is much cheaper than to decode
     for lines, numbers in source.lines_with(f'"{REQUEST}"'.encode()):
         try:
             made = k6_columns.samples(lines, REQUEST)
-        except (ValueError, msgspec.MsgspecError, pa.ArrowException):
+        except (ValueError, RecursionError, msgspec.MsgspecError, pa.ArrowException):
             yield from batches(_requests(source, zip(numbers(), lines, strict=True)))
         else:
             if made is not None:
@@ -99,7 +92,10 @@ def _requests(source: Source, lines: Iterable[tuple[int, bytes]]) -> Iterator[Re
             continue
         if point.type != "Point" or point.metric != REQUEST:
             continue
-        made = _sample(point.data)
+        try:
+            made = _sample(point.data)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            made = None
         if made is None:
             source.skip(line, "a request without time or duration")
         else:
@@ -110,12 +106,10 @@ def _sample(data: Data | None) -> Request | None:
     if data is None or data.time is None or data.value is None or not _sane(data.value):
         return None
     end = nanoseconds(data.time)
-    tags = data.tags or Tags()
     if end is None:
         return None
-    ok = str(tags.expected_response).lower() != "false" and not tags.error
-    error = "" if ok else str(tags.error or tags.error_code or f"status {tags.status}")
-    return row(label(tags.method, tags.name or tags.url), end, data.value, ok, error, tags.status)
+    name, ok, error, status = told(bytes(data.tags))
+    return Request(name, end - round(data.value * 1e6), end, ok, error, status)
 
 
 def _sane(value_ms: float) -> bool:

@@ -40,8 +40,8 @@ def recognise(source: Source) -> bool:
 
 
 def read(source: Source) -> Iterator[Reading]:
-    """One run; the printed digits are the resolution."""
-    found, last, part = Found(), "", ""
+    """One run for each summary in the file; the printed digits are the resolution."""
+    found, last, part, seen = Found(), "", "", set[tuple[str, str]]()
     for _, raw in source.lines():
         text = _ANSI.sub("", raw)
         if section := _SECTION.match(text):
@@ -53,6 +53,10 @@ def read(source: Source) -> Iterator[Reading]:
         tags = name.strip("{} ") if name.startswith("{") else ""
         last = last if tags else name
         label = ", ".join(each for each in (part, tags) if each)
+        if (last, label) in seen:
+            yield Reading(tool=TOOL, indicators=found.indicators)
+            found, seen = Found(), set()
+        seen.add((last, label))
         _add(found, last, label, rest)
     if not found.indicators:
         raise source.fail("no metric that can be read")

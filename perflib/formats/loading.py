@@ -13,7 +13,7 @@ import pandas as pd
 from perflib.errors import FormatError
 from perflib.formats import read
 from perflib.formats.base import Indicator, Reading, Source
-from perflib.formats.found import iso
+from perflib.formats.found import instant, iso
 from perflib.formats.tally import Tally
 
 COLUMNS = (
@@ -60,6 +60,7 @@ def readings(source: Source, format_name: str | None = None) -> list[Reading]:
     """
     found = read(source, format_name)
     for reading in found:
+        reading.started_at = instant(reading.started_at)
         if not reading.started_at and (reading.samples is None or not reading.clock):
             known = source.path.exists()
             reading.started_at = iso(source.path.stat().st_mtime if known else time.time())
@@ -76,7 +77,8 @@ def summarised(reading: Reading) -> list[Indicator]:
         tally.add(rows)
     if reading.clock and tally.first_ns is not None:
         reading.started_at = reading.started_at or iso(tally.first_ns * 1e-9)
-    return reading.indicators + tally.indicators()
+    stated = {i.key for i in reading.indicators}
+    return reading.indicators + [i for i in tally.indicators() if i.key not in stated]
 
 
 def load_results(
@@ -96,6 +98,8 @@ def load_results(
     for source in sources(listed, strict=strict):
         for reading in readings(source, format):
             found = summarised(reading)
+            if not found:
+                raise source.without_rows()
             head = (str(source.path), reading.tool, reading.run, reading.started_at)
             rows += [
                 (*head, i.label, i.metric, i.statistic, i.value, i.unit, i.approximate)

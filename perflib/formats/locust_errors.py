@@ -23,7 +23,7 @@ def read(source: Source) -> Iterator[Reading]:
     """One run: an indicator an error, and their sum."""
     failures = "Occurrences" in header(source)[0]
     metric, column = ("failures", "Occurrences") if failures else ("exceptions", "Count")
-    found, total = Found(), 0.0
+    found, total, counts = Found(), 0.0, dict[tuple[str, str], float]()
     for line, row in rows(source):
         count = number(row[column])
         if count is None:
@@ -32,6 +32,9 @@ def read(source: Source) -> Iterator[Reading]:
         total += count
         name = label(row.get("Method"), row.get("Name")) if failures else row["Message"]
         what = row["Error"] if failures else "exception"
+        # one message may come with several tracebacks
+        counts[name, what] = counts.get((name, what), 0.0) + count
+    for (name, what), count in counts.items():
         found.add(metric, "value", count, "1", label=name, source_name=what)
     found.add(metric, "value", total, "1", source_name=column)
     yield Reading(tool=TOOL, indicators=found.indicators)

@@ -82,9 +82,10 @@ def _add(found: Found, entry: dict[str, Any]) -> None:
     requests = number(entry.get("num_requests")) or 0
     for key, (metric, statistic, unit) in _STATED.items():
         if requests or unit not in ("ms", "B"):
-            found.add(
-                metric, statistic, entry.get(key), unit, label=name, source_name=key, n=requests
-            )
+            # the page rounds the extremes to milliseconds
+            step = 1.0 if statistic in ("min", "max") else 0.0
+            more: dict[str, Any] = {"label": name, "source_name": key, "n": requests}
+            found.add(metric, statistic, entry.get(key), unit, resolution=step, **more)
     failures = number(entry.get("num_failures"))
     if requests and failures is not None:
         found.add("error_rate", "value", failures / requests, label=name, n=requests)

@@ -24,12 +24,17 @@ _PATTERNS = (
 
 
 def recognise(source: Source) -> bool:
-    """`time` first, a commit or branch, and only numbers in at least one other column."""
-    columns, _ = header(source)
+    """A time first and a commit or branch, or `time` first and nothing but numbers."""
+    columns, separator = header(source)
     names = [name.lower() for name in columns]
     if not names or names[0] not in _TIMES or len(names) < 2:
         return False
-    return any(name in _COMMITS for name in names[1:])
+    if any(name in _COMMITS for name in names[1:]):
+        return True
+    # only the head is looked at: a file of gigabytes may begin like this
+    first = [line for line in source.head_text.split("\n") if line.strip()][1:2]
+    numbers = [number(cell) for line in first for cell in line.split(separator)]
+    return names[0] == "time" and len(numbers) == len(names) and None not in numbers
 
 
 def read(source: Source) -> Iterator[Reading]:

@@ -24,7 +24,8 @@ _SETTING = re.compile(r"(transaction type|number of clients|scaling factor|query
 _SCRIPT = re.compile(r"SQL script (\d+): (.+)")
 _PROGRESS = re.compile(r"^progress: ([\d.]+) s, ([\d.]+) tps(?:, lat ([\d.]+) ms)?", re.MULTILINE)
 _EACH = re.compile(r"- (\d+) transactions \(")
-_STATEMENT = re.compile(r"^ +([\d.]+) +(?:\d+ +)?(\S.*)$", re.MULTILINE)
+# newer versions count failures and retries between the two
+_STATEMENT = re.compile(r"^ +([\d.]+) +(?:\d+ +){0,2}(\S.*)$", re.MULTILINE)
 _VERSION = re.compile(r"pgbench \((?:PostgreSQL\) )?([\d.]+)")
 
 
@@ -85,21 +86,22 @@ def _reading(part: str, version: str) -> Reading:
     for script in scripts:
         if head := _SCRIPT.match(script):
             each = _EACH.search(script)
-            _add(found, script, head[2].strip(), number(each[1]) if each else None)
-    statements = part.partition("statement latencies in milliseconds")[2]
-    for text, statement in _STATEMENT.findall(statements):
-        found.add(
-            "statement_time",
-            "mean",
-            text,
-            "ms",
-            label=statement.strip(),
-            source_name="statement latency",
-        )
+            name_of = head[2].strip()
+            _add(found, script, name_of, number(each[1]) if each else None)
+            _statements(found, script, f"{name_of}: " if len(scripts) > 1 else "")
+    _statements(found, whole, "")
     settings = {key.replace(" ", "_"): value.strip() for key, value in _SETTING.findall(whole)}
     return Reading(
         tool=TOOL, version=version, run=name, indicators=found.indicators, details=settings
     )
+
+
+def _statements(found: Found, text: str, prefix: str) -> None:
+    for value, statement in _STATEMENT.findall(text.partition("statement latencies in ")[2]):
+        label = prefix + statement.strip()
+        found.add(
+            "statement_time", "mean", value, "ms", label=label, source_name="statement latency"
+        )
 
 
 def _add(found: Found, text: str, label: str, n: float | None) -> None:
@@ -115,7 +117,8 @@ def _add(found: Found, text: str, label: str, n: float | None) -> None:
             resolution=10.0 ** -decimal_places(value),
         )
     for value, note in _TPS.findall(text):
-        connecting = note.startswith("including")
+        # to reconnect (`-C`) is a part of each transaction, to connect at first is not
+        connecting = note == "including connections establishing"
         metric = "throughput_with_connecting" if connecting else "throughput"
         source_name = f"tps ({note})" if note else "tps"
         found.add(metric, "value", value, "tx/s", label=label, source_name=source_name, n=n)

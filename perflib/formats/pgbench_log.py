@@ -5,14 +5,19 @@ The times of transactions are microseconds; a transaction's time of day is its e
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
-from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, iso, number
+from perflib.formats.base import Indicator, Reading, Source
+from perflib.formats.found import Found, iso
 from perflib.formats.locust_history import table
 from perflib.formats.tally import Request, batches
 
 TOOL = "pgbench"
+# columns with all parts (version 15), and up to the skipped transactions (before)
+WHOLE, SKIPPED = 15, 11
+MOST_DIGITS = 14
 _OUTCOMES = ("failed", "skipped", "serialization", "deadlock")
 
 
@@ -25,15 +30,15 @@ def recognise(source: Source) -> bool:
 def _is_single(cells: list[str]) -> bool:
     return (
         6 <= len(cells) <= 8
-        and all(cell.isdigit() for cell in (*cells[:2], *cells[3:6]))
-        and (cells[2].isdigit() or cells[2] in _OUTCOMES)
+        and all(cell.isdecimal() for cell in (*cells[:2], *cells[3:6]))
+        and (cells[2].isdecimal() or cells[2] in _OUTCOMES)
         and len(cells[4]) == 10
         and len(cells[5]) <= 6
     )
 
 
 def _is_aggregate(cells: list[str]) -> bool:
-    return len(cells) >= 6 and all(cell.isdigit() for cell in cells) and len(cells[0]) == 10
+    return len(cells) >= 6 and all(cell.isdecimal() for cell in cells) and len(cells[0]) == 10
 
 
 def read(source: Source) -> Iterator[Reading]:
@@ -41,8 +46,32 @@ def read(source: Source) -> Iterator[Reading]:
     first = next((text.split() for _, text in source.lines() if text.strip()), [])
     if _is_aggregate(first) and not _is_single(first):
         yield _aggregate(source)
-    else:
-        yield Reading(tool=TOOL, samples=lambda: batches(_requests(source)), resolution_s=1e-6)
+        return
+    yield Reading(
+        tool=TOOL,
+        indicators=_untimed(source),
+        samples=lambda: batches(_requests(source)),
+        outcomes=False,
+        resolution_s=1e-6,
+    )
+
+
+def _untimed(source: Source) -> list[Indicator]:
+    """Failed transactions and skipped ones, which never ran, have no time: they are counted."""
+    found = Found()
+    words = (text.split(maxsplit=3)[2:3] for _, text in source.lines())
+    counts = Counter(word[0] if word[0] in _OUTCOMES else "done" for word in words if word)
+    skipped = counts.pop("skipped", 0)
+    if skipped:
+        found.add("skipped", "value", skipped, "tx", source_name="skipped")
+    _share(found, counts.total() - counts["done"], counts["done"])
+    return found.indicators
+
+
+def _share(found: Found, failures: float, done: float) -> None:
+    if done + failures > 0:
+        found.add("failures", "value", failures, "tx")
+        found.add("error_rate", "value", failures / (done + failures), n=done + failures)
 
 
 def _requests(source: Source) -> Iterator[Request]:
@@ -50,45 +79,49 @@ def _requests(source: Source) -> Iterator[Request]:
         cells = text.split()
         if not cells:
             continue
-        if not _is_single(cells):
+        if not _is_single(cells) or len(cells[2]) > MOST_DIGITS:
             source.skip(line, "no transaction of pgbench's")
-            continue
-        end = int(cells[4]) * 10**9 + int(cells[5]) * 1000
-        ok = cells[2].isdigit()
-        took = int(cells[2]) if ok and len(cells[2]) < 15 else 0
-        name = f"script {cells[3]}"
-        yield Request(name, end - took * 1000, end, ok, "" if ok else cells[2])
+        elif cells[2].isdecimal():
+            end = int(cells[4]) * 10**9 + int(cells[5]) * 1000
+            yield Request(f"script {cells[3]}", end - int(cells[2]) * 1000, end, ok=True)
 
 
 def _aggregate(source: Source) -> Reading:
-    found, series, total, elapsed, least, most = Found(), [], 0, 0, None, 0
-    first = last = 0
+    found, rows = Found(), list[list[int]]()
     for line, text in source.lines():
         cells = text.split()
-        if not cells:
-            continue
-        if not _is_aggregate(cells):
+        if cells and _is_aggregate(cells) and max(map(len, cells)) < 3 * MOST_DIGITS:
+            rows.append([int(cell) for cell in cells])
+        elif cells:
             source.skip(line, "no interval of pgbench's")
-            continue
-        at, count, spent, _, low, high = (int(cell) for cell in cells[:6])
-        first, last = first or at, at
-        total, elapsed, most = total + count, elapsed + spent, max(most, high)
-        least = low if least is None else min(least, low)
-        series.append((float(at - first), "transactions", "", float(count)))
+    counts = [_done(row) for row in rows]
+    total = sum(counts)
     found.add("transactions", "value", total, "tx", source_name="num_transactions")
-    if total:
-        found.add(
-            "transaction_time", "mean", elapsed / total, "us", source_name="sum_latency", n=total
-        )
-        found.add("transaction_time", "min", least, "us", source_name="min_latency", n=total)
-        found.add("transaction_time", "max", most, "us", source_name="max_latency", n=total)
-    if last > first and number(total):
-        # the last interval may be cut short, so it tells no rate
-        whole = total - series[-1][3]
-        found.add("throughput", "value", whole / (last - first), "tx/s", n=total)
+    if total > 0:
+        more: dict[str, Any] = {"n": total}
+        mean = sum(row[2] for row in rows) / total
+        found.add("transaction_time", "mean", mean, "us", source_name="sum_latency", **more)
+        least, most = min(row[4] for row in rows), max(row[5] for row in rows)
+        found.add("transaction_time", "min", least, "us", source_name="min_latency", **more)
+        found.add("transaction_time", "max", most, "us", source_name="max_latency", **more)
+    if all(len(row) == WHOLE for row in rows):
+        _share(found, sum(row[13] + row[14] for row in rows), total)
+    if len(rows) > 2 and rows[-1][0] > rows[1][0]:
+        # the run began within the first interval and ended within the last
+        rate = sum(counts[1:-1]) / (rows[-1][0] - rows[1][0])
+        found.add("throughput", "value", rate, "tx/s", n=sum(counts[1:-1]))
+    series = [
+        (float(row[0] - rows[0][0]), "transactions", "", float(count))
+        for row, count in zip(rows, counts, strict=True)
+    ]
     return Reading(
         tool=TOOL,
-        started_at=iso(first) if first else "",
+        started_at=iso(rows[0][0]) if rows else "",
         indicators=found.indicators,
         series=table(series),
     )
+
+
+def _done(row: list[int]) -> int:
+    """The transactions of an interval that ran; before version 15 skipped ones were counted too."""
+    return row[1] - (row[10] if len(row) == SKIPPED else 0)

@@ -15,14 +15,16 @@ from perflib.monitor import Sample, parse_metrics
 
 _COMMENT = re.compile(r"# (HELP|TYPE|UNIT|EOF)\b")
 _SERIES = re.compile(r"[a-zA-Z_:][\w:]*(\{[^\n]*\})? +\S+( -?[\d.]+)?\s*($|# )")
+_COUNTED = ("summary", "histogram", "gaugehistogram")
 _UNITS = {"seconds": "s", "bytes": "B", "ratio": "1"}
 
 
 def recognise(source: Source) -> bool:
-    """Its comments, or nothing but series."""
+    """Its comments with a series or nothing else, or nothing but series."""
     lines = [line for line in source.head_text.split("\n") if line.strip()]
     if any(_COMMENT.match(line) for line in lines):
-        return any(_SERIES.match(line) for line in lines if not line.startswith("#"))
+        series = [line for line in lines if not line.startswith("#")]
+        return not series or any(_SERIES.match(line) for line in series)
     whole = lines[:-1] if len(lines) > 3 else lines
     return bool(whole) and all(
         _SERIES.match(line) and number(line.split()[-1]) is not None for line in whole
@@ -41,6 +43,7 @@ def read(source: Source) -> Iterator[Reading]:
     found = Found()
     for sample in samples:
         _add(found, sample)
+    _count_by_buckets(found, samples)
     yield Reading(tool="OpenMetrics" if is_open else "Prometheus", indicators=found.indicators)
 
 
@@ -53,9 +56,10 @@ def _add(found: Found, sample: Sample) -> None:
     if quantile is not None:
         statistic = f"p{quantile * 100:g}"
     else:
-        for suffix in ("_sum", "_count"):
-            if sample.kind in ("summary", "histogram") and name.endswith(suffix):
-                statistic, base = suffix[1:], name.removesuffix(suffix)
+        for suffix in ("_gsum", "_gcount", "_sum", "_count"):
+            if sample.kind in _COUNTED and name.endswith(suffix):
+                statistic, base = suffix[1:].lstrip("g"), name.removesuffix(suffix)
+                break
     words = base.removesuffix("_total").split("_")
     unit = "1" if statistic == "count" else _UNITS.get(words[-1], "1")
     label = Sample(name, labels, sample.value, sample.kind, sample.line).label_text
@@ -68,3 +72,15 @@ def _add(found: Found, sample: Sample) -> None:
         source_name=name,
         approximate=quantile is not None,
     )
+
+
+def _count_by_buckets(found: Found, samples: list[Sample]) -> None:
+    """OpenMetrics lets a histogram leave its count out, which its last bucket then states."""
+    known = {indicator.key for indicator in found.indicators}
+    for sample in samples:
+        bound, base = sample.labels.get("le", ""), sample.name.removesuffix("_bucket")
+        if bound.lstrip("+").lower() == "inf" and base != sample.name:
+            labels = {name: value for name, value in sample.labels.items() if name != "le"}
+            label = sample._replace(labels=labels).label_text
+            if (label, base, "count") not in known:
+                found.add(base, "count", sample.value, label=label, source_name=sample.name)

@@ -12,10 +12,13 @@ from itertools import pairwise
 
 from perflib.formats.base import Reading, Source
 from perflib.formats.found import Found, decimal_places, number
+from perflib.formats.locust_history import table
 from perflib.formats.quantities import quantity
 
 TOOL = "sysbench"
-_VERSION = re.compile(r"sysbench (\d[\w.]*)")
+# 1.0 counts into 1024 buckets, by logarithm from 1 µs to 100 s
+BUCKET_WIDTH = (100 / 1e-6) ** (1 / 1023) - 1
+_VERSION = re.compile(r"^sysbench (\d[\w.]*)", re.MULTILINE)
 _THREADS = re.compile(r"Number of threads: (\d+)")
 _COUNT = re.compile(
     r"\s*(transactions|queries|read/write requests|other operations|deadlocks|ignored errors|"
@@ -52,12 +55,19 @@ _STATISTICS = {"min": "min", "avg": "mean", "max": "max"}
 _HISTOGRAM = re.compile(r"\s+(\d+\.\d+) \|\*{0,60}\s+(\d+)")
 
 
+# `--report-interval`: rate and percentile of the time since the line before
+_INTERVAL = re.compile(
+    r"^\[\s*(\d+)s\s*\] .*?\b(?:tps|eps): ([\d.]+)(?:.*?\b(?:lat \(ms,(\d+)%\): ([\d.]+)"
+    r"|response time: ([\d.]+)ms \((\d+)%\)))?"
+)
+
+
 def recognise(source: Source) -> bool:
     """sysbench's own head, or its general statistics."""
     head = source.head_text
     tests = "Running the test with following options" in head
     return (
-        ("sysbench" in head and tests)
+        bool(_VERSION.search(head))
         or "Threads fairness:" in head
         or (tests and "Number of threads" in head)
     )
@@ -70,7 +80,7 @@ def read(source: Source) -> Iterator[Reading]:
     made = [_reading(part) for part in (parts[1:] or parts)]
     finished = [reading for reading in made if reading.indicators]
     if not finished:
-        raise source.fail("no statistics: the run failed or was stopped before its end")
+        raise source.fail("no statistics: the run failed, was stopped, or only prepared a test")
     for reading in finished:
         reading.version = version[1] if version else ""
         yield reading
@@ -89,7 +99,7 @@ def _reading(part: str) -> Reading:
         ),
         None,
     )
-    width = _bucket_width(lines)
+    width = _bucket_width(lines) or (BUCKET_WIDTH if heading else 0.0)
     for line in lines:
         if match := _TIME.match(line):
             _time(found, match, heading, events, width)
@@ -114,7 +124,20 @@ def _reading(part: str) -> Reading:
         tool=TOOL,
         run=f"{threads[1]} threads" if threads else "",
         indicators=found.indicators,
+        series=table(_series(lines)),
     )
+
+
+def _series(lines: list[str]) -> list[tuple[float, str, str, float]]:
+    series: list[tuple[float, str, str, float]] = []
+    for match in filter(None, map(_INTERVAL.match, lines)):
+        at, rate, q, new, old, old_q = match.groups()
+        time, per_s, milliseconds = number(at), number(rate), number(new or old)
+        if time is not None and per_s is not None:
+            series.append((time, "throughput", "", per_s))
+            if milliseconds is not None:
+                series.append((time, f"event_time_p{q or old_q}", "", milliseconds / 1e3))
+    return series
 
 
 def _time(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterable, Iterator
 
 from perflib.formats.base import LINE_CHARS, Source
@@ -30,7 +29,8 @@ def rows(source: Source) -> Iterator[tuple[int, dict[str, str]]]:
     columns, separator = header(source)
     before = csv.field_size_limit(LINE_CHARS)
     try:
-        reader = csv.reader(io.StringIO(source.text.lstrip("\ufeff")), delimiter=separator)
+        lines = (text.lstrip("\ufeff") + "\n" for _, text in source.lines())
+        reader = csv.reader(lines, delimiter=separator)
         named = False
         for cells in reader:
             if not any(cell.strip() for cell in cells):

@@ -40,7 +40,7 @@ def recognise(source: Source) -> bool:
     return (
         len(cells) >= 10
         and len(cells[0]) == 19
-        and all(cell.isdigit() for cell in (*cells[:5], cells[8]))
+        and all(cell.isdecimal() for cell in (*cells[:5], cells[8]))
         and len(cells[1]) <= 3
     )
 
@@ -89,7 +89,7 @@ def _csv(source: Source) -> Iterator[Request]:
             continue
         name = " ".join(cells[9:11]) if len(cells) > 10 else ""
         # float would round nanoseconds since 1970
-        exact = int(cells[0]) if cells[0].isdigit() else stamp
+        exact = int(cells[0]) if cells[0].isdecimal() else stamp
         yield _row(name, exact, latency, code, cells[5], size)
 
 

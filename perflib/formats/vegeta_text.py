@@ -9,9 +9,11 @@ from typing import Any
 from perflib.formats.base import Reading, Source
 from perflib.formats.found import Found, decimal_places, number
 from perflib.formats.k6_text import duration
+from perflib.formats.vegeta_report import ACCURACY
 
 TOOL = "Vegeta"
-_LINE = re.compile(r"^([A-Z][A-Za-z ]+?)\s+\[([a-z0-9:, ]+)\]\s+(\S.*)$", re.MULTILINE)
+# people quote reports in notes of their own
+_LINE = re.compile(r"^[ \t#>]*([A-Z][A-Za-z ]+?)\s+\[([a-z0-9:, ]+)\]\s+(\S.*)$", re.MULTILINE)
 _STATISTICS = {"min": "min", "mean": "mean", "max": "max"}
 
 
@@ -24,7 +26,7 @@ def recognise(source: Source) -> bool:
 def read(source: Source) -> Iterator[Reading]:
     """One run for each `Requests` line in the file."""
     text = source.text
-    starts = [match.start() for match in re.finditer(r"^Requests\s+\[", text, re.MULTILINE)]
+    starts = [match.start() for match in re.finditer(r"^[ \t#>]*Requests\s+\[", text, re.MULTILINE)]
     for start, end in zip(starts, [*starts[1:], len(text)], strict=False):
         yield Reading(tool=TOOL, indicators=_indicators(text[start:end]).indicators)
 
@@ -59,5 +61,5 @@ def _latency(found: Found, name: str, text: str, n: float | None) -> None:
     if name in _STATISTICS:
         found.add("service_time", _STATISTICS[name], seconds, "s", **more)
     elif (q := number(name)) is not None:
-        # from Vegeta's t-digest
+        more["resolution"] = max(step, ACCURACY * (seconds or 0.0))
         found.add("service_time", f"p{q:g}", seconds, "s", approximate=True, **more)

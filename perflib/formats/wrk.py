@@ -1,5 +1,7 @@
-"""wrk's and wrk2's text. wrk measures from the actual send; wrk2's recorded latency counts from
-the intended start, so it is a response time. What is printed is rounded to its last digit.
+"""wrk's and wrk2's text, whose numbers are rounded to their last digit.
+
+wrk measures from the actual send; wrk2's recorded latency counts from the intended start, so it
+is a response time.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from perflib.formats.found import Found, number
 from perflib.formats.quantities import quantity
 
 _START = re.compile(r"Running (\S+) test @ (\S+)")
+_REFUSED = re.compile(r"unable to connect to \S+:\S+ ")
 _THREADS = re.compile(r"\s*(\d+) threads and (\d+) connections")
 _LATENCY = re.compile(r"\s*Latency\s+(\S+)\s+(\S+)\s+(\S+)\s+(\S+)")
 _PERCENTILE = re.compile(r"\s*(\d+(?:\.\d+)?)%\s+(\S+)\s*$")
@@ -25,7 +28,8 @@ _SPECTRUM = re.compile(r"\s+([\d.]+)\s+([01]\.\d{6})\s+(\d+)\s+([\d.]+|inf)")
 
 def recognise(source: Source) -> bool:
     """The first lines of a wrk run."""
-    return bool(_START.search(source.head_text)) and bool(_THREADS.search(source.head_text))
+    begun = bool(_START.search(source.head_text)) and bool(_THREADS.search(source.head_text))
+    return begun or bool(_REFUSED.match(source.head_text))
 
 
 def read(source: Source) -> Iterator[Reading]:
@@ -37,7 +41,7 @@ def read(source: Source) -> Iterator[Reading]:
         elif begun:
             begun[-1][1].append(text)
     if not begun:
-        raise source.fail("no line `Running … test @ …`")
+        raise source.fail("no line `Running … test @ …`: the run failed before it began")
     for url, lines in begun:
         yield _reading(source, url, lines)
 

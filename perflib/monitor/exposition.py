@@ -23,9 +23,13 @@ OPENMETRICS = "application/openmetrics-text"
 _NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 _LABEL = r'[a-zA-Z_][a-zA-Z0-9_]*[ \t]*=[ \t]*"(?:[^"\\\n]|\\[\\n"])*"'
 _VALUE = r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[iI]nf)|[nN]a[nN]"
-_SERIES = re.compile(
-    rf"[ \t]*(?P<name>{_NAME})"
-    rf"(?P<labels>[ \t]*\{{[ \t]*(?:{_LABEL}[ \t]*(?:,[ \t]*{_LABEL}[ \t]*)*,?[ \t]*)?\}})?"
+_SERIES, _OPEN_SERIES = (
+    re.compile(
+        rf"[ \t]*(?P<name>{_NAME})"
+        rf"(?P<labels>[ \t]*\{{[ \t]*(?:{label}[ \t]*(?:,[ \t]*{label}[ \t]*)*,?[ \t]*)?\}})?"
+    )
+    # OpenMetrics lets a backslash stand before anything
+    for label in (_LABEL, _LABEL.replace(r'\\[\\n"]', r"\\."))
 )
 _REST = re.compile(rf"[ \t]*(?P<value>{_VALUE})(?:[ \t]+-?\d+)?[ \t\r]*")
 _TYPE = re.compile(rf"[ \t]*#[ \t]+TYPE[ \t]+(?P<name>{_NAME})[ \t]+(?P<kind>\w+)[ \t\r]*")
@@ -69,7 +73,7 @@ def parse_metrics(
     try:
         samples = _flat(parse(lines), lines)
         _check_series(samples)
-        _check_histograms(samples)
+        _check_histograms(samples, () if is_open else ("_sum", "_count"))
     except _PageError as fault:
         raise fault.at(fault.line or lines.at, source) from None
     except (ValueError, TypeError, IndexError, AttributeError, KeyError) as error:
@@ -117,7 +121,7 @@ class _Lines:
         """Note a sample's line; the OpenMetrics parser is strict, but drops repeated series."""
         if line.startswith("#"):
             return
-        match = _SERIES.match(line)
+        match = _OPEN_SERIES.match(line)
         series = match[0] if match else line
         if series in self._series:
             raise _PageError(f"`{series[:80]}` appears again")
@@ -212,7 +216,8 @@ def _check_series(samples: list[Sample]) -> None:
             raise _PageError(f"counter `{sample.name}` is {sample.value}", sample.line)
 
 
-def _check_histograms(samples: list[Sample]) -> None:
+def _check_histograms(samples: list[Sample], needed: Iterable[str]) -> None:
+    """`needed` are the parts that OpenMetrics lets a histogram leave out."""
     groups: dict[tuple[str, frozenset[tuple[str, str]]], list[Sample]] = {}
     for sample in samples:
         if sample.kind == "histogram" and not sample.name.endswith("_created"):
@@ -220,22 +225,22 @@ def _check_histograms(samples: list[Sample]) -> None:
             rest = {k: v for k, v in sample.labels.items() if k != "le"}
             groups.setdefault((name, frozenset(rest.items())), []).append(sample)
     for (name, _), members in groups.items():
-        _check_histogram(name, members)
+        _check_histogram(name, members, needed)
 
 
-def _check_histogram(name: str, members: list[Sample]) -> None:
+def _check_histogram(name: str, members: list[Sample], needed: Iterable[str]) -> None:
     line = members[0].line
     single = {m.name.removeprefix(name): m.value for m in members if "le" not in m.labels}
     buckets = bucket_counts(members)
     if math.inf not in buckets:
         raise _PageError(f'histogram `{name}` has no bucket le="+Inf"', line)
-    for part in ("_sum", "_count"):
+    for part in needed:
         if part not in single:
             raise _PageError(f"histogram `{name}` has no `{name}{part}`", line)
     counts = [buckets[bound] for bound in sorted(buckets)]
     if any(b < a for a, b in pairwise(counts)) or counts[0] < 0:
         raise _PageError(f"the buckets of histogram `{name}` do not grow with `le`", line)
-    if counts[-1] != single["_count"]:
+    if counts[-1] != single.get("_count", counts[-1]):
         raise _PageError(
             f"histogram `{name}` counts {single['_count']:g} but its +Inf bucket {counts[-1]:g}",
             line,

@@ -2,6 +2,7 @@
 
 from perflib.stats.intervals import (
     Interval,
+    counted_share_interval,
     fraction,
     mean_interval,
     needed_samples,
@@ -20,6 +21,7 @@ __all__ = [
     "LongRun",
     "benjamini_hochberg",
     "cliffs_delta",
+    "counted_share_interval",
     "difference_interval",
     "fraction",
     "hodges_lehmann",

@@ -216,18 +216,27 @@ def share_interval(flags: ArrayLike, level: float = 0.95) -> Interval:
         raise ValuesError("no values", expected="at least one flag")
     level, n = fraction(level), len(array)
     share = float(array.mean())
-    effective = n / share_inflation(array, share, level)
+    low, high = _beta(share, n / share_inflation(array, share, level), level)
+    method = "beta (Korn & Graubard 1998)"
+    return Interval(value=share, low=low, high=high, n=n, level=level, method=method)
+
+
+def counted_share_interval(share: float, n: int, level: float = 0.95) -> Interval:
+    """A `share` of `n` outcomes whose order is not known, taken as independent of each other.
+
+    Clopper & Pearson 1934.
+    """
+    level = fraction(level)
+    low, high = _beta(share, float(n), level)
+    method = "beta (Clopper & Pearson 1934), outcomes taken as independent"
+    return Interval(value=share, low=low, high=high, n=n, level=level, method=method)
+
+
+def _beta(share: float, effective: float, level: float) -> tuple[float, float]:
     hits = share * effective
     low = betaincinv(hits, effective - hits + 1, (1 - level) / 2) if hits > 0 else 0.0
     high = betaincinv(hits + 1, effective - hits, (1 + level) / 2) if hits < effective else 1.0
-    return Interval(
-        value=share,
-        low=float(low),
-        high=float(high),
-        n=n,
-        level=level,
-        method="beta (Korn & Graubard 1998)",
-    )
+    return float(low), float(high)
 
 
 def rate_interval(

@@ -1,7 +1,6 @@
-"""Importing: every sample, files as large as a disk holds, thousands of small ones, damaged ones.
+"""Importing: every sample, files as large as a disk holds, thousands of small ones.
 
-`PERFLIB_BENCH_MB` is the size of the large files (1000 for the full claim), and
-`PERFLIB_BENCH_DAMAGED` the number of mutated inputs a format.
+`PERFLIB_BENCH_MB` is the size of the large files (1000 for the full claim).
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,13 +25,9 @@ from perflib.formats.loading import load_results, readings, summarised
 from perflib.model import Environment, Estimate, Run
 from perflib.store import Store
 from tests.benchmarks.table import Row
-from tests.formats.cases import CASES
-from tests.formats.mutations import mutated
 from tests.formats.test_samples import REFUSED, SAMPLES
 
 MEGABYTES = int(os.environ.get("PERFLIB_BENCH_MB", "200"))
-DAMAGED = int(os.environ.get("PERFLIB_BENCH_DAMAGED", "100000"))
-SECONDS = 5.0
 FILES = (2_500, 10_000)
 ROUNDS = 3
 LABELS = ("Home", "Login", "Search, all", "Cart", "Pay")
@@ -45,7 +39,6 @@ def measure() -> Iterator[Row]:
         yield from _large(Path(folder))
     with tempfile.TemporaryDirectory() as folder:
         yield from _many(Path(folder))
-    yield _damaged()
 
 
 def _samples() -> Row:
@@ -231,38 +224,6 @@ def _run(number: int) -> Run:
             for q in (50, 90, 95, 99)
         ],
     )
-
-
-def _damaged() -> Row:
-    names = sorted({case.format for case in CASES})
-    started = time.perf_counter()
-    with ProcessPoolExecutor(2) as pool:
-        found = [each for part in pool.map(_findings, names) for each in part]
-    minutes = (time.perf_counter() - started) / 60
-    return Row(
-        measure=f"errors not ours, or over {SECONDS:g} s, in {DAMAGED} damaged files a format",
-        values=[len(found)],
-        at_most=0,
-        note=f"{len(names)} formats, {minutes:.0f} min; {'; '.join(found[:3])}",
-    )
-
-
-def _findings(name: str) -> list[str]:
-    cases = [case for case in CASES if case.format == name]
-    found = []
-    for seed in range(DAMAGED):
-        content = mutated(cases[seed % len(cases)].text.encode(), seed)
-        started = time.perf_counter()
-        try:
-            for reading in readings(Source(Path("damaged"), content=content), name):
-                summarised(reading)
-        except FormatError:
-            pass
-        except Exception as error:
-            found.append(f"{name} {seed}: {error!r}")
-        if time.perf_counter() - started > SECONDS:
-            found.append(f"{name} {seed}: too slow")
-    return found
 
 
 def seconds(work: Callable[[], object]) -> float:

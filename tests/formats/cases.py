@@ -684,8 +684,9 @@ CASES = [
     Case(
         "github-action",
         'window.BENCHMARK_DATA = {"lastUpdate":1,"entries":{"S":[{"commit":{"id":"abc"},'
-        '"date":1700000000000,"benches":[{"name":"A","value":5,"unit":"ns/iter"}]}]}}',
-        {("A", "time", "value"): 5e-9},
+        '"date":1700000000000,"benches":[{"name":"A","value":5,"unit":"ns/iter"},'
+        '{"name":"B","value":5,"unit":"µs/op"}]}]}}',
+        {("A", "time", "value"): 5e-9, ("B", "time", "value"): 5e-6},
     ),
     Case(
         "otava-csv",
@@ -709,7 +710,8 @@ CASES = [
     Case(
         "pgbench-log",
         "0 199 2241 0 1175850568 995598\n0 200 2465 0 1175850569 608\n0 201 failed 0 1175850569 900\n",
-        {("", "requests", "value"): 3, ("", "service_time", "max"): 0.002465},
+        {("", "requests", "value"): 2, ("", "service_time", "min"): 0.002241}
+        | {("", "error_rate", "value"): 1 / 3},  # a failed transaction has no time
     ),
     Case(
         "pgbench-log",
@@ -770,5 +772,131 @@ CASES = [
         "# TYPE y gauge\ny NaN\n",
         {('{q="a"}', "x_seconds", "p50"): 0.25, ('{q="a"}', "x_seconds", "count"): 4}
         | {("", "y", "value"): None},
+    ),
+    Case(  # `-S`: no deviation, no median; a request may be of both kinds of failure
+        "ab",
+        "This is ApacheBench, Version 2.3 <x>\nServer Hostname:        x\n"
+        "Time taken for tests:   2.000 seconds\nComplete requests:      100\n"
+        "Failed requests:        5\nConnection Times (ms)\n              min   avg   max\n"
+        "Total:          1     7   22\n",
+        {("", "service_time", "min"): 0.001, ("", "service_time", "max"): 0.022}
+        | {("", "error_rate", "value"): 0.05, ("", "service_time", "stdev"): None},
+    ),
+    Case(
+        "ab",
+        "This is ApacheBench, Version 2.3 <x>\n<table >\n<tr ><th>Complete requests:</th>"
+        "<td>100</td></tr>\n<tr ><th>Failed requests:</th><td>0</td></tr>\n<tr ><th>Requests per "
+        "second:</th><td>743.89</td></tr>\n<tr ><th>Total:</th><td> 1</td><td> 6</td><td> 28</td>"
+        "</tr>\n</table>\n",
+        {("", "throughput", "value"): 743.89, ("", "service_time", "max"): 0.028},
+    ),
+    Case(  # no times of day: the rows tell no rate, and what is stated is not computed again
+        "siege",
+        "\x1b[0;34mHTTP/1.1 200     0.10 secs:      10 bytes ==> GET  /\x1b[0m\n"
+        "HTTP/1.1 500     0.30 secs:      10 bytes ==> GET  /\nTransactions:\t\t     1 hits\n",
+        {("", "service_time", "mean"): 0.2, ("", "error_rate", "value"): 0.5}
+        | {("", "throughput", "value"): None, ("", "requests", "value"): 1},
+    ),
+    Case(  # no answer at all: zeros that were not measured
+        "hey",
+        "\nSummary:\n  Total:\t0.0018 secs\n  Slowest:\t0.0000 secs\n  Fastest:\t0.0000 secs\n"
+        "  Average:\t NaN secs\n  Requests/sec:\t11070.1883\n\nError distribution:\n"
+        "  [20]\tGet http://x/: refused\n",
+        {("", "error_rate", "value"): 1, ("", "service_time", "min"): None},
+    ),
+    Case(  # times in a format of the user's own, which could be anything
+        "jmeter-csv",
+        "timeStamp,elapsed,label,success\nat dawn,500,a,true\nat noon,1500,a,false\n",
+        {("", "service_time", "mean"): 1.0, ("", "error_rate", "value"): 0.5}
+        | {("", "throughput", "value"): None},
+    ),
+    Case(  # one name in two groups is two requests
+        "gatling-log",
+        "RUN\ts.Sim\tsim\t1700000000000\t \t3.9.5\n"
+        "REQUEST\tLogin,Post\tGET\t1700000000000\t1700000000100\tOK\t \n"
+        "REQUEST\tCart\tGET\t1700000000000\t1700000000300\tOK\t \n",
+        {("Login / Post / GET", "service_time", "max"): 0.1, ("", "service_time", "mean"): 0.2},
+    ),
+    Case(  # the brief report of old versions has no full name
+        "benchmarkdotnet",
+        '{"HostEnvironmentInfo":{},"Benchmarks":[{"Namespace":"N","Type":"T","Method":"M",'
+        '"Statistics":{"Mean":5}},{"Namespace":null,"Type":"T","Method":"M","Statistics":{"Mean":6}}]}',
+        {("N.T.M", "time", "mean"): 5e-9, ("T.M", "time", "mean"): 6e-9},
+    ),
+    Case(  # repetitions are samples, a percentage is no time
+        "google-benchmark",
+        '{"context":{},"benchmarks":[{"name":"B","real_time":1,"time_unit":"ns"},{"name":"B",'
+        '"real_time":3,"time_unit":"ns"},{"name":"B_median","run_name":"B","aggregate_name":"median",'
+        '"real_time":2.5,"time_unit":"ns"},{"name":"B_cv","run_name":"B","aggregate_name":"cv",'
+        '"aggregate_unit":"percentage","real_time":0.5,"time_unit":"ns"}]}',
+        {("B", "time", "mean"): 2e-9, ("B", "time", "p50"): 2.5e-9, ("B", "time", "max"): 3e-9},
+    ),
+    Case(  # several modes that measure time
+        "jmh",
+        '[{"benchmark":"a","mode":"avgt","primaryMetric":{"score":1,"scoreUnit":"s/op"}},'
+        '{"benchmark":"a","mode":"ss","primaryMetric":{"score":9,"scoreUnit":"s/op"}}]',
+        {("a", "time", "mean"): 1, ("a(mode=ss)", "time", "mean"): 9},
+    ),
+    Case(
+        "jmh",
+        "Benchmark  Mode  Cnt  Score  Error  Units\na  avgt  5  1.0 ± 0.1  s/op\n"
+        "a  ss  5  9.0 ± 0.1  s/op\n",
+        {("a", "time", "mean"): 1, ("a(mode=ss)", "time", "mean"): 9},
+    ),
+    Case(  # sizes of programs, a unit without a slash
+        "go-bench",
+        "pkg: a\nBenchmarkzap_total 1 10138651 total-bytes\npkg: b\nBenchmarkY 1 0.59 inputs-quality\n",
+        {("a.Benchmarkzap_total", "total-bytes", "mean"): 10138651},
+    ),
+    Case(  # names of several words, units of other tools
+        "criterion",
+        "test For loop (Execution) ... bench:       12314 ns/iter (+/- 123)\n"
+        "test cmov ... bench:        2835 cycles/iter (+/- 14)\n",
+        {("For loop (Execution)", "time", "p50"): 12314e-9, ("cmov", "value", "p50"): 2835},
+    ),
+    Case(
+        "otava-csv",
+        "time,m1,m2\n1609466400,154023,10.43\n",
+        {("", "m1", "value"): 154023, ("", "m2", "value"): 10.43},
+    ),
+    Case(  # one message with two tracebacks
+        "locust-errors",
+        "Count,Message,Traceback,Nodes\n1,boom,a,local\n2,boom,b,local\n",
+        {("boom", "exceptions", "value"): 3, ("", "exceptions", "value"): 3},
+    ),
+    Case(  # OpenMetrics: escapes, an exemplar, a histogram without sum and count
+        "prometheus",
+        '# TYPE a counter\n# UNIT a \na_total{p="b\\z # "} 2 # {t="#"} 1 1700000000.5\n'
+        '# TYPE h histogram\nh_bucket{le="-1.0"} 0\nh_bucket{le="+Inf"} 3\n# EOF\n',
+        {('{p="b\\\\z # "}', "a_total", "value"): 2, ("", "h", "count"): 3, ("", "h", "sum"): None},
+    ),
+    Case(  # version 15: the intervals at both ends are cut, failures are counted apart
+        "pgbench-log",
+        "1700000001 2 200 0 90 110 0 0 0 0 0 0 0 0 0\n1700000002 50 5000 0 80 120 0 0 0 0 9 0 0 20 5\n"
+        "1700000003 20 2000 0 90 110 0 0 0 0 0 0 0 3 0\n",
+        {("", "throughput", "value"): 50, ("", "error_rate", "value"): 0.28}
+        | {("", "transaction_time", "mean"): 100e-6},
+    ),
+    Case(  # before, skipped transactions were among the counted
+        "pgbench-log",
+        "1700000001 10 900 0 90 110 5 25 1 9 1\n",
+        {("", "transactions", "value"): 9, ("", "transaction_time", "mean"): 100e-6},
+    ),
+    Case(  # reconnecting, two scripts with the same statement, failures and retries
+        "pgbench",
+        "transaction type: multiple scripts\nnumber of transactions actually processed: 60/60\n"
+        "tps = 78.25 (including reconnection times)\nSQL script 1: a.sql\n"
+        " - statement latencies in milliseconds, failures and retries:\n"
+        "         0.500           0           0  END;\nSQL script 2: b.sql\n"
+        " - statement latencies in milliseconds, failures and retries:\n"
+        "         0.700           0           0  END;\n",
+        {("", "throughput", "value"): 78.25, ("a.sql: END;", "statement_time", "mean"): 0.0005}
+        | {("b.sql: END;", "statement_time", "mean"): 0.0007},
+    ),
+    Case(  # an answer that was no text, saved with characters that XML forbids
+        "jmeter-xml",
+        '<testResults><httpSample t="100" ts="1700000000000" s="true" lb="A"><responseData>&#x1b;&#x0;'
+        "&#8;&amp;&#xa;</responseData></httpSample></testResults>",
+        {("", "service_time", "mean"): 0.1},
     ),
 ]

@@ -13,6 +13,19 @@ from perflib.formats.base import Source
 from perflib.formats.loading import COLUMNS, load_results, readings, summarised
 from tests.formats.cases import CASES, LOCUST_COLUMNS, Case
 
+# a request a row
+STREAMED = {
+    "jmeter-csv",
+    "jmeter-xml",
+    "k6-ndjson",
+    "k6-csv",
+    "gatling-log",
+    "pgbench-log",
+    "vegeta-results",
+    "locust-requests",
+    "hey-csv",
+    "ab-tsv",
+}
 IDS = [f"{case.format}-{at}" for at, case in enumerate(CASES)]
 
 
@@ -34,6 +47,14 @@ def test_numbers_are_those_of_the_file(case: Case) -> None:
     }
     read = {key: found.get(key) for key in case.expected}
     assert read == pytest.approx(case.expected)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.format in STREAMED])
+def test_a_file_of_any_size_is_never_looked_at_as_a_whole(case: Case) -> None:
+    long = Source(Path("unnamed"), content=case.text.encode())
+    for reading in readings(long):
+        summarised(reading)
+    assert not {"content", "text"} & set(vars(long))
 
 
 def test_every_format_has_a_case() -> None:
@@ -71,22 +92,108 @@ def test_approximate_percentiles_are_marked() -> None:
     assert marks["service_time", "mean"] == (False, 0.0)
 
 
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (
+            "[ 5s ] thds: 8 tps: 26.50 qps: 530.00 (r/w/o: 1/2/3) lat (ms,95%): 376.49 err/s: 0.00",
+            [(5.0, "throughput", "", 26.5), (5.0, "event_time_p95", "", 0.37649)],
+        ),
+        (
+            "[  10s] threads: 4, tps: 26.60, reads: 372.40, response time: 20.50ms (99%)",
+            [(10.0, "throughput", "", 26.6), (10.0, "event_time_p99", "", 0.0205)],
+        ),
+        ("[ 1s ] thds: 1 eps: 1406.28", [(1.0, "throughput", "", 1406.28)]),
+    ],
+)
+def test_what_sysbench_tells_on_the_way_is_a_series(
+    line: str, expected: list[tuple[float, str, str, float]]
+) -> None:
+    text = (
+        f"sysbench 1.0.20 (x)\nRunning the test with following options:\n{line}\ntotal time: 9s\n"
+    )
+    (reading,) = readings(Source(Path("log"), content=text.encode()))
+    assert reading.series is not None
+    found = [tuple(row.values()) for row in reading.series.to_pylist()]
+    assert found == [(at, name, label, pytest.approx(v)) for at, name, label, v in expected]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_k6_points_of_a_windows_terminal_are_read(encoding: str) -> None:
+    case = next(case for case in CASES if case.format == "k6-ndjson")
+    wide = Source(Path("points"), content=case.text.encode(encoding))
+    assert [summarised(reading) for reading in readings(wide)] == [
+        summarised(reading) for reading in readings(source_of(case))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "statistic", "approximate", "resolution"),
+    [
+        ("vegeta-report", "p99", True, 90e-6),  # a t-digest: 1 % of 9 ms
+        ("vegeta-report", "max", False, 0.0),
+        ("gatling-stats", "percentiles3", True, 2e-3),  # 1 % of 200 ms
+        ("gatling-stats", "mean", False, 1e-3),
+        ("jmeter-statistics", "pct1", False, 0.0),  # ten samples, all of which JMeter kept
+        ("artillery", "p95", True, 80e-6),
+    ],
+)
+def test_a_sketched_percentile_is_known_to_the_width_of_the_sketch(
+    name: str, statistic: str, approximate: bool, resolution: float
+) -> None:
+    cases = (case for case in CASES if case.format == name)
+    found = (i for case in cases for r in readings(source_of(case)) for i in r.indicators)
+    each = next(i for i in found if (i.metric, i.statistic) == ("service_time", statistic))
+    assert (each.approximate, each.resolution) == (approximate, pytest.approx(resolution))
+
+
+SEVERAL = {
+    "siege": "Transactions: {n} hits\nTransaction rate: 5.00 trans/sec\nLongest transaction: 1.00\n"
+    "Shortest transaction: 0.10\n",
+    "k6-text": "    http_req_duration....: avg=1ms\n    http_reqs....: {n} 5/s\n"
+    "    iterations....: 9 5/s\n",
+    "vegeta-text": "# Requests   [total, rate]  {n}, 5.00\n# Latencies  [mean]  1ms\n"
+    "# Success    [ratio]  100.00%\n",
+    "ab": "Server Hostname: x\nTime taken for tests: 1 seconds\nComplete requests: {n}\n",
+    "wrk": "Running 1s test @ http://x/\n  2 threads and 10 connections\n"
+    "  {n} requests in 1.00s, 1B read\n",
+    "hey": "Summary:\n  Slowest: 1 secs\n  Fastest: 1 secs\n  Average: 1 secs\n  Requests/sec: 5\n"
+    "  [200]\t{n} responses\n",
+}
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_several_reports_in_one_file_are_several_runs(name: str) -> None:
+    text = "".join(SEVERAL[name].format(n=n) for n in (7, 8))
+    found = readings(Source(Path("notes"), content=text.encode()))
+    counts = [i.value for r in found for i in r.indicators if i.metric == "requests"]
+    assert (len(found), counts) == (2, [7.0, 8.0])
+
+
 BAD_ROWS = (
     "timeStamp,elapsed,label,success\n1700000000000,5,a,true\nx,5,a,true\n1700000000001,5,a\n"
+    "1700000000002,5,a,true\n1700000000003,5,a,perhaps\n"
 )
 
 
 def test_broken_rows_are_told_and_skipped() -> None:
     source = Source(Path("rows.csv"), content=BAD_ROWS.encode())
     (reading,) = readings(source)
-    assert {i.value for i in summarised(reading) if i.metric == "requests"} == {1.0}
-    assert len(source.skipped) == 2
-    assert {skipped.line for skipped in source.skipped} == {3, 4}
+    assert {i.value for i in summarised(reading) if i.metric == "requests"} == {2.0}
+    assert [skipped.line for skipped in source.skipped] == [3, 4, 6]
+    assert source.skipped_rows == 3
+
+
+def test_a_file_of_broken_rows_is_refused_with_the_first_reason(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("timeStamp,elapsed,label,success\n1700000000000,x,a,true\n")
+    with pytest.raises(FormatError, match=r"rows.csv:2: no row .* 'elapsed': 'x'"):
+        load_results(path)
 
 
 def test_strict_makes_the_first_broken_row_an_error() -> None:
     source = Source(Path("rows.csv"), content=BAD_ROWS.encode(), strict=True)
-    with pytest.raises(FormatError, match=r"columns|no time"):
+    with pytest.raises(FormatError, match=r"rows.csv:3: no time"):
         summarised(readings(source)[0])
 
 
@@ -100,6 +207,13 @@ def test_strict_makes_the_first_broken_row_an_error() -> None:
         (b"\x00\x00\x00\x00\x06" + b"3.14.3" + b"\x00" * 20, "binary log of Gatling 3.14.3"),
         (b"\x0f\x7f\x03\x01\x01\x06Result\x01\xff\x80\x00", "gob"),
         (b"\x1f\x8b\x08\x00garbage", "damaged gzip"),
+        (
+            b"This is ApacheBench, Version 2.3\napr_socket_recv: refused (111)\n",
+            "failed or was stop",
+        ),
+        (b"unable to connect to 127.0.0.1:1 Connection refused\n", "failed before it began"),
+        (b"sysbench 1.0.20 (using system LuaJIT)\nCreating file test_file.0\n", "only prepared"),
+        (b"running 0 tests\n\ntest result: ok. 0 passed; 0 measured\n", "nothing in it"),
         (gzip.compress(b"\x00" * 300_000_000), "unpacks to more than|no known format"),
         (
             b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "b">]><testResults>&a;</testResults>',
