@@ -17,6 +17,9 @@ CAPACITY = "_capacity"
 RECORDS = "runs.jsonl.gz"
 """A committed history: one `run.json` a line, without samples."""
 
+CARD = "application/vnd.perflib.card+json"
+"""The kind of output in which a card of a notebook tells programs its state and its finding."""
+
 Better = Literal["lower", "higher", "none"]
 
 

@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -24,6 +24,9 @@ from PIL import Image
 
 from perflib.model import Run
 from perflib.wording import clean, count
+
+if TYPE_CHECKING:
+    from perflib.desk import Desk
 
 INK, MUTED, FAINT, GRID = "#1f2933", "#52606d", "#9aa5b1", "#e4e7eb"
 BLUE, SKY, ORANGE, PURPLE, TEAL = "#0072b2", "#56b4e9", "#e69f00", "#aa4499", "#00735a"
@@ -116,12 +119,15 @@ class Missing(Drawing):
     """The place of a figure for which nothing was measured: one line that says so."""
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        html = f'<p class="missing">○ {escape(self.alt)}</p>'
+        text = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(self.alt))
+        html = f'<p class="missing">○ {text}</p>'
         return {"text/html": html, "text/plain": self.alt}, {}
 
 
-def missing(why: str) -> Missing:
-    """A figure that says why it is not there."""
+def missing(why: str, desk: Desk | None = None) -> Missing:
+    """A figure that says why it is not there; samples that are not kept explain it first."""
+    if desk is not None and desk.only_summary:
+        why = "Not drawn: of this run only the summary is here, not its samples"
     drawing = Missing(figsize=(WIDTH_IN, 0.5))
     drawing.alt = clean(why, 200)
     return drawing

@@ -22,7 +22,7 @@ _LIBRARIES = ("pandas", "matplotlib", "numpy", "ipython", "markdown_it_py", "nh3
 
 
 class Made(msgspec.Struct):
-    """A page as it was made: `key` of its inputs, and its files' digests."""
+    """A page as it was made: `key` of its inputs, its files' digests, what it tells the index."""
 
     key: str
     files: dict[str, str]
@@ -31,6 +31,8 @@ class Made(msgspec.Struct):
     run_id: str = ""
     notebook: str = ""
     failed: str = ""
+    state: str = ""
+    finding: str = ""
 
 
 class State(msgspec.Struct):

@@ -183,9 +183,15 @@ def write(out: Path, order: Order, content: books.Notebook, key: str) -> Made:
     replace(out / names[0], data)
     replace(out / names[1], page.html.encode())
     failed = f"{page.failure.name}: {page.failure.text}" if page.failure else ""
-    run_id = order.run.id if order.run else ""
     return Made(
-        key, dict.fromkeys(names, ""), page.heading, list(order.targets), run_id, order.name, failed
+        key,
+        dict.fromkeys(names, ""),
+        page.heading,
+        list(order.targets),
+        order.run.id if order.run else "",
+        order.name,
+        failed,
+        **books.told(content),
     )
 
 

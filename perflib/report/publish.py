@@ -82,7 +82,9 @@ def _stage(root: Path, reports: Path, stage: Path, *, redact: bool) -> None:
         (stage / source.name).write_bytes(data)
         page = make_page(data, stem, by_id.get(made.run_id))
         (stage / f"{stem}.html").write_text(page.html, "utf-8")
-        made.title, made.failed = redactor.text(made.title), redactor.text(made.failed)
+        made.title, made.failed, made.finding = map(
+            redactor.text, (made.title, made.failed, made.finding)
+        )
         pdf = source.with_suffix(".pdf")
         if pdf.exists() and not redact:  # it was printed from the page with all names
             shutil.copyfile(pdf, stage / pdf.name)
