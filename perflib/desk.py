@@ -6,6 +6,7 @@ A notebook opens a desk and shows it; everything here comes from `store`, `analy
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +17,7 @@ import pandas as pd
 from perflib import analysis, review
 from perflib.analysis.suspects import Suspect, suspects
 from perflib.errors import StoreError
-from perflib.model import CAPACITY, Estimate, Objective, Run, Verdict
+from perflib.model import CAPACITY, HISTORY, Estimate, Objective, Run, Verdict
 from perflib.objectives import parse_objective
 from perflib.samples import TIMES, measured, schema
 from perflib.session import SAMPLES
@@ -277,9 +278,12 @@ def open_comparison(
 
 
 def open_store(data: str | Path = "data") -> Store:
-    """The store in folder `data`, looked for here and in the folders above."""
+    """The store in folder `data`, looked for here and in the folders above.
+
+    Its history is the shared one that `PERFLIB_HISTORY` names, as in the configuration.
+    """
     folder = find_folder(data) or Path(data)
-    return Store.open(folder)
+    return Store.open(folder, os.environ.get(HISTORY) or None)
 
 
 def find_folder(folder: str | Path) -> Path | None:

@@ -179,22 +179,26 @@ def _count(value: float) -> str:
 
 def next_steps(desk: Desk, most: int = 8) -> Card:
     """What to change, by what it would gain: suspects of this run, findings of the settings."""
+    found = desk.suspects[:most]
+    open_ones = [v for v in desk.verdicts if v.outcome is not Outcome.MET]
+    if not found and not open_ones:
+        return Card("Nothing to do: every promise is kept and nothing stands out.", "met")
+    finding = f"Look first at: {found[0].title}" if found else "Follow the open promises"
+    blocks: list[Block] = [Steps(_steps(open_ones))] if open_ones else []
+    return Card(finding, blocks=[*blocks, ranked(found)] if found else blocks)
+
+
+def ranked(found: Sequence[Suspect]) -> Table:
+    """Suspects with their evidence, the share that each could explain, and what to do."""
     rows: list[list[Cell]] = [
         [
             (suspect.title, suspect.evidence),
             Number(_percent(suspect.weight), suspect.weight),
             (suspect.next_step, Code(suspect.setting)) if suspect.setting else suspect.next_step,
         ]
-        for suspect in desk.suspects[:most]
+        for suspect in found
     ]
-    open_ones = [v for v in desk.verdicts if v.outcome is not Outcome.MET]
-    first = Steps(_steps(open_ones))
-    if not rows and not open_ones:
-        return Card("Nothing to do: every promise is kept and nothing stands out.", "met")
-    finding = f"Look first at: {desk.suspects[0].title}" if rows else "Follow the open promises"
-    table = Table(["suspect and evidence", "could explain", "what to do"], rows)
-    blocks: list[Block] = [*([first] if open_ones else []), *([table] if rows else [])]
-    return Card(finding, blocks=blocks)
+    return Table(["suspect and evidence", "could explain", "what to do"], rows)
 
 
 def plan(desk: Desk) -> Card:

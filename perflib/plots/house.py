@@ -51,7 +51,7 @@ STATES: dict[str, tuple[str, str, str]] = {
 
 WIDTH_IN = 8.75
 LEFT_IN, RIGHT_IN, FOOT_IN = 0.78, 0.35, 0.62
-PIXEL_RATIO = 2
+PIXEL_RATIO = 1.5
 HOUSE = mpl.rc_params_from_file(
     Path(__file__).with_name("house.mplstyle"), use_default_template=False
 )
@@ -105,7 +105,7 @@ def _compact(rgba: bytes, width: int) -> bytes:
     shades = drawn.getpalette() or []
     drawn.putpalette([255 if shade >= 254 else shade for shade in shades])
     out = io.BytesIO()
-    drawn.save(out, "png", compress_level=6)
+    drawn.save(out, "png", compress_level=7)
     return out.getvalue()
 
 

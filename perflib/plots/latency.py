@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 LEVELS = ("p50", "p90", "p95", "p99")
 MOST_LABELS = 12
-HEAT = LinearSegmentedColormap.from_list("heat", ["#eaf3fa", "#7fb8dd", "#0072b2", "#08304f"])
+HEAT = LinearSegmentedColormap.from_list("heat", ["#eaf3fa", "#7fb8dd", "#0072b2", "#08304f"], N=12)
 
 
 @in_house_style
