@@ -74,4 +74,5 @@ def render(settings: config.Config, runs: list[Run]) -> None:
     from perflib.report.flow import Settings, render_reports
 
     own = Settings(history=settings.history or "")
-    show_pages(render_reports(settings.data, [run.target for run in runs], own, progress))
+    asked = [*(run.target for run in runs), "overview"]
+    show_pages(render_reports(settings.data, asked, own, progress))
