@@ -73,7 +73,7 @@ def in_house_style(draw: Callable[P, R]) -> Callable[P, R]:
 
 
 class Drawing(Figure):
-    """A figure that carries its alt text and shows itself at a fixed size, sharper than the size asks."""
+    """A figure that carries its alt text and shows itself at a fixed size, sharper than that."""
 
     alt = ""
 
