@@ -94,8 +94,8 @@ def test_index_and_feed(tmp_path):
     [
         ("regressed", "regressed</span> <span>p95 moved"),
         ("no data", "no data</span> <span>p95 moved"),
-        ("", "no data</span> <span>no page of its history yet"),
-        ("<script>", "no data</span> <span>no page of its history yet"),
+        ("", "no data</span> <span>one run is no history yet"),
+        ("<script>", "no data</span> <span>one run is no history yet"),
     ],
 )
 def test_a_card_tells_the_trend_that_its_page_found(tmp_path, state, shown):

@@ -118,17 +118,18 @@ def _cards(
             for verdict in run.verdicts
         ]
         spark = sparkline(own[-SPARK_RUNS:])
-        trend = _trend(pages.values(), name)
+        trend = _trend(pages.values(), name, len(own))
         cards.append(Card(name, run.state, run, finding(run), lines, spark, trend, len(own), links))
     order = ("missed", "unknown", "met")
     return sorted(cards, key=lambda card: order.index(card.state))
 
 
-def _trend(pages: Iterable[Made], target: str) -> tuple[str, str]:
+def _trend(pages: Iterable[Made], target: str, runs: int) -> tuple[str, str]:
     """What the page of the target's history says: its notebook computed it, the index does not."""
     of_target = (made for made in pages if made.targets == [target] and not made.run_id)
     found = next((made for made in of_target if made.state in SIGNS), None)
-    return (found.state, found.finding) if found else ("no data", "no page of its history yet")
+    nothing = "no page of its history yet" if runs > 1 else "one run is no history yet"
+    return (found.state, found.finding) if found else ("no data", nothing)
 
 
 def _row(folder: Path, records: str, run: Summary, stem: str) -> Row:
