@@ -12,11 +12,8 @@ READY := .venv/ready
 report: $(READY)
 	$(BIN)/perflib run --report
 
-# reports fork a parent that must never have met gevent, so each group has a process of its own
 test: $(READY)
-	$(BIN)/pytest -q tests/browser tests/test_report_*.py
-	$(BIN)/pytest -q --ignore=tests/browser --ignore=tests/performance --ignore-glob='tests/test_report_*'
-	$(BIN)/pytest -q tests/performance
+	$(BIN)/pytest -q
 
 lab: $(READY)
 	$(BIN)/jupyter lab --notebook-dir=notebooks

@@ -6,6 +6,7 @@ A notebook opens a desk and shows it; everything here comes from `store`, `analy
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +17,7 @@ import pandas as pd
 from perflib import analysis, review
 from perflib.analysis.suspects import Suspect, suspects
 from perflib.errors import StoreError
-from perflib.model import CAPACITY, Estimate, Objective, Run, Verdict
+from perflib.model import CAPACITY, HISTORY, Estimate, Objective, Run, Verdict
 from perflib.objectives import parse_objective
 from perflib.samples import TIMES, measured, schema
 from perflib.session import SAMPLES
@@ -57,6 +58,11 @@ class Desk:
         """The samples inside the measured window, failed ones too."""
         return measured(self.samples, self.run.measured_from_s, self.run.measured_until_s)
 
+    @property
+    def only_summary(self) -> bool:
+        """Whether the run made samples that are not kept here, as in a committed history."""
+        return not len(self.samples) and self.run.counts.recorded > 0
+
     @cached_property
     def objectives(self) -> list[Objective]:
         """The promises the run was made under."""
@@ -80,19 +86,19 @@ class Desk:
         return rows[(rows["run_id"] <= self.run.id) & ~rows["bad"]]
 
     def since(self, verdict: Verdict) -> tuple[str, str]:
-        """For how long this outcome has held: (`3 runs, met before`, `since 23 Nov 14:00`)."""
+        """Since when this outcome has held: (`23 Nov 14:00`, `3 runs; met before`)."""
         rows = self._judged[self._judged["objective"] == verdict.objective.text]
         if not len(rows):
-            return "first run", ""
+            return "this run", "the first"
         outcomes = rows["outcome"].astype(str).to_numpy()
         other = (outcomes != str(verdict.outcome)).nonzero()[0]
         first = int(other[-1]) + 1 if len(other) else 0
         if first >= len(rows):
-            return "first run", ""
+            return "this run", "the first"
         runs = len(rows) - first
         many = "this run" if runs == 1 else f"{runs} runs"
-        before = f", {outcomes[first - 1]} before" if first else ""
-        return f"{many}{before}", f"since {rows['started_at'].iloc[first]:%d %b %H:%M}"
+        before = f"; {outcomes[first - 1]} before" if first else ""
+        return f"{rows['started_at'].iloc[first]:%d %b %H:%M}", f"{many}{before}"
 
     def past(self, objective: Objective, most: int = 30) -> list[float]:
         """The promised indicator over the last runs that nobody called bad, oldest first."""
@@ -272,9 +278,12 @@ def open_comparison(
 
 
 def open_store(data: str | Path = "data") -> Store:
-    """The store in folder `data`, looked for here and in the folders above."""
+    """The store in folder `data`, looked for here and in the folders above.
+
+    Its history is the shared one that `PERFLIB_HISTORY` names, as in the configuration.
+    """
     folder = find_folder(data) or Path(data)
-    return Store.open(folder)
+    return Store.open(folder, os.environ.get(HISTORY) or None)
 
 
 def find_folder(folder: str | Path) -> Path | None:

@@ -19,6 +19,7 @@ from PIL import Image
 from perflib.analysis.scraped import tracks
 from perflib.analysis.suspects import suspects
 from perflib.cards import Card, Cell, Code, Number, Table
+from perflib.cards.run import ranked
 from perflib.desk import Desk, open_desk, open_store
 from perflib.model import find_metric
 from perflib.plots.house import PIXEL_RATIO, Drawing, picture
@@ -151,18 +152,7 @@ class Investigation:
         found = suspects(self.desk.run, inside, metrics, self.desk.findings)[:most]
         if not found:
             return Card("Nothing stands out here")
-        rows: list[list[Cell]] = [
-            [
-                Number(str(place)),
-                s.title,
-                Number(f"{100 * s.weight:.0f} %", s.weight),
-                s.evidence,
-                s.next_step,
-            ]
-            for place, s in enumerate(found, 1)
-        ]
-        headings = ["", "suspect", "could explain", "evidence", "what to do"]
-        return Card(f"First suspect: {found[0].title}", blocks=[Table(headings, rows)])
+        return Card(f"First suspect: {found[0].title}", blocks=[ranked(found)])
 
     def _target_chosen(self, change: dict[str, Any]) -> None:
         if not self._updating:
@@ -194,7 +184,8 @@ def stacked(*figures: Drawing) -> tuple[bytes, int, int]:
         whole.paste(image, (0, at))
         at += image.height
     whole.save(out, "PNG")
-    return out.getvalue(), size[0] // PIXEL_RATIO, size[1] // PIXEL_RATIO
+    width, height = (round(side / PIXEL_RATIO) for side in size)
+    return out.getvalue(), width, height
 
 
 def canvas_of(figure: Drawing) -> Any:

@@ -17,6 +17,12 @@ CAPACITY = "_capacity"
 RECORDS = "runs.jsonl.gz"
 """A committed history: one `run.json` a line, without samples."""
 
+HISTORY = "PERFLIB_HISTORY"
+"""The environment variable in which a notebook finds the URL of a shared history."""
+
+CARD = "application/vnd.perflib.card+json"
+"""The kind of output in which a card of a notebook tells programs its state and its finding."""
+
 Better = Literal["lower", "higher", "none"]
 
 

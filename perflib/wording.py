@@ -8,6 +8,18 @@ from typing import Protocol
 from perflib.model import Caveat, Estimate, Objective
 from perflib.units import format_number, format_quantity, scale_of
 
+SIGNS = {
+    "met": "✓",
+    "missed": "✗",
+    "unknown": "?",
+    "improved": "▲",
+    "unchanged": "●",
+    "regressed": "▼",
+    "inconclusive": "◆",
+    "no data": "○",
+}
+"""A state is told by word and sign; colour comes on top."""
+
 
 def count(n: int) -> str:
     """A whole number with thin gaps: `12 345`."""
@@ -36,12 +48,14 @@ def _harmless(sign: str) -> str:
 def interval_text(estimate: Estimate) -> str:
     """A value with its interval: `6.2 ms [5.9, 6.6]`."""
     text = shown(estimate.value, estimate.unit)
-    if estimate.low is None or estimate.high is None:
+    if estimate.low is None and estimate.high is None:
         return f"{text} (no interval)"
     factor = scale_of(estimate.value, estimate.unit)[1]
     if estimate.unit == "1" and estimate.value <= 1:
         factor = 0.01
-    ends = (format_number(end / factor) for end in (estimate.low, estimate.high))
+    ends = (
+        "…" if end is None else format_number(end / factor) for end in (estimate.low, estimate.high)
+    )
     return f"{text} [{', '.join(ends)}]"
 
 
@@ -101,5 +115,5 @@ class Relative(Protocol):
 
 def percent_change(of: Relative) -> str:
     """A relative change in words: `+23 % [18, 29]`."""
-    ends = f"[{100 * of.low:.2g}, {100 * of.high:.2g}]"
-    return f"{100 * of.change:+.2g} % {ends}".replace("-", "−")
+    change, low, high = (format_number(100 * x, 2) for x in (of.change, of.low, of.high))
+    return f"{'+' if of.change > 0 else ''}{change} % [{low}, {high}]".replace("-", "−")

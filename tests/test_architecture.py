@@ -105,6 +105,10 @@ def test_modules_stay_readable() -> None:
     assert {name: lines for name, lines in lengths.items() if lines > 450} == {}
 
 
+def test_no_test_module_brings_gevent_into_this_process() -> None:
+    assert {"gevent", "locust"} & set(sys.modules) == set(), "run what needs it in a subprocess"
+
+
 def test_what_notebooks_import_never_imports_locust() -> None:
     rooms = ", ".join(f"perflib.{room}" for room in NOTEBOOK_ROOMS)
     code = f"import sys, {rooms}; print([m for m in ('locust', 'gevent') if m in sys.modules])"

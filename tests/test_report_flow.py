@@ -8,11 +8,15 @@ from pathlib import Path
 import pytest
 
 from perflib.errors import ConfigError, PerflibError, ReportError
+from perflib.model import Run
 from perflib.report import Settings, render_reports
 from perflib.report.cache import FILE
 from perflib.report.plan import safe
 from perflib.report.watch import watch
+from perflib.store import Store
 from tests.reporting import PARAMETERS, add_run, cell, drawn, small, text, workbench, write_notebook
+
+NOON = "2026-11-02T12:00:00Z"
 
 
 @pytest.fixture(autouse=True)
@@ -294,3 +298,45 @@ def test_a_wrong_parameter_is_refused_with_all_mistakes(tmp_path):
     with pytest.raises(ConfigError) as caught:
         report(root, "db", values={"x": 1, "y": 2})
     assert len(caught.value.problems) == 2
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ("data: runs here", ("runs here", "")),
+        ("data: runs  # of this team\nhistory: postgresql://db/x", ("runs", "postgresql://db/x")),
+        ('data: "${FOLDER:-other}"\nhistory: ${TEAM:-}  # none', ("other", "")),
+        ("history: ${SHARED:-sqlite://}", ("data", "sqlite:///team")),
+        ("data: ${SHARED}\ntargets: {x: {kind: blocks, url: 'http://x'}}", ("sqlite:/team", "")),
+    ],
+)
+def test_folder_and_history_come_from_the_configuration(tmp_path, monkeypatch, lines, expected):
+    from perflib.cli.report import configured
+
+    monkeypatch.setenv("SHARED", "sqlite:///team")
+    (tmp_path / "c.yml").write_text(lines)
+    folder, history = configured(tmp_path / "c.yml")
+    assert (folder.as_posix(), history) == expected
+
+
+def _decide(store: Store, run_id: str) -> None:
+    store.add_triage(target="db", action="bad", reason="a power cut", run_id=run_id)
+
+
+def _record_elsewhere(store: Store, _run_id: str) -> None:
+    other = Store(store.root.parent / "their machine", store.history_url)
+    run = Run(id="20261102T000000Z-db-1", target="db", kind="sql", started_at=NOON, duration_s=1)
+    other.add_many([run])
+
+
+@pytest.mark.parametrize("change", [_decide, _record_elsewhere])
+def test_a_shared_history_is_read_and_its_news_make_new_pages(tmp_path, change):
+    root = workbench(tmp_path, ("api", "db"))
+    small(root / "notebooks" / "db.ipynb", "import os\nprint(os.environ['PERFLIB_HISTORY'])")
+    url = f"sqlite:///{tmp_path}/team.sqlite"
+    first = report(root, history=url)
+    assert url in first.pages[1].path.read_text()
+    assert not any(made(report(root, history=url)).values())
+    change(Store(root / "data", url), "20261101T000001Z-db-0000")
+    news = report(root, history=url)
+    assert [page.executed for page in news.pages] == [False, True]

@@ -7,12 +7,13 @@ from xml.etree.ElementTree import fromstring
 
 import pytest
 
-from perflib.model import Outcome
+from perflib.model import CARD, Outcome
 from perflib.report.cache import Made
 from perflib.report.feed import ATOM
 from perflib.report.index import finding, measured, sparkline, write_index
+from perflib.report.notebook import told
 from perflib.report.plan import Summary, summaries
-from tests.reporting import add_run, verdict
+from tests.reporting import add_run, cell, text, verdict
 
 MET, MISSED, UNKNOWN = Outcome.MET, Outcome.MISSED, Outcome.UNKNOWN
 
@@ -86,6 +87,32 @@ def test_index_and_feed(tmp_path):
     before = (out / "feed.xml").read_bytes(), (out / "index.html").read_bytes()
     write_index(out, pages, runs, "../runs")
     assert before == ((out / "feed.xml").read_bytes(), (out / "index.html").read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("state", "shown"),
+    [
+        ("regressed", "regressed</span> <span>p95 moved"),
+        ("no data", "no data</span> <span>p95 moved"),
+        ("", "no data</span> <span>one run is no history yet"),
+        ("<script>", "no data</span> <span>one run is no history yet"),
+    ],
+)
+def test_a_card_tells_the_trend_that_its_page_found(tmp_path, state, shown):
+    add_run(tmp_path / "data", "db", 1)
+    made = Made("k", {}, "Trends", ["db"], "", "trends", "", state, "p95 moved")
+    write_index(tmp_path, {"trends-db": made}, summaries(tmp_path / "data"), "runs")
+    page = (tmp_path / "index.html").read_text()
+    assert shown in page
+    assert ("1 regressed over its runs" in page) == (state == "regressed")
+
+
+def test_the_cell_tagged_index_tells_the_index():
+    card = {"data": {CARD: {"state": "improved", "finding": "faster"}}, "output_type": "display"}
+    outputs = [{"output_type": "stream", "text": "x"}, card]
+    tagged = cell("card", "index") | {"outputs": outputs}
+    assert told({"cells": [text("#"), tagged]}) == {"state": "improved", "finding": "faster"}
+    assert told({"cells": [text("#"), cell("card")]}) == {"state": "", "finding": ""}
 
 
 def test_without_runs(tmp_path):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 import pytest
 
 from perflib.errors import ConfigError
 from perflib.report import notebook as books
-from perflib.report.parameters import Parameter, Written, check, declared, inject, typed
+from perflib.report.parameters import Parameter, Written, check, check_here, declared, inject, typed
 from tests.reporting import cell, text, write_notebook
 
 TYPED = cell(
@@ -95,6 +96,26 @@ def test_all_mistakes_at_once():
 )
 def test_written_values_take_the_declared_type(text, name, value):
     assert typed(Written(text), declared(NOTEBOOK)[name]) == value
+
+
+@pytest.mark.parametrize(
+    ("injected", "told"),
+    [
+        ("", None),
+        ("# Parameters\nshare = 2\n", None),
+        ("# Parameters\nshare = 'x'\n", "parameter share is 'x'; expected float"),
+        ("# Parameters\nhsare = 2\n", "unknown parameter 'hsare'; expected the nearest, `share`"),
+    ],
+)
+def test_a_running_notebook_refuses_too(injected, told):
+    names = {"In": ["", "%time 1", "share: float = 1.0  # of all", injected, "x: int = 1; x"]}
+    exec("share: float = 1.0\n" + injected, names)
+    if told is None:
+        check_here(names)
+        return
+    with pytest.raises(ConfigError, match=re.escape(told)) as caught:
+        check_here(names)
+    assert "share: float = 1.0" in str(caught.value), "the valid ones are listed"
 
 
 def test_no_parameters_cell_takes_none(tmp_path):

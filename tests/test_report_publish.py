@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import socket
@@ -15,9 +16,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from perflib.errors import ReportError
+from perflib.model import RECORDS
 from perflib.report import Settings, render_reports
 from perflib.report.publish import publish
 from perflib.report.redact import Redactor, certain, hosts_in
+from perflib.store import Store
 from tests.reporting import add_run, small, workbench
 
 SECRET = "hunter2hunter2"
@@ -224,3 +227,15 @@ def test_the_command(root, tmp_path, capsys):
         main(["publish", str(tmp_path / "x.zip"), "--data", str(root), "--redact"])
     assert caught.value.code == 0
     assert "published 3 pages" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("redact", [False, True])
+def test_a_committed_history_is_published_with_its_runs(root, tmp_path, redact):
+    Store(root).export_records(tmp_path / RECORDS)
+    notebooks = root.parent / "notebooks"
+    render_reports(tmp_path, (), Settings(notebooks=notebooks))
+    publish(tmp_path, str(tmp_path / "web"), redact=redact)
+    records = gzip.decompress((tmp_path / "web" / RECORDS).read_bytes()).decode()
+    assert records.count("\n") == (tmp_path / "web" / "index.html").read_text().count("<tr data-")
+    assert SECRET not in records
+    assert ("db.internal.example" in records) != redact

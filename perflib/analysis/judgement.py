@@ -239,7 +239,7 @@ def _next(objective: Objective, estimate: Estimate, outcome: Outcome) -> str:
     if outcome is MET:
         return "nothing to do; keep measuring"
     if outcome is MISSED:
-        return f"find what holds {objective.metric} up: `perflib report` shows where it is spent"
+        return f"find what costs {objective.metric}: the suspects in its report, then `investigate`"
     short = [caveat.next_step for caveat in estimate.caveats if caveat.code == "short"]
     if short:
         return short[0]

@@ -110,11 +110,11 @@ def next_steps(desks: Sequence[Desk]) -> Card:
         first = desk.suspects[0] if desk.suspects else None
         lead = f"{first.title} ({format_number(100 * first.weight, 2)} %)" if first else "–"
         rows += [
-            [State(str(v.outcome)), desk.run.target, Code(v.objective.text), v.next_step, lead]
+            [State(str(v.outcome)), (desk.run.target, Code(v.objective.text)), v.next_step, lead]
             for v in open_ones
         ]
     if not rows:
         return Card("Nothing: every target keeps every promise.", "met")
     rows.sort(key=lambda row: row[0] != State("missed"))
-    headings = ["", "target", "promise", "next step", "first suspect of the run"]
+    headings = ["", "promise", "next step", "first suspect of the run"]
     return Card("Missed promises first", blocks=[Table(headings, rows)])

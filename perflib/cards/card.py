@@ -13,19 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 
-from perflib.wording import clean
+from perflib.model import CARD
+from perflib.wording import SIGNS, clean
 
-SIGNS = {
-    "met": "✓",
-    "missed": "✗",
-    "unknown": "?",
-    "improved": "▲",
-    "unchanged": "●",
-    "regressed": "▼",
-    "inconclusive": "◆",
-    "no data": "○",
-}
-"""A state is told by word and sign; colour comes on top."""
 _COLORS = {"met": "#00735a", "improved": "#00735a", "missed": "#c24e00", "regressed": "#c24e00"}
 _COLORS |= {"unchanged": "#0072b2", "inconclusive": "#8a5a00"}
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#~$!])")
@@ -103,6 +93,10 @@ class Card:
     finding: str
     state: str = ""
     blocks: Sequence[Block] = field(default_factory=tuple)
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, dict[str, str]]:
+        """The state and the finding for programs, such as the index of the reports."""
+        return {CARD: {"state": self.state, "finding": self.finding}} if self.state else {}
 
     def _repr_html_(self) -> str:
         color = _COLORS.get(self.state, "#8a939d")

@@ -95,12 +95,21 @@ def indicators(courses: Sequence[Course]) -> Card:
         )
     if not rows:
         return Card("Nothing is promised of this target.", "no data")
-    regressed = sum(course.state == "regressed" for course in courses)
-    told = f"{regressed} of {len(rows)} promised indicators regressed"
     headings = ["", "indicator", "now", "last runs", "last shift", "when"]
-    return Card(
-        told if regressed else "No promised indicator regressed", blocks=[Table(headings, rows)]
-    )
+    worst = min(courses, key=lambda course: _WORST.index(course.state))
+    return Card(_standing(courses, worst), worst.state, [Table(headings, rows)])
+
+
+_WORST = ("regressed", "inconclusive", "improved", "unchanged", "no data")
+
+
+def _standing(courses: Sequence[Course], worst: Course) -> str:
+    """How many indicators are in the worst state, and one of them in words."""
+    same = sum(course.state == worst.state for course in courses)
+    if worst.state in ("unchanged", "no data") and same > 1:
+        return f"All {same} promised indicators: {worst.state}"
+    which = "" if len(courses) == 1 else f"{same} of {len(courses)} promised indicators: "
+    return f"{which}{worst.finding}"
 
 
 def next_steps(course: Course) -> Card:

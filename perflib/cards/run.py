@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from perflib.analysis import overall
@@ -11,6 +12,7 @@ from perflib.units import format_number, format_quantity
 from perflib.wording import against, caution, count, interval_text, shown, words
 
 if TYPE_CHECKING:
+    from perflib.analysis.suspects import Suspect
     from perflib.desk import Desk
 
 _ORDER = {Outcome.MISSED: 0, Outcome.UNKNOWN: 1, Outcome.MET: 2}
@@ -24,18 +26,27 @@ def verdict(desk: Desk) -> Card:
         return Card("Nothing is promised of this target.", "unknown", [step])
     state = str(overall(verdicts))
     first = verdicts[0]
-    since = " ".join(desk.since(first))
+    since, runs = desk.since(first)
     blocks: list[Block] = [
         f"By how much: {first.reason}.",
-        f"Since when: {since}.",
+        f"Since when: {since} ({runs}).",
     ]
     rows = [_verdict_row(v, desk) for v in verdicts]
     blocks.append(Table(["", "promise", "measured [95 %]", "margin", "since"], rows))
     open_ones = [v for v in verdicts if v.outcome is not Outcome.MET]
     if open_ones:
-        blocks += ["What to do:", Steps([[Code(v.objective.text), v.next_step] for v in open_ones])]
+        blocks += ["What to do:", Steps(_steps(open_ones, desk.suspects[:1]))]
     blocks += [caution(c) for c in desk.run.caveats[:8]]
     return Card(_verdict_finding(desk, verdicts), state, blocks)
+
+
+def _steps(open_ones: list[Verdict], suspects: Sequence[Suspect] = ()) -> list[list[Cell]]:
+    """What to do, each thing once, with the promises that it is for; the first suspect first."""
+    by_step: dict[str, list[Cell]] = {}
+    for one in open_ones:
+        by_step.setdefault(one.next_step, []).append(Code(one.objective.text))
+    looks: list[list[Cell]] = [[f"look first at: {s.title}; {s.next_step}"] for s in suspects]
+    return looks + [[*promises, step] for step, promises in by_step.items()]
 
 
 def _verdict_finding(desk: Desk, verdicts: list[Verdict]) -> str:
@@ -55,10 +66,8 @@ def _by_how_much(verdict: Verdict) -> str:
     estimate = verdict.estimate
     if estimate is None:
         return verdict.objective.text
-    name = words(estimate.metric)
-    statistic = "" if estimate.statistic == "value" else f"{estimate.statistic} of "
     far = against(estimate.value, verdict.objective)
-    text = f"{statistic}{name} is {shown(estimate.value, estimate.unit)}"
+    text = f"{_name(estimate)} is {shown(estimate.value, estimate.unit)}"
     return f"{text}, {far}" if far else text
 
 
@@ -87,7 +96,7 @@ def facts(desk: Desk) -> Card:
     metrics = len({e.metric for e in wanted})
     return Card(
         f"{metrics} metrics were measured beside the promises",
-        blocks=[Table(["metric", "statistic", "value [95 %]", "n", "meaning"], rows)],
+        blocks=[Table(["metric", "value [95 %]", "n", "meaning"], rows)],
     )
 
 
@@ -97,13 +106,20 @@ def _metric_order(estimate: Estimate) -> tuple[int, str]:
     return place, estimate.statistic
 
 
+def _name(estimate: Estimate) -> str:
+    """`p95 of response time`, and of which label."""
+    statistic = "" if estimate.statistic == "value" else f"{estimate.statistic} of "
+    return f"{statistic}{words(estimate.metric)}" + (
+        f", {estimate.label}" if estimate.label else ""
+    )
+
+
 def _fact_row(estimate: Estimate) -> list[Cell]:
     metric = METRICS.get(estimate.metric)
     single = estimate.low == estimate.high
     text = shown(estimate.value, estimate.unit) if single else interval_text(estimate)
     return [
-        words(estimate.metric),
-        "" if estimate.statistic == "value" else estimate.statistic,
+        _name(estimate),
         Number(text, estimate.value),
         Number(count(estimate.n), estimate.n),
         metric.meaning if metric else "",
@@ -163,25 +179,26 @@ def _count(value: float) -> str:
 
 def next_steps(desk: Desk, most: int = 8) -> Card:
     """What to change, by what it would gain: suspects of this run, findings of the settings."""
+    found = desk.suspects[:most]
+    open_ones = [v for v in desk.verdicts if v.outcome is not Outcome.MET]
+    if not found and not open_ones:
+        return Card("Nothing to do: every promise is kept and nothing stands out.", "met")
+    finding = f"Look first at: {found[0].title}" if found else "Follow the open promises"
+    blocks: list[Block] = [Steps(_steps(open_ones))] if open_ones else []
+    return Card(finding, blocks=[*blocks, ranked(found)] if found else blocks)
+
+
+def ranked(found: Sequence[Suspect]) -> Table:
+    """Suspects with their evidence, the share that each could explain, and what to do."""
     rows: list[list[Cell]] = [
         [
-            Number(str(place)),
-            suspect.title,
+            (suspect.title, suspect.evidence),
             Number(_percent(suspect.weight), suspect.weight),
-            suspect.evidence,
-            suspect.next_step,
-            Code(suspect.setting) if suspect.setting else "",
+            (suspect.next_step, Code(suspect.setting)) if suspect.setting else suspect.next_step,
         ]
-        for place, suspect in enumerate(desk.suspects[:most], 1)
+        for suspect in found
     ]
-    open_ones = [v for v in desk.verdicts if v.outcome is not Outcome.MET]
-    first = Steps([[Code(v.objective.text), v.next_step] for v in open_ones])
-    if not rows and not open_ones:
-        return Card("Nothing to do: every promise is kept and nothing stands out.", "met")
-    finding = f"Look first at: {desk.suspects[0].title}" if rows else "Follow the open promises"
-    table = Table(["", "suspect", "could explain", "evidence", "what to do", "setting"], rows)
-    blocks: list[Block] = [*([first] if open_ones else []), *([table] if rows else [])]
-    return Card(finding, blocks=blocks)
+    return Table(["suspect and evidence", "could explain", "what to do"], rows)
 
 
 def plan(desk: Desk) -> Card:
@@ -201,7 +218,7 @@ def method(desk: Desk) -> Card:
     run = desk.run
     told: list[tuple[str, str]] = [
         ("run", f"{run.id}, {run.started_at[:19].replace('T', ' ')} UTC, {run.status}"),
-        ("load", f"{_arrivals(run)}; " + ", ".join(f"{k} {v}" for k, v in run.workload.items())),
+        ("load", f"{_arrivals(run)}; {_settings(run.workload)}"),
         ("measured", _window(run, len(desk.measured), len(desk.samples))),
         ("machine", _machine(run)),
         ("software", _software(run)),
@@ -215,9 +232,20 @@ def method(desk: Desk) -> Card:
 
 
 def _caveats(desk: Desk) -> list[Block]:
-    found = {c.message: c for e in desk.estimates for c in e.caveats}
-    rows: list[list[Cell]] = [[c.message, c.next_step] for c in list(found.values())[:12]]
-    return [Table(["caveat of an estimate", "what to do"], rows)] if rows else []
+    rows: list[list[Cell]] = [
+        [_name(e), caveat.message, caveat.next_step] for e in desk.estimates for caveat in e.caveats
+    ]
+    return [Table(["estimate", "its caveat", "what to do"], rows[:12])] if rows else []
+
+
+def _settings(given: Mapping[str, Any]) -> str:
+    """The settings that say something: `users 32, rate 1100`, those of a part in brackets."""
+    told = {
+        name: f"({_settings(value)})" if isinstance(value, Mapping) else value
+        for name, value in given.items()
+        if value not in (None, "", [], (), {})
+    }
+    return ", ".join(f"{name} {value}" for name, value in told.items())
 
 
 def _arrivals(run: Run) -> str:
@@ -258,8 +286,9 @@ def findings(desk: Desk, about: str = "") -> Card:
     if not found:
         return Card(f"The review of the settings and the run found nothing{what}.", "met")
     rows: list[list[Cell]] = [
-        [f.message, f.evidence, f.gain, Code(f.setting or "–"), Code(f.place or "–")] for f in found
+        [(f.message, f.evidence), f.gain, (Code(f.setting or "–"), Code(f.place or "–"))]
+        for f in found
     ]
     many = "thing" if len(found) == 1 else "things"
-    table = Table(["finding", "evidence", "gain", "setting", "where"], rows)
+    table = Table(["finding and evidence", "gain", "setting and place"], rows)
     return Card(f"The review found {len(found)} {many}{what}", blocks=[table])

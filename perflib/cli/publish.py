@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from perflib.cli.report import configured_data
+from perflib.cli.report import configured
 
 
 @click.command()
@@ -27,6 +27,6 @@ def publish(
     """
     from perflib.report.publish import publish as send
 
-    names = send(data or configured_data(file), destination, out=out, redact=redact)
+    names = send(data or configured(file)[0], destination, out=out, redact=redact)
     pages = sum(name.endswith(".html") for name in names)
     click.echo(f"published {pages} pages, {len(names)} files in all")

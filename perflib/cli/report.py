@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import click
 
 from perflib.errors import ExitCode, ReportError
+from perflib.model import HISTORY
 from perflib.report.flow import Page, Reports, Settings, render_reports
 from perflib.report.parameters import Written
 from perflib.report.plan import Order
@@ -54,8 +56,9 @@ def report(
 
     Exit codes: 0 all pages are there, 3 a notebook failed (its page shows where).
     """
-    root = data or configured_data(file)
-    settings = Settings(values=dict(_parameter(value) for value in values), **options)  # type: ignore[arg-type]
+    root, history = (data, "") if data else configured(file)
+    given = dict(map(_parameter, values))
+    settings = Settings(values=given, history=history, **options)  # type: ignore[arg-type]
     if watch:
         from perflib.report.watch import watch as stay
 
@@ -75,21 +78,30 @@ def _clear_progress() -> None:
         click.echo("\r\033[K", nl=False, err=True)
 
 
-def configured_data(file: Path | None) -> Path:
-    """The folder of runs that the configuration names; `data` without one.
+def configured(file: Path | None) -> tuple[Path, str]:
+    """The folder of runs that the configuration names (`data` without one), and the history.
 
-    Only this line is read: an unchanged report costs less than reading the whole file.
+    Only these lines are read: an unchanged report costs less than reading the whole file.
     """
     place = file or Path("tests/performance/performance_config.yml")
     if file is None and not place.exists():
-        return Path("data")
-    found = re.search(r"^data:[ \t]+(['\"]?)([^'\"#\n]+)\1", place.read_text("utf-8"), re.MULTILINE)
-    folder = found[2].strip() if found else "data"
-    if "${" in folder:
+        return Path("data"), os.environ.get(HISTORY, "")
+    text = place.read_text("utf-8")
+    folder, history = (_setting(text, name) for name in ("data", "history"))
+    if "${" in folder + history:
         from perflib import config
 
-        return config.load(place).data
-    return Path(folder)
+        settings = config.load(place)
+        return settings.data, settings.history or ""
+    return Path(folder or "data"), history
+
+
+def _setting(text: str, name: str) -> str:
+    """The value in the line `name: value`; what has a default in the environment is filled in."""
+    line = rf"^{name}:[ \t]*(['\"]?)([^'\"\n]*?)\1[ \t]*(?:[ \t]#.*)?$"
+    found = re.search(line, text, re.MULTILINE)
+    value = found[2] if found else ""
+    return re.sub(r"\$\{(\w+):-([^}]*)\}", lambda told: os.environ.get(told[1], told[2]), value)
 
 
 def _parameter(text: str) -> tuple[str, Written]:

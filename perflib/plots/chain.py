@@ -52,7 +52,7 @@ def intervals(desk: Desk) -> Drawing:
     """The time between blocks against what was promised, with missed slots told apart."""
     blocks = observed(desk)
     if len(blocks) < 3:
-        return missing(f"Only {len(blocks)} blocks were seen: no spacing to show")
+        return missing(f"Only {len(blocks)} blocks were seen: no spacing to show", desk)
     gaps = np.diff(blocks["timestamp"]) / np.maximum(np.diff(blocks["height"]), 1)
     heights = blocks["height"].to_numpy()[1:]
     slot, objective = slot_s(desk, gaps), desk.promise("block_time")
@@ -89,7 +89,7 @@ def arrivals(desk: Desk) -> Drawing:
     """How long after its own timestamp each block was seen: a claim checked against a clock."""
     blocks = observed(desk)
     if len(blocks) < 3:
-        return missing("Too few blocks to check their timestamps")
+        return missing("Too few blocks to check their timestamps", desk)
     lag = blocks["arrived_s"].to_numpy() - (blocks["timestamp"] - blocks["timestamp"].iloc[0])
     lag = lag - lag.min()
     claimed, seen = np.diff(blocks["timestamp"]), np.diff(blocks["arrived_s"])
@@ -126,7 +126,7 @@ def proposers(desk: Desk) -> Drawing:
     names = blocks["proposer"].dropna().astype(str) if "proposer" in blocks else pd.Series()
     shares = names.value_counts().sort_index().sort_values(ascending=False, kind="stable")[:12]
     if not len(shares):
-        return missing("The chain does not tell who proposed its blocks")
+        return missing("The chain does not tell who proposed its blocks", desk)
     even = len(names) / names.nunique()
     figure, (axes,) = sheet(
         _share_title(shares, even, len(names)),
@@ -171,7 +171,7 @@ def confirmation(desk: Desk) -> Drawing:
     found = [(name, text, color, desk.values(name)) for name, text, color in STEPS]
     found = [item for item in found if len(item[3])]
     if not found:
-        return missing("The chain tells no consensus or anchoring times")
+        return missing("The chain tells no consensus or anchoring times", desk)
     figure, (axes,) = sheet(
         _confirmation_title(desk, found[0][0], found[0][1]),
         "each stroke one value; ◆ p95; the promise as a heavy mark; log scale",

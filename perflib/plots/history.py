@@ -142,9 +142,10 @@ def multiples(courses: Sequence[Course]) -> Drawing:
         _runs(part, course, size=2.6)
         _levels(part, course, words_too=False)
         sign, color, _ = state_of(course.state)
-        told = f" {percent_change(course.last.point)}" if course.last else ""
-        text = f"{sign} {clean(course.trend.key.label, 20)}{told}"
-        note(part, text, (0, 1), coords="axes fraction", shift=(0, 7), color=color, size=8)
+        told = percent_change(course.last.point) if course.last else course.state
+        corner = {"coords": "axes fraction", "size": 8}
+        note(part, clean(course.trend.key.label, 32), (0, 1), shift=(0, 18), color=GREY, **corner)  # type: ignore[arg-type]
+        note(part, f"{sign} {told}", (0, 1), shift=(0, 7), color=color, **corner)  # type: ignore[arg-type]
         unit_axis(part.yaxis, share_unit(course.metric.unit), part.get_ylim()[1], count=3)
         part.set_xticks([])
         part.tick_params(labelsize=7.5)
@@ -183,7 +184,8 @@ def _small(axes: Axes, desk: Desk, verdict: Verdict) -> None:
     sign, color, marker = state_of(verdict.outcome)
     place = np.arange(len(values))
     axes.plot(place, values, color=FAINT, linewidth=1.2)
-    axes.plot(place[-1:], values[-1:], marker=marker, color=color, markersize=7, zorder=5)
+    last = axes.plot(place[-1:], values[-1:], marker=marker, color=color, markersize=7, zorder=5)
+    last[0].set_clip_on(False)
     limits = [limit for limit in (objective.low, objective.high) if limit is not None]
     for limit in limits:
         axes.axhline(limit, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))

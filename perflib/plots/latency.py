@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 LEVELS = ("p50", "p90", "p95", "p99")
 MOST_LABELS = 12
-HEAT = LinearSegmentedColormap.from_list("heat", ["#eaf3fa", "#7fb8dd", "#0072b2", "#08304f"])
+HEAT = LinearSegmentedColormap.from_list("heat", ["#eaf3fa", "#7fb8dd", "#0072b2", "#08304f"], N=12)
 
 
 @in_house_style
@@ -52,7 +52,7 @@ def distribution(desk: Desk, metric: str = "") -> Drawing:
     values = np.asarray(desk.values(name), dtype=np.float64)
     unit = find_metric(name, "s").unit
     if not (values > 0).any():
-        return missing(f"No {words(name)} was measured")
+        return missing(f"No {words(name)} was measured", desk)
     marks = {level: float(np.quantile(values, float(level[1:]) / 100)) for level in LEVELS}
     title = f"Half take under {format_quantity(marks['p50'], unit)}, "
     title += f"one in a hundred over {format_quantity(marks['p99'], unit)}"
@@ -148,7 +148,7 @@ def heatmap(desk: Desk, metric: str = "") -> Drawing:
     rows = rows[rows[name].notna()] if name in rows else rows[:0]
     times, values = began(rows), rows[name].to_numpy() if len(rows) else np.empty(0)
     if len(values) < 2:
-        return missing(f"Too few values of {words(name)} for a heat map")
+        return missing(f"Too few values of {words(name)} for a heat map", desk)
     edges_t, edges_v = bin_edges(times.max(), 110), log_edges(values, 48)
     coarse = bin_edges(times.max(), 40)
     p50, p99 = quantiles_over(times, values, coarse, (0.5, 0.99))

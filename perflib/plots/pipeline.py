@@ -57,7 +57,7 @@ def stages(desk: Desk) -> Drawing:
     """Where a chunk's time goes, by size, as shares of its whole time."""
     means = by_size(desk)
     if not len(means):
-        return missing("No chunk was processed")
+        return missing("No chunk was processed", desk)
     shown = [(name, text, color) for name, text, color in STAGES if name in means]
     largest = means.iloc[-1]
     top = max(shown, key=lambda stage: largest[stage[0]])
@@ -99,7 +99,7 @@ def rates(desk: Desk) -> Drawing:
     """Payload a second and compression ratio by chunk size."""
     means = by_size(desk)
     if not len(means) or "chunk_size" not in means:
-        return missing("No chunk size was recorded")
+        return missing("No chunk size was recorded", desk)
     rate = means["chunk_size"] / means["processing_time"]
     ratio = means["chunk_size"] / means["stored_size"] if "stored_size" in means else None
     best = rate.idxmax()
@@ -136,7 +136,7 @@ def growth(desk: Desk) -> Drawing:
     """Does the time grow with the size, or faster? Each chunk a dot, both axes log."""
     rows = desk.measured[desk.measured["ok"]]
     if not {"chunk_size", "processing_time"} <= set(rows) or rows["chunk_size"].nunique() < 2:
-        return missing("Only one chunk size was processed")
+        return missing("Only one chunk size was processed", desk)
     rows = rows[(rows["chunk_size"] > 0) & (rows["processing_time"] > 0)]
     size, time = rows["chunk_size"].to_numpy(), rows["processing_time"].to_numpy()
     middle = rows.groupby("chunk_size")["processing_time"].median()

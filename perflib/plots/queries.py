@@ -30,7 +30,7 @@ def time_by_query(desk: Desk) -> Drawing:
     """Which query the time goes to: its share of all query time, waiting shown apart."""
     rows = desk.measured[desk.measured["ok"]]
     if "query_time" not in rows or not rows["query_time"].notna().any():
-        return missing("No query was measured")
+        return missing("No query was measured", desk)
     rows = rows[rows["query_time"].notna()]
     wait = rows["pool_wait"].fillna(0) if "pool_wait" in rows else rows["query_time"] * 0
     label = rows["label"].astype(str)
@@ -84,7 +84,7 @@ def waiting(desk: Desk) -> Drawing:
                 tail = np.full(len(edges) - 1, float(np.quantile(values, 0.95)))
             lines.append((text, color, tail, float(np.quantile(values, 0.95))))
     if not lines:
-        return missing("Neither pool nor connection times were measured")
+        return missing("Neither pool nor connection times were measured", desk)
     figure, (axes,) = sheet(
         _waiting_title({text: p95 for text, _, _, p95 in lines}),
         f"95th percentile in steps of {edges[1]:g} s, log scale; connecting: over the whole run",

@@ -34,7 +34,7 @@ def throughput(desk: Desk) -> Drawing:
     """Completed and failed requests a second over time, with what was not judged shaded."""
     rows = desk.samples[desk.samples["label"].astype(str) != "connect"]
     if not len(rows):
-        return missing("No request was made")
+        return missing("No request was made", desk)
     edges = bin_edges(float(rows["end"].max()))
     done = rate(rows.loc[rows["ok"], "end"].to_numpy(), edges)
     failed = rate(rows.loc[~rows["ok"], "end"].to_numpy(), edges)
@@ -76,7 +76,7 @@ def arrivals(desk: Desk) -> Drawing:
     """Do answers keep up with arrivals, and how many requests are inside meanwhile?"""
     rows = desk.samples[desk.samples["label"].astype(str) != "connect"]
     if not len(rows):
-        return missing("No request was made")
+        return missing("No request was made", desk)
     came, left = began(rows), rows["end"].to_numpy()
     edges = bin_edges(float(left.max()), 120)
     inside = in_flight(came, left, edges)
@@ -183,7 +183,7 @@ def errors(desk: Desk) -> Drawing:
     rows = desk.samples[~desk.samples["ok"]]
     kinds = rows["error"].astype(str).value_counts()
     if not len(kinds):
-        return missing(f"None of {count(len(desk.samples))} requests failed")
+        return missing(f"None of {count(len(desk.samples))} requests failed", desk)
     shown = kinds.head(8)
     share = len(rows) / len(desk.samples)
     figure, (axes,) = sheet(

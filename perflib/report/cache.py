@@ -22,7 +22,7 @@ _LIBRARIES = ("pandas", "matplotlib", "numpy", "ipython", "markdown_it_py", "nh3
 
 
 class Made(msgspec.Struct):
-    """A page as it was made: `key` of its inputs, and its files' digests."""
+    """A page as it was made: `key` of its inputs, its files' digests, what it tells the index."""
 
     key: str
     files: dict[str, str]
@@ -31,6 +31,8 @@ class Made(msgspec.Struct):
     run_id: str = ""
     notebook: str = ""
     failed: str = ""
+    state: str = ""
+    finding: str = ""
 
 
 class State(msgspec.Struct):
@@ -125,8 +127,21 @@ def replace(file: Path, data: bytes) -> None:
         aside.unlink(missing_ok=True)
 
 
-def triage(database: Path, targets: Iterable[str]) -> str:
-    """Digest of what people decided about the runs of `targets`, kept in the history database."""
+def past(root: Path, history: str, targets: Sequence[str]) -> str:
+    """Digest of what only the history knows of `targets`: decisions, and runs of other machines."""
+    return _shared(root, history, targets) if history else _decided(root, targets)
+
+
+def _shared(root: Path, history: str, targets: Sequence[str]) -> str:
+    from perflib.store import Store  # costs what an unchanged report without it saves
+
+    store = Store.open(root, history)
+    told = [store.triage(name).to_csv() + store.runs(name).to_csv() for name in targets]
+    return _digest("\n".join(told).encode())
+
+
+def _decided(root: Path, targets: Iterable[str]) -> str:
+    database = root / "history.sqlite"
     if not database.exists():
         return ""
     try:

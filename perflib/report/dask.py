@@ -48,7 +48,9 @@ def execute(
             inject(order.content, order.parameters)
         here = str(Path.cwd())
         sent = {
-            client.submit(run_here, order.content, here, settings.timeout_s, pure=False): order
+            client.submit(
+                run_here, order.content, here, settings.timeout_s, settings.environment, pure=False
+            ): order
             for order in orders
         }
         for future in as_completed(list(sent), loop=client.loop):  # type: ignore[no-untyped-call]
@@ -74,9 +76,11 @@ def library_here(folder: str) -> str:
     return library() if Path(folder).is_dir() else ""
 
 
-def run_here(notebook: Notebook, folder: str, timeout_s: float) -> Notebook:
+def run_here(
+    notebook: Notebook, folder: str, timeout_s: float, environment: dict[str, str]
+) -> Notebook:
     """Execute `notebook` on a worker, in a child of the parent that the worker keeps warm."""
-    with warm_parent(keep=True) as parent:
+    with warm_parent(environment, keep=True) as parent:
         for task in parent.run([Task(notebook, Path(folder), timeout_s)]):
             return task.notebook
     raise AssertionError("a task always ends")

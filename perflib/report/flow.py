@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from perflib.errors import ReportError
+from perflib.model import HISTORY
 from perflib.report import notebook as books
-from perflib.report.cache import Cache, Made, replace, triage
+from perflib.report.cache import Cache, Made, past, replace
 from perflib.report.plan import Order, Planner, Summary, summaries
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Settings:
     parameters for every notebook. `workers` notebooks run at a time (0: one a core). With
     `kernels` each gets an ordinary Jupyter kernel. `dask` is a scheduler's address. With
     `keep_warm` the warm parent outlives the call, for a notebook that renders often.
+    `history` is the URL of a shared history; without one it is in the store's folder.
     """
 
     notebooks: Path = Path("notebooks")
@@ -42,6 +44,12 @@ class Settings:
     dask: str = ""
     pdf: bool = False
     keep_warm: bool = False
+    history: str = ""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What notebooks find in their environment: which history to read."""
+        return {HISTORY: self.history}
 
 
 @dataclass(frozen=True)
@@ -138,7 +146,7 @@ def _make(
     made: dict[str, tuple[Made, bool]] = {}
     stale: list[tuple[Order, str]] = []
     for order in orders:
-        key = cache.key(order, triage(root / "history.sqlite", order.targets))
+        key = cache.key(order, past(root, settings.history, order.targets))
         current = None if settings.force else cache.current(order, key)
         if current:
             made[order.stem] = (current, False)
@@ -183,9 +191,15 @@ def write(out: Path, order: Order, content: books.Notebook, key: str) -> Made:
     replace(out / names[0], data)
     replace(out / names[1], page.html.encode())
     failed = f"{page.failure.name}: {page.failure.text}" if page.failure else ""
-    run_id = order.run.id if order.run else ""
     return Made(
-        key, dict.fromkeys(names, ""), page.heading, list(order.targets), run_id, order.name, failed
+        key,
+        dict.fromkeys(names, ""),
+        page.heading,
+        list(order.targets),
+        order.run.id if order.run else "",
+        order.name,
+        failed,
+        **books.told(content),
     )
 
 

@@ -22,7 +22,7 @@ def execute(
 ) -> Iterator[tuple[Order, Notebook]]:
     """Each order with its notebook, as they end, one a core at a time."""
     modules = [name for order in orders for name in imported(order.content)]
-    with warm_parent(keep=settings.keep_warm) as parent:
+    with warm_parent(settings.environment, keep=settings.keep_warm) as parent:
         parent.prepare(modules)
         importlib.import_module("perflib.report.page")  # while the parent imports, so do we
         tasks = (_task(order, settings, follow) for order in orders)

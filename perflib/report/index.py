@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from perflib.report.cache import Made, replace
 from perflib.report.plan import Summary
 from perflib.report.redact import certain
 from perflib.report.safe import shortened
-from perflib.wording import interval_text, shown
+from perflib.wording import SIGNS, interval_text, shown
 
 SPARK_RUNS = 40
 """How many of the newest runs a sparkline shows."""
@@ -39,7 +39,7 @@ class Spark:
 
 @dataclass(frozen=True)
 class Card:
-    """A target as the index shows it."""
+    """A target as the index shows it; `trend` is a state and its finding."""
 
     name: str
     state: str
@@ -47,6 +47,7 @@ class Card:
     finding: str
     verdicts: Sequence[tuple[str, str, str]]
     spark: Spark | None
+    trend: tuple[str, str]
     count: int
     links: Sequence[Link]
 
@@ -80,6 +81,7 @@ def write_index(
         "title": "Performance reports",
         "cards": _cards(pages, runs, by_run),
         "rows": rows,
+        "signs": SIGNS,
         "others": [
             Link(f"{stem}.html", made.title or stem)
             for stem, made in sorted(pages.items())
@@ -116,9 +118,18 @@ def _cards(
             for verdict in run.verdicts
         ]
         spark = sparkline(own[-SPARK_RUNS:])
-        cards.append(Card(name, run.state, run, finding(run), lines, spark, len(own), links))
+        trend = _trend(pages.values(), name, len(own))
+        cards.append(Card(name, run.state, run, finding(run), lines, spark, trend, len(own), links))
     order = ("missed", "unknown", "met")
     return sorted(cards, key=lambda card: order.index(card.state))
+
+
+def _trend(pages: Iterable[Made], target: str, runs: int) -> tuple[str, str]:
+    """What the page of the target's history says: its notebook computed it, the index does not."""
+    of_target = (made for made in pages if made.targets == [target] and not made.run_id)
+    found = next((made for made in of_target if made.state in SIGNS), None)
+    nothing = "no page of its history yet" if runs > 1 else "one run is no history yet"
+    return (found.state, found.finding) if found else ("no data", nothing)
 
 
 def _row(folder: Path, records: str, run: Summary, stem: str) -> Row:

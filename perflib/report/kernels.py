@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,10 +25,12 @@ def execute(
     for order in orders:
         inject(order.content, order.parameters)
         follow(order, ["start", 0])
-        yield order, run_kernel(order.content, settings.timeout_s)
+        yield order, run_kernel(order.content, settings.timeout_s, settings.environment)
 
 
-def run_kernel(notebook: Notebook, timeout_s: float) -> Notebook:
+def run_kernel(
+    notebook: Notebook, timeout_s: float, environment: Mapping[str, str] | None = None
+) -> Notebook:
     """`notebook` after an ordinary kernel executed it; an error is among its outputs."""
     import nbformat
     from nbclient import NotebookClient
@@ -44,7 +46,7 @@ def run_kernel(notebook: Notebook, timeout_s: float) -> Notebook:
     )
     failure: tuple[str, str] | None = None
     try:
-        client.execute(env=os.environ | FIXED)
+        client.execute(env=os.environ | FIXED | dict(environment or {}))
     except CellExecutionError:
         pass  # the cell has the error among its outputs
     except CellTimeoutError:

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from perflib.errors import ReportError
+from perflib.model import CARD
 from perflib.report.outputs import steady
 
 Notebook = dict[str, Any]
@@ -71,6 +72,15 @@ def tagged(notebook: Notebook, tag: str) -> int | None:
     return None
 
 
+def told(notebook: Notebook) -> dict[str, str]:
+    """State and finding of the card that the cell tagged `index` shows; empty without one."""
+    index = tagged(notebook, "index")
+    outputs = [] if index is None else notebook["cells"][index].get("outputs", ())
+    cards = (output.get("data", {}).get(CARD) for output in outputs)
+    found: dict[str, Any] = next(filter(None, cards), {})
+    return {key: str(found.get(key, "")) for key in ("state", "finding")}
+
+
 def is_python(notebook: Notebook) -> bool:
     """Whether its cells are Python, as far as the notebook says."""
     metadata = notebook["metadata"]
@@ -118,6 +128,8 @@ def _write_output(output: dict[str, Any], certain: Callable[[str], str]) -> None
             data[mime] = _lines(certain(value))
         elif isinstance(value, str):
             data[mime] = value.rstrip("\n")
+        elif mime == CARD:
+            data[mime] = {key: certain(str(text)) for key, text in value.items()}
 
 
 def _lines(text: str) -> list[str]:

@@ -66,9 +66,10 @@ def typed(value: Any, parameter: Parameter | None) -> Any:
 def declared(notebook: Notebook) -> dict[str, Parameter]:
     """The parameters that `notebook` declares in its cell tagged `parameters`, by name."""
     index = tagged(notebook, "parameters")
-    if index is None:
-        return {}
-    source = notebook["cells"][index]["source"]
+    return {} if index is None else _declared(notebook["cells"][index]["source"])
+
+
+def _declared(source: str) -> dict[str, Parameter]:
     lines = source.splitlines()
     found = (_parameter(statement, lines) for statement in ast.parse(source).body)
     return {parameter.name: parameter for parameter in found if parameter}
@@ -107,7 +108,33 @@ def _type_names(node: ast.expr) -> tuple[str, ...]:
 
 def check(notebook: Notebook, values: Mapping[str, Any], file: str) -> dict[str, Any]:
     """`values` as a plain dict, or `ConfigError` with every mistake and the valid parameters."""
-    known = declared(notebook)
+    _refuse(declared(notebook), values, file)
+    return dict(values)
+
+
+def check_here(names: Mapping[str, Any]) -> None:
+    """Refuse parameters as `check` does, in the running notebook whose globals are `names`.
+
+    So that papermill's own engine, which takes any, and JupyterLab refuse them too.
+    """
+    told = [source for source in names.get("In", ()) if ":" in source or "# Param" in source]
+    known = next((found for source in told if (found := _typed_lines(source))), {})
+    injected = [source for source in told if source.startswith("# Parameters")]
+    given = {name for source in injected for name in _declared(source)}
+    if known:
+        _refuse(known, {name: names[name] for name in [*known, *sorted(given)]}, "this notebook")
+
+
+def _typed_lines(source: str) -> dict[str, Parameter]:
+    """The parameters of a cell that has nothing but typed lines, as a parameters cell has."""
+    try:
+        only = all(isinstance(line, ast.AnnAssign) for line in ast.parse(source).body)
+    except SyntaxError:
+        return {}
+    return _declared(source) if only else {}
+
+
+def _refuse(known: dict[str, Parameter], values: Mapping[str, Any], file: str) -> None:
     problems = [
         problem
         for name, value in values.items()
@@ -115,7 +142,6 @@ def check(notebook: Notebook, values: Mapping[str, Any], file: str) -> dict[str,
     ]
     if problems:
         raise ConfigError(problems)
-    return dict(values)
 
 
 def _problem(known: dict[str, Parameter], name: str, value: Any, file: str) -> ReportError | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import blake2b
@@ -84,7 +84,8 @@ def summaries(root: Path) -> list[Summary]:
     decoder = msgspec.json.Decoder(Summary)
     found = []
     files = sorted((root / "runs").glob("*/run.json"))
-    for record in chain((file.read_bytes for file in files), _committed(root)):
+    committed = (partial(bytes, line) for line in committed_records(root))
+    for record in chain[Callable[[], bytes]]((file.read_bytes for file in files), committed):
         try:
             found.append(decoder.decode(record()))
         except (msgspec.MsgspecError, OSError, UnicodeDecodeError):
@@ -92,11 +93,10 @@ def summaries(root: Path) -> list[Summary]:
     return sorted(found, key=lambda run: (run.started_at, run.id))
 
 
-def _committed(root: Path) -> Iterator[Callable[[], bytes]]:
-    """The records of a committed history in `root`, if it holds one."""
+def committed_records(root: Path) -> list[bytes]:
+    """The records of a committed history in `root`, if it holds one, each as JSON."""
     file = root / RECORDS
-    lines = gzip.decompress(file.read_bytes()).splitlines() if file.exists() else []
-    return (partial(bytes, line) for line in lines)
+    return gzip.decompress(file.read_bytes()).splitlines() if file.exists() else []
 
 
 def safe(name: str) -> str:

@@ -6,6 +6,7 @@ The published folder stands on its own: `index.html` at its top, pages beside it
 
 from __future__ import annotations
 
+import gzip
 import shutil
 import tempfile
 import zipfile
@@ -15,17 +16,18 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from perflib.errors import ReportError
+from perflib.model import RECORDS
 from perflib.report.cache import Cache, replace
 from perflib.report.index import write_index
 from perflib.report.page import make_page
-from perflib.report.plan import summaries
+from perflib.report.plan import committed_records, summaries
 from perflib.report.redact import HIDDEN, Redactor, hosts_in, own_hosts
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 INDEX = ("feed.xml", "index.html")
-RECORDS = ("run.json", "samples.parquet", "metrics.parquet")
+FILES = ("run.json", "samples.parquet", "metrics.parquet")
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
 
 
@@ -60,18 +62,23 @@ def publish(
 
 def _stage(root: Path, reports: Path, stage: Path, *, redact: bool) -> None:
     runs = summaries(root)
+    committed = committed_records(root)
     hosts: set[str] = set()
     if redact:
-        records = ((root / "runs" / run.id / "run.json").read_text("utf-8") for run in runs)
-        hosts = own_hosts().union(*map(hosts_in, records))
+        files = (root / "runs" / run.id / "run.json" for run in runs)
+        told = (file.read_text("utf-8") for file in files if file.exists())
+        hosts = own_hosts().union(*map(hosts_in, [*map(bytes.decode, committed), *told]))
     redactor = Redactor(hosts)
+    if committed:
+        lines = b"\n".join(map(redactor.line, committed)) + b"\n"
+        (stage / RECORDS).write_bytes(gzip.compress(lines, mtime=0))
     for run in runs:
         folder = stage / "runs" / run.id
         folder.mkdir(parents=True)
-        for name in RECORDS:
+        for name in FILES:
             _record(root / "runs" / run.id / name, folder / name, redactor)
-    told = summaries(stage)
-    by_id = {run.id: run for run in told}
+    staged = summaries(stage)
+    by_id = {run.id: run for run in staged}
     pages = Cache(reports).state.pages
     for stem, made in list(pages.items()):
         source = reports / f"{stem}.ipynb"
@@ -82,11 +89,13 @@ def _stage(root: Path, reports: Path, stage: Path, *, redact: bool) -> None:
         (stage / source.name).write_bytes(data)
         page = make_page(data, stem, by_id.get(made.run_id))
         (stage / f"{stem}.html").write_text(page.html, "utf-8")
-        made.title, made.failed = redactor.text(made.title), redactor.text(made.failed)
+        made.title, made.failed, made.finding = map(
+            redactor.text, (made.title, made.failed, made.finding)
+        )
         pdf = source.with_suffix(".pdf")
         if pdf.exists() and not redact:  # it was printed from the page with all names
             shutil.copyfile(pdf, stage / pdf.name)
-    write_index(stage, pages, told, "runs")
+    write_index(stage, pages, staged, "runs")
 
 
 def _record(source: Path, place: Path, redactor: Redactor) -> None:

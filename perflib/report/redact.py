@@ -119,6 +119,10 @@ class Redactor:
             return self.markup(page).splitlines(keepends=True)
         return self.values(value)
 
+    def line(self, data: bytes) -> bytes:
+        """JSON as JSON in one line."""
+        return json.dumps(self.values(json.loads(data)), ensure_ascii=False).encode()
+
     def json(self, data: bytes) -> bytes:
         """JSON as JSON."""
         told = json.dumps(self.values(json.loads(data)), ensure_ascii=False, indent=1)

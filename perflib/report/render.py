@@ -155,7 +155,7 @@ class _Page:
             without_colours(output["ename"]),
             shortened(without_colours(output["evalue"]))[:2000],
         )
-        if stopped and self.failure is None:
+        if stopped:  # the last one tells why: a timeout comes after its KeyboardInterrupt
             self.failure = Failure(name, text, anchor)
         trace = without_colours("\n".join(output["traceback"]))
         self.add(

@@ -188,32 +188,35 @@ class WarmParent:
         return read
 
 
-_KEPT: dict[int, tuple[str, WarmParent]] = {}
+_KEPT: dict[int, tuple[tuple[object, ...], WarmParent]] = {}
 
 
 @contextlib.contextmanager
-def warm_parent(*, keep: bool = False) -> Iterator[WarmParent]:
+def warm_parent(
+    environment: dict[str, str] | None = None, *, keep: bool = False
+) -> Iterator[WarmParent]:
     """A warm parent for the time of a call; with `keep` one that the next call finds again.
 
     A kept parent belongs to one thread; it ends with this process, or is replaced when the
-    sources it has imported change.
+    sources it has imported change, or `environment`.
     """
     if not keep:
-        with WarmParent() as parent:
+        with WarmParent(environment) as parent:
             yield parent
         return
-    yield _kept(threading.get_ident(), library())
+    yield _kept(threading.get_ident(), environment or {})
 
 
-def _kept(thread: int, sources: str) -> WarmParent:
+def _kept(thread: int, environment: dict[str, str]) -> WarmParent:
+    made_of = (library(), environment)
     if thread in _KEPT:
         known, parent = _KEPT[thread]
-        if known == sources and parent.alive:
+        if known == made_of and parent.alive:
             return parent
         parent.close()
-    parent = WarmParent()
+    parent = WarmParent(environment)
     atexit.register(parent.close)
-    _KEPT[thread] = sources, parent
+    _KEPT[thread] = made_of, parent
     return parent
 
 

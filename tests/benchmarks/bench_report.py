@@ -22,6 +22,9 @@ import pandas as pd
 import psutil
 
 from perflib.report import Settings, render_reports
+from perflib.report.plan import SHIPPED
+from perflib.store import Store
+from tests import fabricate
 from tests.benchmarks.table import Row
 from tests.reporting import PARAMETERS, add_run, cell, small, text, write_notebook
 
@@ -54,6 +57,7 @@ def measure() -> Iterator[Row]:
         times = _interleaved(root, lean)
         yield from _rows(times, why)
         yield from _pages(root)
+        yield from _house(Path(folder) / "house")
         yield from _many(Path(folder) / "many")
 
 
@@ -238,6 +242,28 @@ def _pages(root: Path) -> Iterator[Row]:
     told = f"{1000 * median(ours):.1f} ms against {1000 * median(theirs):.0f} ms"
     yield Row(measure="render of a page ÷ HTMLExporter", values=ratios, at_most=0.1, note=told)
     yield Row(measure="page size ÷ its page", values=sizes, at_most=0.5)
+
+
+def _house(root: Path) -> Iterator[Row]:
+    """The project's own notebooks on made-up runs: their pages are as small as plain ones."""
+    from nbconvert import HTMLExporter
+
+    store = Store(root)
+    for target in fabricate.KINDS:
+        fabricate.history(store, target, runs=8, shift_at=5)
+    asked = [*fabricate.KINDS, "overview", "investigate"]
+    pages = render_reports(store, asked, Settings(notebooks=SHIPPED)).pages
+    sizes = [page.path.stat().st_size for page in pages]
+    theirs = [
+        len(HTMLExporter().from_filename(str(page.path.with_suffix(".ipynb")))[0].encode())
+        for page in pages
+    ]
+    ratios = [a / b for a, b in zip(sizes, theirs, strict=True)]
+    worst = f"{pages[ratios.index(max(ratios))].stem}; median of {len(pages)} {median(ratios):.2f}"
+    yield Row(
+        measure="largest of our own pages ÷ its page", values=[max(ratios)], at_most=0.5, note=worst
+    )
+    yield Row(measure="largest of our own pages", values=[max(sizes) / 1e6], at_most=1.5, unit="MB")
 
 
 def _many(root: Path) -> Iterator[Row]:

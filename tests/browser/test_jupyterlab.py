@@ -41,6 +41,12 @@ def wait(what: Callable[[], Any], seconds: float = 90) -> Any:
     raise AssertionError(f"nothing after {seconds} s")
 
 
+def settled(what: Callable[[], Any]) -> Any:
+    """What `what` returns once it has been the same for three looks."""
+    seen: list[Any] = []
+    return wait(lambda: seen.append(what()) or (seen[-1:] * 3 == seen[-3:] and seen[-1]))
+
+
 def answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=2) as answer:
@@ -98,12 +104,10 @@ def test_a_brush_changes_the_other_views(lab: str, browser: Any) -> None:
     wait(lambda: browser.execute_script(idle))
     browser.execute_script("window.jupyterapp.commands.execute('notebook:run-all-cells')")
     before = wait(lambda: _findings(browser))
-    time.sleep(3)
-    picture = _views(browser)
+    picture = settled(lambda: _views(browser))
     _drag(browser)
-    wait(lambda: _findings(browser) != before, 30)
-    time.sleep(1)
-    assert _views(browser) != picture
+    wait(lambda: _findings(browser) != before)
+    wait(lambda: _views(browser) != picture)
 
 
 def _findings(browser: Any) -> list[str]:
@@ -116,19 +120,17 @@ def _findings(browser: Any) -> list[str]:
 
 
 def _views(browser: Any) -> str:
-    """The canvas below the timeline, as a picture."""
-    script = (
-        "return [...document.querySelectorAll('.jupyter-matplotlib')][1].querySelector('canvas')"
-    )
-    found: str = browser.execute_script(f"{script}.toDataURL()")
+    """The canvas below the timeline, as a picture; empty while there is none."""
+    script = "return document.querySelectorAll('.jupyter-matplotlib')[1]?.querySelector('canvas')"
+    found: str = browser.execute_script(f"{script}?.toDataURL() ?? ''")
     return found
 
 
 def _drag(browser: Any) -> None:
     """A brush over a part of the first axes."""
-    canvas = browser.find_elements(By.CSS_SELECTOR, ".jupyter-matplotlib canvas")[1]
-    browser.execute_script("arguments[0].scrollIntoView({block: 'start'})", canvas)
-    time.sleep(1)
+    find = "document.querySelectorAll('.jupyter-matplotlib canvas')[1]"
+    browser.execute_script(f"{find}.scrollIntoView({{block: 'start'}})")
+    settled(lambda: browser.execute_script(f"return {find}.getBoundingClientRect().toJSON()"))
     canvas = browser.find_elements(By.CSS_SELECTOR, ".jupyter-matplotlib canvas")[1]
     size = canvas.size
     chain = webdriver.ActionChains(browser, duration=60)

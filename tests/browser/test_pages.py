@@ -16,6 +16,7 @@ webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is a deve
 from selenium.webdriver.chrome.service import Service  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
+from selenium.webdriver.support.wait import WebDriverWait  # noqa: E402
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
@@ -74,6 +75,7 @@ def browser():
         "--no-sandbox",
         "--disable-gpu",
         "--disable-dev-shm-usage",
+        "--disable-background-networking",
         "--host-resolver-rules=MAP * ~NOTFOUND",
         "--window-size=1280,900",
     ):
@@ -84,6 +86,10 @@ def browser():
         offline = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
         driver.execute_cdp_cmd("Network.emulateNetworkConditions", offline)
         yield driver
+
+
+def wait(browser) -> WebDriverWait:
+    return WebDriverWait(browser, 30, poll_frequency=0.1)
 
 
 def pages(site: Path) -> dict[str, Path]:
@@ -120,8 +126,8 @@ def test_opens_without_network_or_complaint(browser, site, name):
     ]
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
     assert browser.title != "owned"
-    broken = "return [...document.images].filter(i => !i.complete || !i.naturalWidth).length"
-    assert browser.execute_script(broken) == 0
+    loaded = "return [...document.images].every(i => i.complete && i.naturalWidth)"
+    wait(browser).until(lambda one: one.execute_script(loaded))
 
 
 @pytest.mark.parametrize("name", ["index", "db", "sessions", "hostile"])
@@ -166,7 +172,7 @@ def test_contents_lead_to_their_sections(browser, site):
     go(browser, pages(site)["db"])
     link = browser.find_element(By.LINK_TEXT, "How it was measured")
     link.click()
-    assert browser.current_url.endswith("#how-it-was-measured")
+    wait(browser).until(lambda one: one.current_url.endswith("#how-it-was-measured"))
     place = "return document.getElementById('how-it-was-measured').getBoundingClientRect().top"
     assert 0 <= browser.execute_script(place) < 900
 
@@ -185,6 +191,15 @@ def test_the_theme_is_kept(browser, site):
     assert browser.execute_script(background) == dark
     go(browser, pages(site)["db"], scheme="dark")
     assert browser.execute_script(background) == dark, "auto follows the system"
+
+
+def test_tables_stack_on_a_phone(browser, site):
+    go(browser, pages(site)["sessions"], 390)
+    frame, first = ".card .scroll", ".card tbody tr:first-child td"
+    room = f"const e = document.querySelector('{frame}'); return e.clientWidth - e.scrollWidth"
+    assert browser.execute_script(room) >= 0
+    names = f"return [...document.querySelectorAll('{first}')].map(e => e.dataset.label)"
+    assert browser.execute_script(names) == [None, "promise", "measured", "runs"]
 
 
 def column(browser, table: str, number: int) -> list[str]:
@@ -230,7 +245,7 @@ def test_links_of_the_index_lead_to_pages(browser, site):
         target = link.get_attribute("href")
         assert Path(target.removeprefix("file://")).exists(), target
     browser.find_element(By.PARTIAL_LINK_TEXT, "Report").click()
-    assert browser.find_elements(By.CSS_SELECTOR, "main h1")
+    wait(browser).until(lambda one: one.find_elements(By.CSS_SELECTOR, ".frame h1"))
 
 
 def test_everything_is_reached_by_keyboard(browser, site):
@@ -239,7 +254,7 @@ def test_everything_is_reached_by_keyboard(browser, site):
     body.send_keys(Keys.TAB)
     assert browser.switch_to.active_element.text == "Skip to the content"
     browser.switch_to.active_element.send_keys(Keys.ENTER)
-    assert browser.current_url.endswith("#content")
+    wait(browser).until(lambda one: one.current_url.endswith("#content"))
     seen = set()
     for _ in range(60):
         browser.switch_to.active_element.send_keys(Keys.TAB)

@@ -44,6 +44,8 @@ def headlines(request, monkeypatch_session, tmp_path_factory):
     name = request.config.getoption("--scenario")
     if name == "smoke":  # proves the way, judges nothing: no part of the history
         settings.data, settings.history = tmp_path_factory.mktemp("data"), None
+        few = settings.target("blockchain").model_copy(update={"least_blocks": 2})
+        settings.targets["blockchain"] = few
     runs = campaign.measure(settings, (), settings.scenario(name))
     return Headlines(settings, runs, strict=name != "smoke")
 

@@ -67,12 +67,15 @@
     const plain = [...body.rows].every(
       (row) => row.cells.length === titles.length
         && [...row.cells].every((cell) => cell.colSpan === 1 && cell.rowSpan === 1));
+    const told = table.closest(".card");  // a card says itself which of its cells are numbers
     titles.forEach((title, column) => {
       const cells = plain ? [...body.rows].map((row) => row.cells[column]) : [];
-      if (cells.length && cells.every((cell) => valueOf(cell) !== null)) {
+      const name = title.textContent.trim();
+      if (name) cells.forEach((cell) => { cell.dataset.label = name; });
+      if (told ? cells.some((cell) => cell.matches(".num")) : cells.length && cells.every((cell) => valueOf(cell) !== null)) {
         [title, ...cells].forEach((cell) => cell.classList.add("num"));
       }
-      if (!plain || body.rows.length < 2 || !title.textContent.trim()) return;
+      if (!plain || body.rows.length < 2 || !name) return;
       const button = document.createElement("button");
       button.type = "button";
       button.append(...title.childNodes);
