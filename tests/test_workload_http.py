@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -118,13 +118,18 @@ def test_stopping_keeps_what_was_measured(tmp_path):
     assert run.measured_until_s < 300, "a throughput is not spread over time that never was"
 
 
+def runners(parents):
+    """The generator processes that `parents` started; other tests may have left zombies."""
+    for parent in parents:
+        for child in parent.children():
+            with suppress(psutil.Error):
+                if "perflib.load.runner" in child.cmdline():
+                    yield child
+
+
 def test_a_killed_worker_is_named_and_missed(tmp_path):
     def kill(session):
-        workers = [
-            child
-            for child in psutil.Process().children(recursive=True)
-            if child.parent().ppid() == os.getpid() and "perflib.load.runner" in child.cmdline()
-        ]
+        workers = list(runners(runners([psutil.Process()])))
         workers[0].send_signal(signal.SIGKILL)
 
     with answering() as url:
@@ -140,9 +145,8 @@ def test_a_killed_worker_is_named_and_missed(tmp_path):
 
 def test_a_killed_generator_leaves_its_parts(tmp_path):
     def kill(session):
-        for child in psutil.Process().children():
-            if "perflib.load.runner" in child.cmdline():
-                child.send_signal(signal.SIGKILL)
+        for child in list(runners([psutil.Process()])):
+            child.send_signal(signal.SIGKILL)
 
     with answering() as url:
         run, samples, _ = load(tmp_path, url, kill, run_time="30 s")
