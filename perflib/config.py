@@ -91,6 +91,13 @@ class Config:
         return _pick(self.scenarios, name or self.default_scenario, "scenario", file)
 
 
+def load_if_there(file: Path = DEFAULT) -> Config:
+    """As `load`; without the default file nothing is promised and runs are kept in `data`."""
+    if file == DEFAULT and not file.exists():
+        return Config(file, File(targets={}), {}, {})
+    return load(file)
+
+
 def load(file: Path = DEFAULT) -> Config:
     """Read `file` and the scenarios beside it; raises `ConfigError` with every mistake in both."""
     problems: list[PerflibError] = []

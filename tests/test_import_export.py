@@ -70,6 +70,24 @@ def test_what_can_be_read_is_imported_and_the_rest_refused(home: Path) -> None:
     assert [name.split("-")[1] for name in runs(home)] == ["jmeter", "hyperfine"]
 
 
+def test_a_folder_is_enough(home: Path) -> None:
+    """The first day: no configuration, everything in one folder, the runs below it as well."""
+    for name in ("config.yml", "noise.txt"):
+        (home / name).unlink()
+    for words in (("import", "."), ("import", "."), ("history",)):
+        done = subprocess.run(
+            [sys.executable, "-m", "perflib", *words],
+            cwd=home,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (ExitCode.MET, "")
+        assert "hyperfine" in done.stdout
+        assert "jmeter" in done.stdout
+    assert len(runs(home)) == 2
+
+
 def test_importing_twice_changes_nothing(home: Path) -> None:
     perflib(home, "import", "results.jtl")
     before = runs(home)

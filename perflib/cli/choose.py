@@ -31,7 +31,7 @@ def open_store(file: Path, data: Path | None = None) -> Store:
         if not data.is_dir():
             raise PerflibError("no such folder", expected="a folder of runs", file=data)
         return Store.open(data)
-    settings = config.load(file)
+    settings = config.load_if_there(file)
     return Store(settings.data, settings.history)
 
 

@@ -33,14 +33,15 @@ def import_results(
     from perflib.importing import import_source, known_imports
     from perflib.store import Store
 
-    settings = config.load(file)
+    settings = config.load_if_there(file)
     promised = settings.targets.get(target)
     objectives = [objective.text for objective in promised.objectives] if promised else []
     store = Store(settings.data, settings.history)
     known, runs, refused = known_imports(store), list["Run"](), 0
+    own = settings.data.resolve()
     for given in paths:
         try:
-            found = list(sources([given], strict=strict))
+            found = [one for one in sources([given], strict=strict) if _named(one, given, own)]
         except FormatError as error:
             found, refused = [], refused + 1
             click.echo(f"refused: {error}", err=True)
@@ -61,6 +62,11 @@ def import_results(
         return ExitCode.MET
     console.print(verdict_table(runs))
     return exit_code(verdict.outcome for run in runs for verdict in run.verdicts)
+
+
+def _named(source: Source, given: str, own: Path) -> bool:
+    """Whether it is meant: a search through folders leaves out what perflib keeps itself."""
+    return own not in source.path.resolve().parents or Path(given).resolve().is_relative_to(own)
 
 
 def _shown(source: Source, made: Iterator[tuple[Run, bool]], runs: list[Run]) -> bool:
