@@ -19,7 +19,7 @@ from perflib.formats.base import Indicator, Reading, Source
 from perflib.formats.found import iso
 from perflib.formats.loading import readings
 from perflib.formats.tally import OUTSIDE, Tally
-from perflib.model import Environment, Estimate, Run
+from perflib.model import Caveat, Environment, Estimate, Run
 from perflib.session import SAMPLES
 from perflib.store import Store
 
@@ -104,6 +104,7 @@ def _record(source: Source, reading: Reading, key: str, target: str) -> Run:
         environment=Environment(git_commit=reading.commit),
         estimates=[_estimate(indicator) for indicator in reading.indicators],
         details=reading.details,
+        caveats=_crossed(reading),
         source={
             "tool": reading.tool,
             "version": reading.version,
@@ -113,6 +114,13 @@ def _record(source: Source, reading: Reading, key: str, target: str) -> Run:
             "time_told_by": told,
         },
     )
+
+
+def _crossed(reading: Reading) -> list[Caveat]:
+    """What the tool itself judged to be broken; it judges nothing here."""
+    crossed = reading.details.get("thresholds_crossed", [])
+    told = f"{reading.tool}'s own thresholds were crossed: {', '.join(crossed[:5])}"
+    return [Caveat(code="thresholds", message=told)] if crossed else []
 
 
 def _slug(tool: str) -> str:

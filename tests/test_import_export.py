@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import subprocess
 import sys
@@ -103,6 +104,18 @@ def test_promises_of_the_target_are_judged(home: Path) -> None:
     assert done.returncode in (ExitCode.MET, ExitCode.UNKNOWN)
     listed = perflib(home, "history", "list")
     assert "shop" in listed.stdout
+
+
+def test_thresholds_that_a_tool_crossed_are_told(home: Path) -> None:
+    """In k6's `--summary-export` true means crossed."""
+    metric = {"avg": 10, "p(95)": 20, "thresholds": {"p(95)<5": True, "p(99)<900": False}}
+    metrics = {"http_req_duration": metric, "iterations": {"count": 5}}
+    (home / "summary.json").write_text(json.dumps({"metrics": metrics}))
+    assert perflib(home, "import", "summary.json").returncode == ExitCode.MET
+    (run,) = (run_id for run_id in runs(home) if "k6" in run_id)
+    told = perflib(home, "history", "show", run).stdout
+    assert "k6's own thresholds were crossed: http_req_duration: p(95)<5" in " ".join(told.split())
+    assert "p(99)" not in told.partition("crossed")[2].partition("estimates")[0]
 
 
 def test_strict_refuses_what_a_broken_row_is_in(home: Path) -> None:
