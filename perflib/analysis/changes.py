@@ -166,7 +166,6 @@ def examine(window: Series, least: float) -> Study:
     fit = explain(window.values, _roots(window.spread, n), _axis(window.times, n))
     if fit is None:
         return Study([], None)
-    chance = np.minimum(fit.looks * np.exp(-fit.strength / 2), 1.0)
     change, low, high = _relative(fit.jump, fit.before, fit.covariance, fit.freedom)
     changes = [
         ChangePoint(
@@ -177,8 +176,8 @@ def examine(window: Series, least: float) -> Study:
             change=float(change[k]),
             low=float(low[k]),
             high=float(high[k]),
-            p_value=float(chance[k]),
-            status="confirmed" if fit.strength[k] >= fit.needed[k] else "provisional",
+            p_value=float(fit.chance[k]),
+            status="confirmed" if fit.stands[k] else "provisional",
         )
         for k, place in enumerate(fit.places.tolist())
         if abs(change[k]) >= least
@@ -194,7 +193,7 @@ def _drift(fit: Fit, start: int) -> Drift:
     nu = fit.slow_freedom
     change, low, high = (x.item() for x in _relative(course, first, of_course, nu))
     errors = abs(course.item()) / max(fit.drift_variance, 1e-300) ** 0.5
-    ways = DEGREES * (1 + PLACES * float(fit.looks.sum()))
+    ways = DEGREES * (1 + PLACES * fit.looks)
     p_value = min(1.0, ways * 2 * float(stdtr(nu, -errors)))
     return Drift(start=start, change=change, low=low, high=high, degree=fit.degree, p_value=p_value)
 

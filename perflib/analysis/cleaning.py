@@ -6,7 +6,7 @@ function by its own file only.
 
 from __future__ import annotations
 
-from math import log
+from math import exp, log
 
 import numpy as np
 from numba import njit
@@ -21,7 +21,7 @@ SPIKE, CLIP = 3.5, 2.8
 """In standard deviations from the nearest local level: beyond is a spike, or is pulled in to."""
 BLOCK, LARGE = 20, 4.0
 """Differences whose median, so many times, bounds each: a step says little of the noise."""
-FEWEST, NOISE_PRICE = 15, 8.0
+FEWEST, NOISE_PRICE = 22, 10.0
 """Differences of the shortest stretch of equal noise; log likelihood (× 2), beyond 2 log n, that
 another stretch must bring."""
 EXTREME = 50.0
@@ -102,16 +102,17 @@ def clean(y: Array, root: Array, left: Array, right: Array, sd: float) -> Array:
 
 
 @compiled
-def part_of_noise(size: Array, start: int, stop: int) -> int:
-    """Where the mean size of differences changes most, or -1 when that may be chance.
+def part_of_noise(size: Array, start: int, stop: int) -> tuple[int, float]:
+    """Where the mean size of differences changes most, and how that compares with chance.
 
-    The likelihood ratio of two exponential distributions, less where sizes vary more.
+    The likelihood ratio (× 2) of two exponential distributions, less where sizes vary more,
+    beyond what it is among all places.
     """
     total, square, n = 0.0, 0.0, stop - start
     for t in range(start, stop):
         total += size[t]
         square += size[t] ** 2
-    best, place, left, left_square = NOISE_PRICE + 2 * log(len(size)), -1, 0.0, 0.0
+    best, place, left, left_square = 0.0, -1, 0.0, 0.0
     for t in range(start, stop - FEWEST):
         left += size[t]
         left_square += size[t] ** 2
@@ -123,13 +124,16 @@ def part_of_noise(size: Array, start: int, stop: int) -> int:
         gain = 2 * (n * log(total / n) - a * log(one) - b * log(two)) / max(spread, 0.5)
         if gain > best:
             best, place = gain, t + 1
-    return place
+    return place, best - 2 * log(len(size))
 
 
 @compiled
-def local_root(y: Array, weight: Array) -> Array:
-    """Weights of stretches whose noise differs from the window's: `weight` where it is usual."""
-    n, room = len(y), np.empty(BLOCK)
+def local_root(y: Array, weight: Array) -> tuple[Array, float]:
+    """Weights of stretches whose noise differs from the window's, `weight` where it is usual.
+
+    And the chance that noise which is the same everywhere has such stretches.
+    """
+    n, room, doubt = len(y), np.empty(BLOCK), 0.0
     size = np.abs(y[1:] - y[:-1]) * np.sqrt(weight[1:] * weight[:-1])
     for start in range(0, n - 1, BLOCK):
         stop = min(start + BLOCK, n - 1)
@@ -138,13 +142,14 @@ def local_root(y: Array, weight: Array) -> Array:
             size[t] = min(size[t], cap)
     edges, at = [0, n - 1], 0
     while at < len(edges) - 1:
-        place = part_of_noise(size, edges[at], edges[at + 1])
-        if place < 0:
+        place, gain = part_of_noise(size, edges[at], edges[at + 1])
+        if gain < NOISE_PRICE:
             at += 1
         else:
             edges.insert(at + 1, place)
+            doubt = max(doubt, exp(-gain / 2))
     if len(edges) == 2:
-        return weight
+        return weight, doubt
     root = np.empty(n)
     for k in range(len(edges) - 1):
         root[edges[k] : edges[k + 1]] = size[edges[k] : edges[k + 1]].mean()
@@ -152,7 +157,7 @@ def local_root(y: Array, weight: Array) -> Array:
     usual = np.median(root)
     for t in range(n):
         root[t] = weight[t] * usual / min(max(root[t], usual / EXTREME), usual * EXTREME)
-    return root
+    return root, doubt
 
 
 @compiled

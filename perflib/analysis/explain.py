@@ -6,6 +6,7 @@ from math import inf
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from perflib.analysis.cleaning import clean, legendre, levels, local_root
 from perflib.analysis.segments import (
@@ -58,12 +59,12 @@ class Fit(NamedTuple):
     """The level just before, drift included."""
     covariance: Array
     """Columns: variance of the jump, of the level before, and their covariance."""
-    strength: Array
-    """Squared standard errors of the jump, as those of normal noise."""
-    needed: Array
-    """The strength that a confirmed step has."""
-    looks: Array
-    """In how many ways a step with such neighbours could have been chosen."""
+    stands: NDArray[np.bool_]
+    """Whether a step is strong enough by itself."""
+    chance: Array
+    """That an unchanged window shows such a step anywhere."""
+    looks: float
+    """In how many ways all steps could have been chosen."""
     drift: Array
     """What the drift adds at the first and the last result."""
     drift_variance: float
@@ -84,7 +85,7 @@ def explain(values: Array, root: Array, axis: Array) -> Fit | None:
     middle, unit, floor = middle_of(values), *_unit(values)
     if unit == 0:
         return None
-    model = search((values - middle) / unit, root, axis)
+    model, doubt = search((values - middle) / unit, root, axis)
     if not len(model.places) and not len(model.drift):
         return None
     phi, variance = model.noise[0], max(model.noise[1], floor)
@@ -97,6 +98,7 @@ def explain(values: Array, root: Array, axis: Array) -> Fit | None:
     rows[:, 1:p] = model.drift[:, model.places].T
     rows[:, p:] = np.tri(k, k, -1)
     told = [spare(model.known, model.places, i, model.noise) for i in range(k)]
+    looks = np.array([looks_of(model.places, i, n)[0] for i in range(k)])
     ends = model.drift[:, [0, -1]]
     course = ends[:, 1] - ends[:, 0]
     return Fit(
@@ -104,9 +106,9 @@ def explain(values: Array, root: Array, axis: Array) -> Fit | None:
         jump=theta[p:] * unit,
         before=middle + unit * (rows @ theta),
         covariance=_covariance(rows, inverse, p) * unit**2,
-        strength=np.array([got for got, _ in told]),
-        needed=np.array([wanted for _, wanted in told]),
-        looks=np.array([looks_of(model.places, i, n)[0] for i in range(k)]),
+        stands=np.array([got >= wanted for got, wanted, _ in told], dtype=bool),
+        chance=np.minimum(doubt + looks * np.exp([-sure / 2 for _, _, sure in told]), 1.0),
+        looks=float(looks.sum()),
         drift=unit * (theta[1:p] @ ends) + (middle + unit * theta[0]),
         drift_variance=float(course @ inverse[1:p, 1:p] @ course) * unit**2,
         degree=p - 1,
@@ -161,11 +163,14 @@ def _unit(values: Array) -> tuple[float, float]:
     return (float(d[d > 0].min()), 0.01) if d.any() else (0.0, 0.0)
 
 
-def search(y: Array, root: Array, axis: Array) -> Model:
-    """The cheapest explanation, of values that are cleaned with what it says of their noise."""
+def search(y: Array, root: Array, axis: Array) -> tuple[Model, float]:
+    """The cheapest explanation, of values that are cleaned with what it says of their noise.
+
+    And the chance that the noise is not as it was taken.
+    """
     left, right = levels(y)
     values = clean(y, root, left, right, 1.0)
-    root = local_root(values, root)
+    root, doubt = local_root(values, root)
     values = clean(y, root, left, right, first_noise(values, root)[0] ** 0.5)
     model = steps_and_drift(values, root, axis)
     for _ in range(ROUNDS):
@@ -178,7 +183,7 @@ def search(y: Array, root: Array, axis: Array) -> Model:
         model = steps_and_drift(values, root, axis)
         if np.array_equal(model.places, places):
             break
-    return model
+    return model, doubt
 
 
 def steps_and_drift(values: Array, root: Array, axis: Array) -> Model:

@@ -248,16 +248,16 @@ def without(places: Places, i: int) -> Places:
 
 
 @compiled
-def likeliest(known: Moments, places: Places) -> tuple[float, float]:
+def likeliest(known: Moments, places: Places, dear: float) -> tuple[float, float]:
     """Minus twice the profile log likelihood with the memory that suits best, and that phi.
 
-    Memory has a price that grows steeply: what wanders is more often many steps.
+    `dear` is a price of memory that grows steeply.
     """
     best, suits, n = inf, 0.0, known[0].shape[1]
     for tenth in range(10):
         phi = tenth / 10
         left = regress(known, phi, places)[-1, -1]
-        cost = n * log(max(left, 1e-300)) - log(1 - phi * phi) + PERSISTENCE * phi**3 / (1 - phi)
+        cost = n * log(max(left, 1e-300)) - log(1 - phi * phi) + dear * phi**3 / (1 - phi)
         if cost < best:
             best, suits = cost, phi
     return best, suits
@@ -267,7 +267,7 @@ def likeliest(known: Moments, places: Places) -> tuple[float, float]:
 def price(known: Moments, places: Places, skew: float, kurtosis: float) -> tuple[float, float]:
     """The cost of a model: likelihood, steps, drift and memory beside steps; and its phi."""
     n, degree = known[0].shape[1], len(known[0]) - 2
-    cost, phi = likeliest(known, places)
+    cost, phi = likeliest(known, places, PERSISTENCE)
     dear = DRIFT_PRICE * degree
     for i in range(len(places)):
         looks, shorter = looks_of(places, i, n)
@@ -305,16 +305,22 @@ def descend(
 
 
 @compiled
-def spare(known: Moments, places: Places, i: int, noise: Noise) -> tuple[float, float]:
-    """Likelihood ratio (× 2) of step `i` as that of normal noise, and what it needs."""
+def spare(known: Moments, places: Places, i: int, noise: Noise) -> tuple[float, float, float]:
+    """What step `i` brings (log likelihood × 2, as in normal noise), needs, and surely brings.
+
+    The last counts as many degrees of freedom as there are independent results.
+    """
     n, nu = known[0].shape[1], known[0].shape[1] - 1.0 - len(known[0]) - len(places)
     looks, shorter = looks_of(places, i, n)
-    less = likeliest(known, without(places, i))[0]
-    having, phi = likeliest(known, places)
+    less = likeliest(known, without(places, i), 0.0)[0]
+    having, phi = likeliest(known, places, 0.0)
     size = sqrt(nu * (exp(max(less - having, 0.0) / n) - 1))
-    got = nu * log(1 + max(size - surplus(shorter, noise[2], noise[3]), 0.0) ** 2 / nu)
+    square = max(size - surplus(shorter, noise[2], noise[3]), 0.0) ** 2
     alone = MEMORY * phi if len(places) == 1 else 0.0
-    return max(got - alone, 0.0), need(n, looks)
+    phi = max(phi, noise[0])
+    few = nu * (1 - phi) / (1 + phi)
+    got, sure = nu * log(1 + square / nu), few * log(1 + square / few)
+    return max(got - alone, 0.0), need(n, looks), sure
 
 
 @compiled
