@@ -12,8 +12,10 @@ READY := .venv/ready
 report: $(READY)
 	$(BIN)/perflib run --report
 
+# half of the suite waits for servers, chains and browsers; one campaign serves the last folder
 test: $(READY)
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q -n 2 --dist loadfile --ignore=tests/performance
+	$(BIN)/pytest -q tests/performance
 
 lab: $(READY)
 	$(BIN)/jupyter lab --notebook-dir=notebooks
