@@ -279,9 +279,9 @@ def test_an_exported_history_is_the_same_history(tmp_path):
 @pytest.mark.parametrize(
     ("content", "line"),
     [
-        (gzip.compress(b"\n{}\n"), 2),
-        (gzip.compress(b"\n\n\n{\n"), 4),
-        (gzip.compress(b"{}" * 1000)[:-9], None),
+        (gzip.compress(b"\n{}\n", mtime=0), 2),
+        (gzip.compress(b"\n\n\n{\n", mtime=0), 4),
+        (gzip.compress(b"{}" * 1000, mtime=0)[:-9], None),
         (b"no gzip", None),
         (b"", None),
     ],

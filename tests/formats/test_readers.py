@@ -214,7 +214,7 @@ def test_strict_makes_the_first_broken_row_an_error() -> None:
         (b"unable to connect to 127.0.0.1:1 Connection refused\n", "failed before it began"),
         (b"sysbench 1.0.20 (using system LuaJIT)\nCreating file test_file.0\n", "only prepared"),
         (b"running 0 tests\n\ntest result: ok. 0 passed; 0 measured\n", "nothing in it"),
-        (gzip.compress(b"\x00" * 300_000_000), "unpacks to more than|no known format"),
+        (gzip.compress(b"\x00" * 300_000_000, mtime=0), "unpacks to more than|no known format"),
         (
             b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "b">]><testResults>&a;</testResults>',
             "entit",
