@@ -89,6 +89,12 @@ def test_a_small_shift_is_significant_but_does_not_matter():
     assert analysis.trend(points(values), tolerance=0.01).state == "regressed"
 
 
+def test_who_tolerates_little_is_told_of_small_shifts():
+    values = noise(2, 400, cv=0.002) * np.r_[np.ones(200), np.full(200, 1.008)]
+    assert analysis.trend(points(values)).shifts == ()
+    assert analysis.trend(points(values), tolerance=0.005).state == "regressed"
+
+
 def test_bad_runs_are_left_out():
     values = noise(8, 40)
     values[20:24] = 5

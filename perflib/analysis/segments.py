@@ -41,7 +41,7 @@ Noise = tuple[float, float, float, float]
 
 SHORTEST = 3
 """Results of the shortest segment."""
-STRICTNESS, MANY = 4.5, 200
+STRICTNESS, MANY = 6.0, 200
 """Log likelihood (× 2) that a step must bring beyond log n (n at least `MANY`: results come one
 by one and each may give an alarm) and the price of its choice."""
 NORMALITY = 1.2
@@ -56,8 +56,9 @@ NOTICED = 2.4
 """Standard errors that make a candidate."""
 DRIFT_PRICE = 12.0
 """Log likelihood (× 2) that each degree of drift must bring."""
-BUSY = 1.0
-"""The k-th step is so many log k (× 2 log likelihood) cheaper: what steps, steps again."""
+BUSY, SELDOM = 6.0, 100
+"""A step with k others among n results (at least `SELDOM`) is BUSY log(1 + k SELDOM / n) (× 2 log
+likelihood) cheaper: what steps often, steps again, as in Pólya's urn."""
 MEMORY, PERSISTENCE = 8.0, 6.0
 """What memory costs (× 2 log likelihood): at phi 1 where there are steps beside it; everywhere,
 steeply, since what wanders is more often many steps."""
@@ -272,7 +273,7 @@ def price(known: Moments, places: Places, skew: float, kurtosis: float) -> tuple
     for i in range(len(places)):
         looks, shorter = looks_of(places, i, n)
         dear += (sqrt(need(n, looks)) + surplus(shorter, skew, kurtosis)) ** 2
-        dear -= BUSY * log(i + 1.0)
+        dear -= BUSY * log(1 + i * SELDOM / max(n, SELDOM))
     if len(places):
         dear += MEMORY * phi
         if n - places[-1] <= RECENT:

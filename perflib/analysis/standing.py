@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from perflib import stats
-from perflib.analysis.changes import FEWEST
+from perflib.analysis.changes import FEWEST, LEAST
 from perflib.analysis.comparison import TOLERANCE, State
 from perflib.analysis.tracks import Floats, SeriesKey, Shift, Trend, tracks
 from perflib.analysis.triage import Decisions
@@ -71,7 +71,7 @@ def trends(
     `tolerance` is the relative change that matters, `rate` the share of false shifts
     allowed over all series together, `decisions` what people decided.
     """
-    made = [*tracks(points, decisions or Decisions())]
+    made = [*tracks(points, decisions or Decisions(), min(LEAST, tolerance / 2))]
     p_values = [p for one in made for p in (_drift_p(one), *(s.adjusted_p for s in one.shifts))]
     adjusted = iter(stats.benjamini_hochberg(p_values).tolist())
     return [_stand(one, adjusted, tolerance, rate, decisions or Decisions()) for one in made]

@@ -86,10 +86,10 @@ class Trend:
         return float(np.median(self.values[start:])) if len(self.values) else math.nan
 
 
-def tracks(points: pd.DataFrame, decisions: Decisions) -> Iterator[Trend]:
+def tracks(points: pd.DataFrame, decisions: Decisions, least: float) -> Iterator[Trend]:
     """Each series of `points` (`Store.points`), bad runs left out, in the order of appearance.
 
-    Points in different units are different series.
+    Points in different units are different series; relative changes under `least` are left out.
     """
     good = ~points["bad"].to_numpy(dtype=bool) & np.isfinite(points["value"].to_numpy(dtype=float))
     points = points[good]
@@ -114,7 +114,7 @@ def tracks(points: pd.DataFrame, decisions: Decisions) -> Iterator[Trend]:
             high=columns["high"][rows],
             current=newest[key.target] == key.environment_key,
         )
-        yield _studied(replace(one, notes=decisions.of(key)))
+        yield _studied(replace(one, notes=decisions.of(key)), least)
 
 
 def _codes(points: pd.DataFrame) -> tuple[NDArray[np.int64], list[tuple[SeriesKey, str]]]:
@@ -136,10 +136,10 @@ def _newest_environments(points: pd.DataFrame, times: Floats) -> dict[str, str]:
     return dict(zip(latest["target"].map(str), latest["environment_key"].map(str), strict=True))
 
 
-def _studied(one: Trend) -> Trend:
+def _studied(one: Trend, least: float) -> Trend:
     spread = (one.high - one.low) / (2 * _Z)
     known = np.isfinite(spread).any()
-    found = study(one.values, times=one.times_s, spread=spread if known else None)
+    found = study(one.values, times=one.times_s, spread=spread if known else None, least=least)
     better = find_metric(one.key.metric).better
     places = [point.index for point in found.changes]
     p_values = supported(one.values, places, [point.p_value for point in found.changes])
