@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from perflib import config
+from perflib.cli.show import console
 from perflib.errors import ExitCode, PerflibError
 from perflib.review import UNREADABLE, Finding, Setting, findings, ranked, read_settings
 from perflib.store import Store
-
-PIPED_WIDTH = 160
-"""Columns where the output goes to a file or a pipe, so that no value is broken."""
 
 
 @click.command()
@@ -33,13 +29,12 @@ def review(folder: Path, report: bool, markdown: bool, file: Path) -> int:
     found = findings(configs=folder, queries=_queries(settings))
     if report and settings:
         found = ranked(found + _of_runs(settings, folder))
-    console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
     if not report:
-        _settings_table([one for one in read_settings(folder)[0] if one.topic], markdown, console)
+        _settings_table([one for one in read_settings(folder)[0] if one.topic], markdown)
     if markdown:
         click.echo(as_markdown(found))
     else:
-        _print(found, console)
+        _print(found)
     unread = any(one.code == UNREADABLE for one in found)
     return ExitCode.USAGE if unread else ExitCode.MET
 
@@ -67,7 +62,7 @@ def _of_runs(settings: config.Config, folder: Path) -> list[Finding]:
     return result
 
 
-def _settings_table(settings: list[Setting], markdown: bool, console: Console) -> None:
+def _settings_table(settings: list[Setting], markdown: bool) -> None:
     if markdown:
         click.echo("| setting | value | topic | place |\n|---|---|---|---|")
         for one in settings:
@@ -84,7 +79,7 @@ def _settings_table(settings: list[Setting], markdown: bool, console: Console) -
     console.print()
 
 
-def _print(found: list[Finding], console: Console) -> None:
+def _print(found: list[Finding]) -> None:
     if not found:
         console.print("[green]✓[/] nothing was found that a change would gain")
     for number, one in enumerate(found, 1):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,7 +22,12 @@ SIGNS = {
     Outcome.MISSED: "[red]✗ missed[/]",
     Outcome.UNKNOWN: "[yellow]? unknown[/]",
 }
-console = Console(highlight=False)
+PIPED_WIDTH = 160
+"""Columns where the output goes to a file or a pipe, so that no value is broken."""
+console = Console(
+    highlight=False,
+    width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPED_WIDTH,
+)
 
 
 def exit_code(outcomes: Iterable[Outcome]) -> ExitCode:

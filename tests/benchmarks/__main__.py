@@ -12,9 +12,9 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
+from perflib.cli.show import console
 from tests.benchmarks.table import Row
 
 HERE = Path(__file__).parent
@@ -27,7 +27,7 @@ def main(names: list[str]) -> int:
     unknown = [name for name in names if name not in known]
     if unknown:
         sys.exit(f"no bench called {', '.join(unknown)}; there are {', '.join(known)}")
-    console, rows = Console(), []
+    rows: list[tuple[str, Row]] = []
     for name in names or known:
         console.rule(name)
         for row in importlib.import_module(f"tests.benchmarks.bench_{name}").measure():
