@@ -22,6 +22,7 @@ from perflib.objectives import parse_objective
 from perflib.samples import TIMES, measured, schema
 from perflib.session import SAMPLES
 from perflib.store import Store
+from perflib.wording import many
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -262,7 +263,7 @@ def open_comparison(
     newest = store.runs(target, limit=2)["run_id"].tolist()
     if len(newest) < 2 and {before, after} & {"latest", "previous"}:
         raise StoreError(
-            f"{len(newest)} runs of `{target}`",
+            f"{many(len(newest), 'run')} of `{target}`",
             expected="at least two to compare",
             next_step=f"record another with `perflib run {target}`, or set data to `data/sample`",
         )

@@ -26,6 +26,11 @@ def count(n: int) -> str:
     return f"{n:,}".replace(",", "\u2009")
 
 
+def many(n: int, of: str) -> str:
+    """`1 run`, `12 345 runs`."""
+    return f"{count(n)} {of}{'' if n == 1 else 's'}"
+
+
 def bound(value: float, unit: str) -> str:
     """A promised value as people write it: `50 ms`, `1 %`."""
     symbol, factor = ("%", 0.01) if unit == "1" else scale_of(value, unit)

@@ -66,11 +66,11 @@ def test_history_lists_shows_and_prunes(call, tmp_path):
     assert json.loads(call("history", "show", "--json", old[1].id)[1])["id"] == old[1].id
     sweep = ("history", "prune", "--older-than", "1 d", "--keep", "1")
     code, text = call(*sweep, "--dry-run")
-    assert (code, "1 runs would go" in text, old[1].id in text) == (0, True, True)
+    assert (code, "1 run would go" in text, old[1].id in text) == (0, True, True)
     assert len(store.runs()) == 3
-    assert "1 runs are gone" in call(*sweep, "--yes")[1]
+    assert "gone: 1 run" in call(*sweep, "--yes")[1]
     assert store.runs()["run_id"].tolist() == [old[0].id, old[2].id]
-    assert "2 runs are in the history" in call("history", "reindex")[1]
+    assert "in the history: 2 runs" in call("history", "reindex")[1]
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_backup_and_restore_from_the_command_line(call, tmp_path):
     settings.write_text("pool: 1\n")
     run = recorded(Store("data"))
     code, text = call("backup", "kept.zip")
-    assert (code, "2 settings files, 1 runs" in text) == (0, True), text
+    assert (code, "2 settings files, 1 run," in text) == (0, True), text
     assert call("backup", "kept.zip")[0] == 2
     settings.unlink()
     (tmp_path / "data").rename(tmp_path / "lost")

@@ -23,6 +23,7 @@ from perflib.analysis.triage import Decisions
 from perflib.errors import ValuesError
 from perflib.model import find_metric
 from perflib.units import format_number, format_quantity
+from perflib.wording import many
 
 RATE = 0.05
 """The share of false shifts among the reported ones, over all series together."""
@@ -118,7 +119,7 @@ class _Stand(NamedTuple):
 
 def _state(one: Trend, tolerance: float) -> _Stand:
     if len(one.values) < FEWEST:
-        text = f"{len(one.values)} results; a change is told from {FEWEST}"
+        text = f"{many(len(one.values), 'result')}; a change is told from {FEWEST}"
         return _Stand(State.INCONCLUSIVE, text)
     live = [shift for shift in one.shifts if shift.counts and not shift.closed]
     return (

@@ -9,7 +9,7 @@ from perflib.analysis import overall
 from perflib.cards.card import Card, Cell, Code, Number, Spark, State, Table
 from perflib.model import Objective, Outcome, Verdict
 from perflib.units import format_number, format_quantity
-from perflib.wording import interval_text
+from perflib.wording import interval_text, many
 
 if TYPE_CHECKING:
     from perflib.desk import Desk
@@ -43,9 +43,8 @@ def _overview_finding(desks: Sequence[Desk], states: list[str]) -> str:
 def _promise_row(desk: Desk, verdict: Verdict) -> list[Cell]:
     estimate, objective = verdict.estimate, verdict.objective
     values = desk.past(objective)
-    text = (
-        f"{len(values)} runs, from {_said(values, 0, objective)} to {_said(values, -1, objective)}"
-    )
+    ends = f"from {_said(values, 0, objective)} to {_said(values, -1, objective)}"
+    text = f"{many(len(values), 'run')}, {ends}"
     bound = objective.high if objective.high is not None else objective.low
     return [
         State(str(verdict.outcome)),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from perflib.cards.card import Block, Card, Cell, Code, Number, Spark, State, Table
 from perflib.units import format_quantity
-from perflib.wording import against, percent_change
+from perflib.wording import against, many, percent_change
 
 if TYPE_CHECKING:
     from perflib.analysis import Shift
@@ -82,7 +82,7 @@ def indicators(courses: Sequence[Course]) -> Card:
         last = percent_change(shift.point) if shift else "none"
         when = f"{course.at(shift.run_after):%d %b %H:%M}" if shift else "–"
         now = format_quantity(values[-1], course.metric.unit)
-        text = f"{len(values)} runs, now {now}"
+        text = f"{many(len(values), 'run')}, now {now}"
         rows.append(
             [
                 State(course.state),

@@ -10,6 +10,7 @@ import click
 
 from perflib import config
 from perflib.cli.show import console
+from perflib.wording import many
 
 if TYPE_CHECKING:
     from perflib.backup import Plan
@@ -41,7 +42,7 @@ def backup(archive: Path | None, file: Path, samples: bool) -> None:
     runs = sum(name.endswith("/run.json") for name in made.files)
     configs = sum(name.startswith("config/") for name in made.files)
     console.print(
-        f"{place}: {configs} settings files, {runs} runs"
+        f"{place}: {many(configs, 'settings file')}, {many(runs, 'run')}"
         f"{' with samples' if samples else ''}, all decisions; {place.stat().st_size / 1e6:.1f} MB",
         soft_wrap=True,
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from perflib import config
 from perflib.errors import PerflibError, nearest
+from perflib.wording import many
 
 if TYPE_CHECKING:
     from perflib.store import Store
@@ -70,7 +71,7 @@ def _by_place(text: str, newest: list[str], place: str) -> list[str]:
         raise _unknown(text, ["database@-1", "database@-6..-4"]) from None
     if not 0 <= start < end <= len(newest):
         raise PerflibError(
-            f"`{text}`: the history has {len(newest)} runs",
+            f"`{text}`: the history has {many(len(newest), 'run')}",
             next_step="list them with `perflib history list`",
         )
     return newest[start:end]

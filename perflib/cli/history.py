@@ -17,6 +17,7 @@ from perflib.cli import show
 from perflib.cli.choose import RUNS_HELP, open_store, pick_runs
 from perflib.errors import ExitCode, PerflibError
 from perflib.units import format_quantity, parse_quantity
+from perflib.wording import many
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,12 +130,12 @@ def prune(
     if not doomed.empty:
         show.console.print(_runs_table(doomed, store.verdicts(target)))
     if dry_run or doomed.empty:
-        show.console.print(f"{len(doomed)} runs would go")
+        show.console.print(f"{many(len(doomed), 'run')} would go")
         return ExitCode.MET
-    if not yes and not click.confirm(f"Remove these {len(doomed)} runs for good?"):
+    if not yes and not click.confirm(f"Remove these {many(len(doomed), 'run')} for good?"):
         raise PerflibError("nothing was removed", next_step="repeat with `--yes`")
     store.prune(age, keep=keep, target=target, dry_run=False)
-    show.console.print(f"{len(doomed)} runs are gone")
+    show.console.print(f"gone: {many(len(doomed), 'run')}")
     return ExitCode.MET
 
 
@@ -142,7 +143,7 @@ def prune(
 @_store
 def reindex(store: Store) -> None:
     """Make the history database again from the folders of runs; decisions are kept."""
-    show.console.print(f"{store.reindex()} runs are in the history")
+    show.console.print(f"in the history: {many(store.reindex(), 'run')}")
     for error in store.damaged:
         show.console.print(f"[yellow]![/] {escape(str(error))}", soft_wrap=True)
 

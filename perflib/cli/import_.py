@@ -11,6 +11,7 @@ from perflib import config
 from perflib.cli.show import console, exit_code, verdict_table
 from perflib.errors import ExitCode, FormatError
 from perflib.formats import FORMATS, reader
+from perflib.wording import many
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +56,7 @@ def import_results(
                 known=known,
             )
             refused += not _shown(source, made, runs)
-    click.echo(f"{len(runs)} runs, {refused} files refused")
+    click.echo(f"{many(len(runs), 'run')}, {many(refused, 'file')} refused")
     if refused:
         return ExitCode.USAGE
     if not objectives:
