@@ -26,8 +26,8 @@ Rng = np.random.Generator
 Detect = Callable[[np.ndarray], Sequence[int]]
 
 
-def places(values: np.ndarray) -> list[int]:
-    return [change.index for change in change_points(values)]
+def places(values: np.ndarray, spread: np.ndarray | None = None) -> list[int]:
+    return [change.index for change in change_points(values, spread=spread)]
 
 
 # noise of unit variance --------------------------------------------------------------------
@@ -183,20 +183,26 @@ def real(rng: Rng) -> Iterator[Row]:
     pairs = json.loads(path.read_text())
     yield from replicated(pairs)
     windows = [
-        np.array(side["value"][start : start + 300])
+        (values[start : start + 300], spread[start : start + 300])
         for pair in pairs
-        for side in pair["machines"].values()
-        for start in range(0, len(side["value"]) - 299, 100)
+        for values, spread in map(measured, pair["machines"].values())
+        for start in range(0, len(values) - 299, 100)
     ]
     found_steps, alarms = 0, 0
-    for values in windows:
-        alarms += len(places(values))
-        place, stepped = int(rng.integers(50, 250)), values.copy()
-        stepped[place:] *= 1 + 0.03 * rng.choice([-1, 1])
-        found_steps += hits(places(stepped), [place])
+    for values, spread in windows:
+        alarms += len(places(values, spread))
+        place, level = int(rng.integers(50, 250)), np.ones(300)
+        level[place:] += 0.03 * rng.choice([-1, 1])
+        found_steps += hits(places(values * level, spread * level), [place])
     note = f"{alarms / len(windows) / 0.3:.1f} alarms / 1000, true ones included; all windows"
     share = found_steps / len(windows)
     yield Row(measure="3 % step in real windows", values=[share], at_least=0.92, note=note)
+
+
+def measured(side: dict) -> tuple[np.ndarray, np.ndarray]:
+    """One machine's values, and a standard deviation of each from its quartiles."""
+    low, high = (np.array(side[name], dtype=float) for name in ("q25", "q75"))
+    return np.array(side["value"]), (high - low) / 1.349
 
 
 def replicated(pairs: list[dict]) -> Iterator[Row]:
@@ -208,7 +214,9 @@ def replicated(pairs: list[dict]) -> Iterator[Row]:
         found = []
         for side in sides:
             where = {commit: i for i, commit in enumerate(side["commit"])}
-            found.append(change_points([side["value"][where[c]] for c in common]))
+            rows_of = [where[commit] for commit in common]
+            values, spread = measured(side)
+            found.append(change_points(values[rows_of], spread=spread[rows_of]))
         for here, there in (found, found[::-1]):
             near = np.zeros(len(common), bool)
             for change in there:
