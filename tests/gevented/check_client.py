@@ -19,6 +19,7 @@ Where PerfHttpUser differs, and why:
 - `--html`, `--csv` and the pages count in batches, a quarter of a second late at most.
 """
 
+import gzip
 import subprocess
 import time
 from pathlib import Path
@@ -34,6 +35,7 @@ from locust.util.load_locustfile import is_user_class
 
 from perflib.load import PerfHttpUser
 from perflib.load.locust_stats import feed
+from perflib.load.messages import PIECE
 from perflib.load.recorder import ROW
 from tests.gevented.conftest import Bench
 from tests.gevented.server import Server
@@ -308,6 +310,31 @@ def test_coded_content(bench, how):
 def test_content_that_cannot_be_decoded_is_a_failure(bench, path, error):
     assert bench.client.get(path).status_code == 200
     assert bench.recorded()[0][3] == error
+
+
+def test_others_go_on_while_large_content_is_decoded(bench, server):
+    coded = gzip.compress(bytes(64 * PIECE))
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(coded)}\r\n\r\n"
+    server.raw = head.encode() + coded
+    turns = 0
+
+    def another_user():
+        nonlocal turns
+        while True:
+            gevent.sleep(0)
+            turns += 1
+
+    other = gevent.spawn(another_user)
+    before = turns
+    assert len(bench.client.get("/raw?stay").content) == 64 * PIECE
+    other.kill()
+    assert turns - before >= 63
+
+
+def test_head_of_coded_content_is_no_failure(bench, server):
+    server.raw = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 99\r\n\r\n"
+    assert bench.client.head("/raw?stay").content == b""
+    assert bench.recorded()[0][3] == ""
 
 
 def test_content_without_length(bench, server):
