@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from msgspec.structs import replace
 
 from perflib import config
 from perflib.cli.run import permit
@@ -81,6 +82,21 @@ def test_open_arrivals_are_all_recorded(tmp_path, processes):
     assert [path.name for path in tmp_path.iterdir()] == ["samples.parquet"]
     assert run.workload["rate"] == 300
     assert codes(run) == set()
+
+
+@pytest.mark.parametrize("scenario", [{"arrival": "closed"}, {"rate": "2000 req/s"}])
+def test_a_run_ends_at_its_limit_of_requests(tmp_path, monkeypatch, scenario):
+    plan = HttpTarget.plan
+    monkeypatch.setattr(
+        HttpTarget, "plan", lambda *given: replace(plan(*given), most_requests=3000)
+    )
+    with answering() as url:
+        run, samples, _ = load(tmp_path, url, run_time="30 s", **scenario)
+    assert 3000 <= len(samples) < 3600
+    assert len(samples) == run.counts.recorded == run.counts.engine
+    assert [c.message for c in run.caveats if c.code == "stopped early"] == [
+        "the limit of 3000 requests was reached"
+    ]
 
 
 def test_closed_users_have_no_intended_start(tmp_path):
