@@ -12,9 +12,10 @@ import click
 
 from perflib.errors import ExitCode, ReportError
 from perflib.model import HISTORY
-from perflib.report.flow import Page, Reports, Settings, render_reports
+from perflib.report.flow import Page, Reports, render_reports
 from perflib.report.parameters import Written
 from perflib.report.plan import Order
+from perflib.report.settings import Settings
 
 SIGNS = {"met": ("✓", "green"), "missed": ("✗", "red"), "unknown": ("?", "yellow")}
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from perflib.errors import StoreError
 from perflib.report.cache import past
-from perflib.report.flow import Follow, Reports, Settings, render_reports
+from perflib.report.flow import Reports, render_reports
 from perflib.report.plan import summaries
+from perflib.report.settings import Follow, Settings
 
 PAUSE_S = 0.5
 REST = 10.0
