@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sqlite3
 import subprocess
@@ -120,3 +121,31 @@ def test_values_from_the_environment_reach_no_record(
     kept = b"".join(file.read_bytes() for file in (tmp_path / "data").rglob("*") if file.is_file())
     assert b"hunter2secret" not in kept
     assert "hunter2secret" not in answer.stdout + answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("gain", "outcome", "says"),
+    [
+        (1.0, "unknown", "the wall clock moved forward by"),
+        (-0.9, "unknown", "the wall clock moved back by"),
+        (0.001, "met", ""),
+    ],
+)
+def test_a_clock_that_does_not_keep_time_makes_a_verdict_unknown(
+    config: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    gain: float,
+    outcome: str,
+    says: str,
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import time\nwall, began = time.time, time.monotonic()\n"
+        f"time.time = lambda: wall() + {gain} * (time.monotonic() - began)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    answer = perflib("run", "--config", config)
+    (run,) = recorded(tmp_path)
+    assert run.verdicts[0].outcome == outcome
+    assert says in answer.stdout
+    assert ("clock jumped" in {caveat.code for caveat in run.caveats}) is bool(says)

@@ -253,6 +253,32 @@ def test_a_scenario_rules_any_locustfile(tmp_path):
     assert run.errors == {"undeclared host": labels["GET elsewhere"]}
 
 
+JUMPING = """
+import time
+from locust import task
+from perflib.load import PerfHttpUser
+
+wall, began = time.time, time.monotonic()
+time.time = lambda: wall() + {jump_s} * (time.monotonic() - began > 1.5)
+
+class Visitor(PerfHttpUser):
+    @task
+    def one(self):
+        self.client.get("/one")
+"""
+
+
+@pytest.mark.parametrize("jump_s", [3600, -3600])
+def test_no_worker_ends_because_the_wall_clock_jumps(tmp_path, jump_s):
+    locustfile = tmp_path / "locustfile.py"
+    locustfile.write_text(JUMPING.format(jump_s=jump_s))
+    with answering() as url:
+        given = {"locustfile": str(locustfile)}
+        run, samples, _ = load(tmp_path, url, target=given, processes=2, run_time="3 s")
+    assert len(samples) == run.counts.recorded == run.counts.engine == 960
+    assert run.generator.workers_lost == 0
+
+
 def test_other_hosts_are_loaded_for_a_reason_only(tmp_path):
     file = tmp_path / "performance.yml"
     file.write_text("targets:\n  t: {kind: http, url: http://h:1, more_hosts: {http://a:2: why}}\n")
