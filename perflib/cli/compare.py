@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from perflib import config
-from perflib.cli.choose import RUNS_HELP, open_store, pick_runs
+from perflib.cli.choose import RUNS_HELP, TOLERANCE, open_store, pick_runs
 from perflib.cli.show import console
 from perflib.errors import ExitCode
 from perflib.units import format_number, format_quantity
@@ -36,7 +36,7 @@ EFFECT = 0.05
 @click.option("--data", type=Path, help="Folder of runs, instead of the configuration's.")
 @click.option("--metric", help="Only this metric.")
 @click.option("--labels", is_flag=True, help="Each label as well.")
-@click.option("--tolerance", type=float, default=0.03, show_default=True, help="What matters.")
+@TOLERANCE
 @click.option("--anyway", is_flag=True, help="Even across machines or loads.")
 @click.option("--json", "as_json", is_flag=True, help="Every change as JSON.")
 def compare(
