@@ -228,6 +228,13 @@ def test_values_never_lead_out_of_the_folder(tmp_path):
     assert page.path.resolve().parent == (root / "data" / "reports").resolve()
 
 
+def test_a_folder_inside_a_run_is_no_input(tmp_path):
+    root = workbench(tmp_path, ("db",))
+    report(root)
+    (root / "data" / "runs" / "20261101T000001Z-db-0000" / "left" / "over").mkdir(parents=True)
+    assert not any(made(report(root)).values())
+
+
 def test_a_timeout_is_told(tmp_path):
     root = workbench(tmp_path, ("db",))
     small(root / "notebooks" / "db.ipynb", "import time; time.sleep(60)")

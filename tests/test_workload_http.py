@@ -188,6 +188,29 @@ def test_a_broken_locustfile_is_a_sentence(tmp_path, text, says):
     assert str(locustfile) in str(caught.value)
 
 
+def _break_off(numbers):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("target", "show", "error"),
+    [
+        ({}, _break_off, KeyboardInterrupt),
+        ({"locustfile": "no/such/file.py"}, lambda numbers: None, PerflibError),
+    ],
+    ids=["Ctrl-C again", "no start"],
+)
+def test_what_breaks_off_leaves_samples_and_no_orders(tmp_path, target, show, error):
+    """The orders hold the headers, which may be secret; a failed run is kept with its folder."""
+    session = Session(Run(id="r", target="t", kind="http", started_at="", duration_s=0), tmp_path)
+    session.show = show
+    given = {"name": "t", "kind": "http", "headers": {"X-Key": "geheim"}, **target}
+    with answering() as url, pytest.raises(error):
+        HttpTarget(url=url, **given).measure(Scenario(users=2, run_time="30 s"), session)
+    assert [path.name for path in tmp_path.iterdir()] == ["samples.parquet"]
+    assert b"geheim" not in (tmp_path / "samples.parquet").read_bytes()
+
+
 LOCUSTFILE = """
 from locust import FastHttpUser, HttpUser, TaskSet, between, task
 from perflib.load import PerfHttpUser

@@ -114,7 +114,10 @@ class Cache:
 
 def _files(place: Path) -> list[Path]:
     """The files of a run's folder, or the one file that holds many runs."""
-    return sorted(place.iterdir()) if place.is_dir() else [place]
+    if not place.is_dir():
+        return [place]
+    with os.scandir(place) as entries:
+        return sorted(Path(entry) for entry in entries if entry.is_file())
 
 
 def replace(file: Path, data: bytes) -> None:
