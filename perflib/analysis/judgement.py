@@ -122,6 +122,9 @@ def _missing(run: Run, objective: Objective) -> Caveat:
         step = "use open arrivals, or promise service_time instead"
     elif objective.label:
         step = f"check that `{objective.label}` is a label of the run, or see its errors"
+    elif run.errors:
+        kind, count = max(run.errors.items(), key=lambda error: error[1])
+        what += f": {kind} × {count}"
     return Caveat(code="missing", message=what, next_step=step)
 
 

@@ -73,16 +73,15 @@ def gate(
 
 
 def _print(found: Gate) -> None:
-    console.print(f"{SIGNS[found.outcome]} {escape(found.finding.partition(': ')[2])}")
+    def say(text: str) -> None:
+        console.print(text, soft_wrap=True)  # a line stays one where a pipeline searches it
+
+    say(f"{SIGNS[found.outcome]} {escape(found.finding.partition(': ')[2])}")
     for check in found.checks:
         if check.outcome is not Outcome.MET:
-            console.print(
-                escape(f"  {check.outcome}: {check.target}, {check.name}: {check.reason}")
-            )
-            console.print(f"    [dim]next: {escape(check.next_step)}[/]")
+            say(escape(f"  {check.outcome}: {check.target}, {check.name}: {check.reason}"))
+            say(f"    [dim]next: {escape(check.next_step)}[/]")
     if not found.checks:
-        console.print(
-            "    [dim]next: measure first: `perflib run`, or name the folder: `--data`[/]"
-        )
+        say("    [dim]next: measure first: `perflib run`, or name the folder: `--data`[/]")
     for note in found.notes:
-        console.print(f"  [dim]{escape(note)}[/]")
+        say(f"  [dim]{escape(note)}[/]")

@@ -87,7 +87,10 @@ def configured(file: Path | None) -> tuple[Path, str]:
     place = file or Path("tests/performance/performance_config.yml")
     if file is None and not place.exists():
         return Path("data"), os.environ.get(HISTORY, "")
-    text = place.read_text("utf-8")
+    try:
+        text = place.read_text("utf-8")
+    except UnicodeDecodeError:
+        text = "data: ${…}"  # the configuration says what is wrong with it
     folder, history = (_setting(text, name) for name in ("data", "history"))
     if "${" in folder + history:
         from perflib import config

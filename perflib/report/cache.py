@@ -126,6 +126,9 @@ def replace(file: Path, data: bytes) -> None:
     try:
         aside.write_bytes(data)
         aside.replace(file)
+    except OSError as error:
+        error.filename = os.fspath(file)  # a full disk does not tell
+        raise
     finally:
         aside.unlink(missing_ok=True)
 
