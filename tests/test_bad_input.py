@@ -142,6 +142,8 @@ def test_a_mistaken_configuration(
         (("run", "--config", "gone.yml"), 2, ["gone.yml: no such file", "--config"]),
         (("history", "show", "nobody"), 2, ["no run is called `nobody`", "perflib history"]),
         (("compare", "database", "nobody"), 2, ["no run is called `nobody`", "perflib history"]),
+        (("compare", "database", "database"), 2, ["is on both sides", "database@-2"]),
+        (("history", "nobody"), 0, ["no run is like this"]),
         (("report", "nobody"), 2, ["nothing to report on is called `nobody`", "perflib run"]),
         (("trend", "nobody"), 3, ["no run has this", "perflib run"]),
         (("restore", "gone.zip"), 2, ["gone.zip: no such file", "perflib backup"]),
@@ -169,6 +171,29 @@ def test_a_configuration_that_is_no_text(call: Call, project: Path, verb: str) -
     code, text = call(verb, *(["there"] if verb == "publish" else []))
     assert code == 2
     assert_sentence(text, "c.yml", "cannot be read as text", "UTF-8")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["--start", "0 req/s"], 2, "`--start '0 req/s'`; expected more than 0 req/s"),
+        (["--start", "-5 req/s"], 2, "`--start '-5 req/s'`; expected more than 0 req/s"),
+        (["--limit", "0 req/s"], 2, "`--limit '0 req/s'`; expected more than 0 req/s"),
+        (["--step-time", "0 s"], 2, "`--step-time '0 s'`; expected more than 0 s"),
+        (["--step-time", "5"], 2, "`5` has no unit"),
+        (["--precision", "-1"], 2, "not in the range"),
+        (["--step-time", "1 s"], 3, "start the target, or correct its `url`"),
+    ],
+)
+def test_a_search_that_cannot_be(
+    call: Call, project: Path, words: list[str], code: int, says: str
+) -> None:
+    far = "  far: {kind: http, url: 'http://127.0.0.1:9', objectives: [error_rate < 1 %]}\n"
+    Path("c.yml").write_text(CONFIG + far)
+    found, text = call("capacity", "far", *words)
+    assert found == code, text
+    assert says in text
+    assert "Traceback" not in text
 
 
 def test_a_mistake_of_our_own_is_no_missed_promise(

@@ -13,7 +13,7 @@ from rich.table import Table
 from perflib import config
 from perflib.cli.choose import RUNS_HELP, TOLERANCE, open_store, pick_runs
 from perflib.cli.show import console
-from perflib.errors import ExitCode
+from perflib.errors import ExitCode, PerflibError
 from perflib.units import format_number, format_quantity
 
 if TYPE_CHECKING:
@@ -60,6 +60,12 @@ def compare(
 
     store = open_store(file, data)
     sides = pick_runs(store, a), pick_runs(store, b)
+    if both := sorted({*sides[0]} & {*sides[1]}):
+        raise PerflibError(
+            f"{both[0]} is on both sides",
+            expected="two sets of runs that share none",
+            next_step=f"compare with an earlier one, such as `{a.partition('@')[0]}@-2`",
+        )
     for run_id in {*sides[0], *sides[1]}:
         if (store.folder(run_id) / SAMPLES).exists():
             store.samples(run_id)  # told when damaged; without any, the estimates are compared
