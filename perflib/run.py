@@ -68,8 +68,8 @@ def execute(
         run.status = "failed"
         expected = f"; expected {error.expected}" if error.expected else ""
         session.warn("failed", f"{error.found}{expected}", error.next_step, ("*",))
-    except BaseException:
-        run.status = "failed"
+    except BaseException as error:
+        run.status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
         raise
     finally:
         run = _finish(session, store, secrets)

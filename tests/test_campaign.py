@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sqlite3
@@ -13,7 +14,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from perflib.errors import PerflibError
 from perflib.model import Run
+from perflib.run import execute
+from perflib.store import Store
+from perflib.target import Scenario
+from perflib.workloads.sql import SqlTarget
 
 CONFIG = """\
 data: {folder}/data
@@ -99,6 +105,28 @@ def test_ctrl_c_keeps_what_was_measured(config: Path, tmp_path: Path) -> None:
     assert run.status == "interrupted"
     assert run.verdicts[0].outcome != "met"
     assert process.returncode == 3
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (KeyboardInterrupt(), "interrupted"),  # the second Ctrl-C
+        (ZeroDivisionError(), "failed"),
+        (PerflibError("no such thing"), "failed"),
+    ],
+)
+def test_what_ends_a_measurement_is_kept_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, status: str
+) -> None:
+    def measure(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(SqlTarget, "measure", measure)
+    target = SqlTarget(name="db", kind="sql", url="sqlite://", queries={"one": {"sql": "SELECT 1"}})
+    with contextlib.suppress(type(error)):
+        execute(target, Scenario(), Store(tmp_path / "data"))
+    (run,) = recorded(tmp_path)
+    assert run.status == status
 
 
 def test_a_target_that_is_not_there_is_unknown(config: Path, tmp_path: Path) -> None:
