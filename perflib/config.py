@@ -91,6 +91,19 @@ class Config:
         return _pick(self.scenarios, name or self.default_scenario, "scenario", file)
 
 
+def is_configuration(file: Path) -> bool:
+    """Whether `file` has the keys of a configuration or of scenarios, whatever their values."""
+    try:
+        data = read_yaml(file).data
+    except ConfigError:
+        return False
+    keys = {*data} if isinstance(data, dict) else set()
+    return any(
+        needed in keys and keys <= {*model.model_fields}
+        for needed, model in (("targets", File), ("scenarios", ScenarioFile))
+    )
+
+
 def load_if_there(file: Path = DEFAULT) -> Config:
     """As `load`; without the default file nothing is promised and runs are kept in `data`."""
     if file == DEFAULT and not file.exists():

@@ -68,8 +68,8 @@ def execute(
         run.status = "failed"
         expected = f"; expected {error.expected}" if error.expected else ""
         session.warn("failed", f"{error.found}{expected}", error.next_step, ("*",))
-    except BaseException:
-        run.status = "failed"
+    except BaseException as error:
+        run.status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
         raise
     finally:
         run = _finish(session, store, secrets)
@@ -137,11 +137,12 @@ def _check_surroundings(session: Session) -> None:
             "measure again while nothing is installed or changed",
             ("*",),
         )
-    drift = abs((time.time() - session.epoch_s) - session.now())
-    if drift > CLOCK_TOLERANCE_S:
+    drift = (time.time() - session.epoch_s) - session.now()
+    if abs(drift) > CLOCK_TOLERANCE_S:
+        way = "forward" if drift > 0 else "back"
         session.warn(
             "clock jumped",
-            f"the wall clock moved by {drift:.1f} s against the monotonic clock",
+            f"the wall clock moved {way} by {abs(drift):.1f} s against the monotonic clock",
             "stop clock adjustments during the run (NTP step, suspend) and measure again",
             ("*",),
         )

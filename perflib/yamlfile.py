@@ -64,6 +64,13 @@ def read_yaml(file: Path, variables: Mapping[str, str] | None = None) -> Documen
         line = mark.line + 1 if mark else None
         problem = f"broken YAML: {error.problem or error.context}"
         raise ConfigError([PerflibError(problem, file=file, line=line)]) from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        problem = f"broken YAML: the character U+{error.character:04X} is not allowed"
+        raise ConfigError([PerflibError(problem, file=file, line=line)]) from None
+    except RecursionError:
+        problem = "broken YAML: an alias means a part that it stands in, or the parts lie too deep"
+        raise ConfigError([PerflibError(problem, file=file)]) from None
     if builder.problems:
         raise ConfigError(builder.problems)
     return Document(file, data, builder.lines, frozenset(builder.secrets))

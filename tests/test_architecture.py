@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,10 @@ def _without_type_checking(tree: ast.Module) -> ast.AST:
 
 
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+NAMES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in MODULES
+}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
@@ -93,6 +98,25 @@ def test_no_module_reaches_upwards(path: Path) -> None:
     room = room_of(path)
     upwards = {other for other in imports(path) if other != room and RANK[other] >= RANK[room]}
     assert upwards == set()
+
+
+def named(path: Path) -> set[str]:
+    """Our modules that the one at `path` names in any import, those for types included."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {
+                name if (name := f"{node.module}.{alias.name}") in NAMES else node.module
+                for alias in node.names
+            }
+    return found & NAMES.keys()
+
+
+def test_no_two_modules_need_each_other_not_even_for_types() -> None:
+    graph = {name: named(path) - {name} for name, path in NAMES.items()}
+    assert [*TopologicalSorter(graph).static_order()]  # raises CycleError with the circle
 
 
 def test_every_room_has_its_place() -> None:

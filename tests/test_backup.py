@@ -176,6 +176,34 @@ def put(name: str, data: bytes = b"x: 1\n") -> Callable[[dict[str, bytes]], None
     return lambda content: content.update({name: data})
 
 
+TOP = {
+    "my.yml": ("data: data\ntargets: {a: {kind: http, url: '${URL}'}}\n", True),
+    "load_test_scenarios.yml": ("scenarios: {light: {}}\n", True),
+    "typo.yml": ("targets: {a: {knid: http}}\n", True),
+    "compose.yml": ("services: {a: {image: x}}\n", False),
+    "mixed.yml": ("services: {a: {image: x}}\ntargets: {}\n", False),
+    "broken.yml": ("targets: [\n", False),
+    "pyproject.toml": ("[tool]\n", False),
+    "package.json": ("{}", False),
+    ".env": ("PASSWORD=x\n", False),
+}
+
+
+def test_settings_at_the_top_of_a_project_come_back_and_nothing_of_other_tools(tmp_path):
+    """The README's own-system way: `my.yml` lies beside everything else."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir()
+    for name, (text, _) in TOP.items():
+        (old / name).write_text(text)
+    store = Store(old / "data")
+    recorded(store)
+    create(store, tmp_path / "b.zip", root=old, settings=[old / name for name in TOP])
+    restore(Store(new / "data"), tmp_path / "b.zip", root=new)
+    found = {path.name: path.read_text() for path in new.iterdir() if path.is_file()}
+    assert found == {name: text for name, (text, ours) in TOP.items() if ours}
+    assert len(Store(new / "data").runs()) == 1
+
+
 @pytest.mark.parametrize(
     "name",
     [

@@ -104,6 +104,9 @@ def configured(old: str, new: str) -> None:
         ("users: 1", "users: many", ["c.yml:6", "valid integer", "many"]),
         ("kind: sql", "kind: sqll", ["c.yml:4", "unknown kind `sqll`", "nearest, `sql`"]),
         ("small.db", "${NOT_SET_HERE}", ["c.yml:5", "NOT_SET_HERE is not set", ":-default}"]),
+        ("small.db", "\x07small.db", ["c.yml:5", "broken YAML", "U+0007 is not allowed"]),
+        (CONFIG, "targets: &all [*all]\n", ["c.yml", "broken YAML", "an alias"]),
+        (CONFIG, "targets: " + "[" * 2000 + "]" * 2000, ["c.yml", "broken YAML", "too deep"]),
         (CONFIG, "targets: {}\n", ["names no target", "at least one"]),
         (CONFIG, "targets: [db]\n", ["c.yml:1", "`key: value`"]),
         (CONFIG, "[db]\n", ["c.yml:1", "`key: value`"]),
@@ -139,6 +142,8 @@ def test_a_mistaken_configuration(
         (("run", "--config", "gone.yml"), 2, ["gone.yml: no such file", "--config"]),
         (("history", "show", "nobody"), 2, ["no run is called `nobody`", "perflib history"]),
         (("compare", "database", "nobody"), 2, ["no run is called `nobody`", "perflib history"]),
+        (("compare", "database", "database"), 2, ["is on both sides", "database@-2"]),
+        (("history", "nobody"), 0, ["no run is like this"]),
         (("report", "nobody"), 2, ["nothing to report on is called `nobody`", "perflib run"]),
         (("trend", "nobody"), 3, ["no run has this", "perflib run"]),
         (("restore", "gone.zip"), 2, ["gone.zip: no such file", "perflib backup"]),
@@ -158,6 +163,47 @@ def test_a_mistaken_command(
     assert answer == code, text
     assert_sentence(text, *says)
     assert kept(project / "data") == before
+
+
+@pytest.mark.parametrize("verb", ["run", "gate", "trend", "report", "publish"])
+def test_a_configuration_that_is_no_text(call: Call, project: Path, verb: str) -> None:
+    Path("c.yml").write_bytes(b"data: d\xff\n")
+    code, text = call(verb, *(["there"] if verb == "publish" else []))
+    assert code == 2
+    assert_sentence(text, "c.yml", "cannot be read as text", "UTF-8")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["--start", "0 req/s"], 2, "`--start '0 req/s'`; expected more than 0 req/s"),
+        (["--start", "-5 req/s"], 2, "`--start '-5 req/s'`; expected more than 0 req/s"),
+        (["--limit", "0 req/s"], 2, "`--limit '0 req/s'`; expected more than 0 req/s"),
+        (["--step-time", "0 s"], 2, "`--step-time '0 s'`; expected more than 0 s"),
+        (["--step-time", "5"], 2, "`5` has no unit"),
+        (["--precision", "-1"], 2, "not in the range"),
+        (["--step-time", "1 s"], 3, "start the target, or correct its `url`"),
+    ],
+)
+def test_a_search_that_cannot_be(
+    call: Call, project: Path, words: list[str], code: int, says: str
+) -> None:
+    far = "  far: {kind: http, url: 'http://127.0.0.1:9', objectives: [error_rate < 1 %]}\n"
+    Path("c.yml").write_text(CONFIG + far)
+    found, text = call("capacity", "far", *words)
+    assert found == code, text
+    assert says in text
+    assert "Traceback" not in text
+
+
+def test_a_mistake_of_our_own_is_no_missed_promise(
+    call: Call, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("perflib.analysis.gate", lambda *_, **__: 1 / 0)
+    code, text = call("gate")
+    assert code == 3
+    assert "ZeroDivisionError" in text
+    assert "a mistake in perflib itself" in text
 
 
 @contextlib.contextmanager
@@ -296,6 +342,9 @@ def test_a_full_disk_keeps_what_was_recorded(call: Call, project: Path) -> None:
         assert answer.returncode == 2, answer.stdout
         assert_sentence(answer.stderr, "No space left", "free space on the disk")
         assert kept(project / "data") == before
+        code, text = call("report")
+        assert code == 2
+        assert_sentence(text, "data/reports/", "No space left", "free space there")
         Path("data/filler").unlink()
         assert earlier.id in call("history")[1]
 

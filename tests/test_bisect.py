@@ -56,19 +56,41 @@ def test_the_commit_is_found_in_a_real_repository(repository):
     assert len(git(repository, "worktree", "list").splitlines()) == 1
 
 
+MEASURED = f"{sys.executable} bench.py"
+
+
 @pytest.mark.parametrize(
-    ("good", "options", "says"),
+    ("good", "measure", "options", "says"),
     [
-        ("HEAD~3", ["--most", "4"], "do not differ clearly"),
-        ("HEAD~7", [], "cannot be measured"),
-        ("HEAD~11", ["--prepare", "false"], "cannot be measured"),
+        ("HEAD~3", MEASURED, ["--most", "4"], "do not differ clearly"),
+        ("HEAD~7", MEASURED, [], "cannot be measured: exit 1, it said nothing"),
+        ("HEAD~11", MEASURED, ["--prepare", "echo no compiler; false"], "exit 1, no compiler"),
+        ("HEAD~11", "echo lost >&2; exit 7", [], "exit 7, lost"),
+        ("HEAD~11", "echo hello", [], "`hello` was printed last"),
+        ("HEAD~11", "true", [], "`nothing` was printed last"),
+        ("HEAD~11", "echo nan", [], "`nan` was printed last"),
+        ("HEAD~11", "echo -3", [], "`-3` was printed last"),
+        ("HEAD", MEASURED, [], "no commit leads from"),
+        ("HEAD~11", "", [], "performance_config.yml: no such file"),
     ],
 )
-def test_what_cannot_be_bisected(repository, good, options, says):
+def test_what_cannot_be_bisected(repository, good, measure, options, says):
     with pytest.raises(PerflibError) as caught:
-        invoke("db", good, "HEAD", "--measure", f"{sys.executable} bench.py", *options)
+        invoke("db", good, "HEAD", "--measure", measure, *options)
     assert says in caught.value.found
     assert len(git(repository, "worktree", "list").splitlines()) == 1
+
+
+def test_good_comes_before_bad(repository):
+    with pytest.raises(PerflibError, match="no commit leads from"):
+        invoke("db", "HEAD", "HEAD~11", "--measure", MEASURED)
+
+
+def test_what_a_measurement_changes_is_not_in_the_way(repository):
+    measure = f"{sys.executable} bench.py && echo changed > number.txt && {sys.executable} bench.py"
+    code, text = invoke("db", "HEAD~11", "HEAD", "--measure", measure)
+    assert code == 0
+    assert "commit 7" in text.splitlines()[-1]
 
 
 @pytest.mark.parametrize(("factor", "side"), [(1.0, "good"), (1.1, "bad"), (1.048, None)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import sqlite3
 import subprocess
@@ -12,7 +14,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from perflib.errors import PerflibError
 from perflib.model import Run
+from perflib.run import execute
+from perflib.store import Store
+from perflib.target import Scenario
+from perflib.workloads.sql import SqlTarget
 
 CONFIG = """\
 data: {folder}/data
@@ -100,6 +107,28 @@ def test_ctrl_c_keeps_what_was_measured(config: Path, tmp_path: Path) -> None:
     assert process.returncode == 3
 
 
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (KeyboardInterrupt(), "interrupted"),  # the second Ctrl-C
+        (ZeroDivisionError(), "failed"),
+        (PerflibError("no such thing"), "failed"),
+    ],
+)
+def test_what_ends_a_measurement_is_kept_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, status: str
+) -> None:
+    def measure(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(SqlTarget, "measure", measure)
+    target = SqlTarget(name="db", kind="sql", url="sqlite://", queries={"one": {"sql": "SELECT 1"}})
+    with contextlib.suppress(type(error)):
+        execute(target, Scenario(), Store(tmp_path / "data"))
+    (run,) = recorded(tmp_path)
+    assert run.status == status
+
+
 def test_a_target_that_is_not_there_is_unknown(config: Path, tmp_path: Path) -> None:
     missing = write(tmp_path, "p50(query_time) < 10 s", **{"small.db": "no/such/folder/x.db"})
     answer = perflib("run", "--config", missing)
@@ -120,3 +149,31 @@ def test_values_from_the_environment_reach_no_record(
     kept = b"".join(file.read_bytes() for file in (tmp_path / "data").rglob("*") if file.is_file())
     assert b"hunter2secret" not in kept
     assert "hunter2secret" not in answer.stdout + answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("gain", "outcome", "says"),
+    [
+        (1.0, "unknown", "the wall clock moved forward by"),
+        (-0.9, "unknown", "the wall clock moved back by"),
+        (0.001, "met", ""),
+    ],
+)
+def test_a_clock_that_does_not_keep_time_makes_a_verdict_unknown(
+    config: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    gain: float,
+    outcome: str,
+    says: str,
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import time\nwall, began = time.time, time.monotonic()\n"
+        f"time.time = lambda: wall() + {gain} * (time.monotonic() - began)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    answer = perflib("run", "--config", config)
+    (run,) = recorded(tmp_path)
+    assert run.verdicts[0].outcome == outcome
+    assert says in answer.stdout
+    assert ("clock jumped" in {caveat.code for caveat in run.caveats}) is bool(says)

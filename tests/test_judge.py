@@ -81,8 +81,8 @@ def test_the_whole_interval_decides(text, value, low, high, outcome):
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"status": "interrupted"}, "the run is interrupted"),
-        ({"status": "failed"}, "the run is failed"),
+        ({"status": "interrupted"}, "the run was interrupted"),
+        ({"status": "failed"}, "the run failed"),
         ({"caveats": [Caveat(code="x", message="slow generator", voids=("*",))]}, "slow generator"),
         ({"caveats": [Caveat(code="x", message="clock", voids=("query_time",))]}, "clock"),
         ({"counts": Counts(recorded=10, engine=12)}, "the load engine counted 12"),

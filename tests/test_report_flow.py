@@ -12,7 +12,7 @@ from perflib.model import Run
 from perflib.report import Settings, render_reports
 from perflib.report.cache import FILE
 from perflib.report.plan import safe
-from perflib.report.watch import watch
+from perflib.report.watch import Signs, watch
 from perflib.store import Store
 from tests.reporting import PARAMETERS, add_run, cell, drawn, small, text, workbench, write_notebook
 
@@ -228,6 +228,13 @@ def test_values_never_lead_out_of_the_folder(tmp_path):
     assert page.path.resolve().parent == (root / "data" / "reports").resolve()
 
 
+def test_a_folder_inside_a_run_is_no_input(tmp_path):
+    root = workbench(tmp_path, ("db",))
+    report(root)
+    (root / "data" / "runs" / "20261101T000001Z-db-0000" / "left" / "over").mkdir(parents=True)
+    assert not any(made(report(root)).values())
+
+
 def test_a_timeout_is_told(tmp_path):
     root = workbench(tmp_path, ("db",))
     small(root / "notebooks" / "db.ipynb", "import time; time.sleep(60)")
@@ -340,3 +347,35 @@ def test_a_shared_history_is_read_and_its_news_make_new_pages(tmp_path, change):
     change(Store(root / "data", url), "20261101T000001Z-db-0000")
     news = report(root, history=url)
     assert [page.executed for page in news.pages] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("shared", "change"), [(False, _decide), (True, _decide), (True, _record_elsewhere)]
+)
+def test_watch_sees_what_only_the_history_knows(tmp_path, shared, change):
+    root = workbench(tmp_path, ("api", "db"))
+    url = f"sqlite:///{tmp_path}/team.sqlite" if shared else ""
+    seen = []
+
+    def show(reports) -> int:
+        if not seen:
+            change(Store(root / "data", url or None), "20261101T000001Z-db-0000")
+        seen.append([page.executed for page in reports.pages])
+        return 0
+
+    settings = Settings(notebooks=root / "notebooks", history=url)
+    watch(root / "data", (), settings, show, rounds=2)
+    assert seen == [[True, True], [False, True]]
+
+
+def test_watch_outlives_a_history_that_does_not_answer(tmp_path):
+    root = workbench(tmp_path, ("db",))
+    team = tmp_path / "team.sqlite"
+    signs = Signs(root / "data", Settings(history=f"sqlite:///{team}"))
+    before = signs.look()
+    whole = team.read_bytes()
+    team.write_bytes(b"no database " * 100)
+    assert signs.look() == before
+    team.write_bytes(whole)
+    _decide(Store(root / "data", f"sqlite:///{team}"), "20261101T000001Z-db-0000")
+    assert signs.look() != before

@@ -10,9 +10,10 @@ import pytest
 from perflib.model import CARD, Outcome
 from perflib.report.cache import Made
 from perflib.report.feed import ATOM
-from perflib.report.index import finding, measured, sparkline, write_index
+from perflib.report.index import sparkline, write_index
 from perflib.report.notebook import told
 from perflib.report.plan import Summary, summaries
+from perflib.report.rows import finding, measured
 from tests.reporting import add_run, cell, text, verdict
 
 MET, MISSED, UNKNOWN = Outcome.MET, Outcome.MISSED, Outcome.UNKNOWN

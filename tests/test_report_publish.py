@@ -166,6 +166,15 @@ def test_places_that_cannot_be_written(root, destination, monkeypatch):
     assert "user:pass" not in str(caught.value)
 
 
+@pytest.mark.parametrize("destination", ["", " "])
+def test_no_destination_is_not_the_current_folder(root, tmp_path, monkeypatch, destination):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(ReportError, match="there is no destination"):
+        publish(root, destination)
+    assert list((tmp_path / "here").iterdir()) == []
+
+
 def test_nothing_to_publish(tmp_path):
     with pytest.raises(ReportError, match="no reports to publish"):
         publish(tmp_path, str(tmp_path / "site"))

@@ -8,19 +8,21 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from msgspec.structs import replace
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
 from perflib.errors import StoreError
-from perflib.model import Environment, Run, to_json
+from perflib.model import Environment, Outcome, Run, to_json
 from perflib.store import BAD, Store
 from perflib.store.schema import REVISIONS, VERSION_TABLE, metadata
-from tests.test_store import estimate, recorded
+from tests.test_store import estimate, recorded, verdict
 
 OLD = Path(__file__).with_name("history_v1.sql")
 
@@ -65,6 +67,82 @@ def test_both_databases_tell_the_same(url, tmp_path):
     assert store.changes()["status"].tolist() == ["confirmed"]
     assert store.reindex() == 1
     assert len(store.points()) == 4
+
+
+def told_by(run_id: str, *outcomes: str, **given: Any) -> Run:
+    """A run whose id names its day and target, with a verdict on each of the labels "", 1, 2, …"""
+    day, target, _ = run_id.split("-")
+    run = Run(
+        id=run_id, target=target, kind="sql", started_at=f"2026-03-{day}T00:00:00Z", duration_s=1.0
+    )
+    for number, outcome in enumerate(outcomes):
+        one = verdict(Outcome(outcome))
+        run.verdicts.append(replace(one, objective=replace(one.objective, label=str(number or ""))))
+    return replace(run, **given)
+
+
+IMPORTED = {"kind": "imported", "source": {"format": "k6"}}
+
+
+@pytest.mark.parametrize(
+    ("runs", "target", "expected"),
+    [
+        pytest.param([], None, [], id="no runs"),
+        pytest.param([told_by("01-db-a", "met")], "web", [], id="no such target"),
+        pytest.param(
+            [told_by("02-db-b", "missed", "met"), told_by("01-db-a", "met", "met")],
+            None,
+            [("02-db-b", "", "missed"), ("02-db-b", "1", "met")],
+            id="the newest by time, whenever it was recorded, with all its labels in order",
+        ),
+        pytest.param(
+            [told_by("03-db-a", "met"), told_by("01-web-a", "missed"), told_by("02-web-b", "met")],
+            None,
+            [("02-web-b", "", "met"), ("03-db-a", "", "met")],
+            id="each target has a newest of its own, oldest first",
+        ),
+        pytest.param(
+            [told_by("03-db-a", "met"), told_by("01-web-a", "missed"), told_by("02-web-b", "met")],
+            "web",
+            [("02-web-b", "", "met")],
+            id="of one target",
+        ),
+        pytest.param(
+            [told_by("01-db-b", "missed"), told_by("01-db-a", "met")],
+            None,
+            [("01-db-b", "", "missed")],
+            id="of two in the same second one is the newest, as `latest` says",
+        ),
+        pytest.param(
+            [told_by("01-db-a", "met"), told_by("02-db-b")],
+            None,
+            [],
+            id="a newest run without promises is the newest all the same",
+        ),
+        pytest.param(
+            [told_by("01-db-a", "met"), told_by("02-db-b", "unknown", **IMPORTED)],
+            None,
+            [("02-db-b", "", "unknown")],
+            id="an imported run is a run",
+        ),
+    ],
+)
+def test_verdicts_of_the_newest_runs(url, tmp_path, runs, target, expected):
+    store = Store(tmp_path / "data", url)
+    store.add_many(runs)
+    found = store.verdicts(target, newest=True)
+    told = found[["run_id", "label", "outcome"]].itertuples(index=False, name=None)
+    assert list(told) == expected
+    assert list(found.columns) == list(store.verdicts().columns)
+
+
+def test_a_bad_newest_run_stays_the_newest_and_says_that_it_is_bad(url, tmp_path):
+    store = Store(tmp_path / "data", url)
+    store.add_many([told_by("01-db-a", "met"), told_by("02-db-b", "missed")])
+    number = store.add_triage(target="db", action=BAD, reason="a power cut", run_id="02-db-b")
+    assert store.verdicts(newest=True)[["run_id", "bad"]].values.tolist() == [["02-db-b", True]]
+    store.undo_triage(number)
+    assert store.verdicts(newest=True)["bad"].tolist() == [False]
 
 
 def test_a_run_of_another_machine_is_read_from_the_shared_history(url, tmp_path):

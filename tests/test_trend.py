@@ -1,6 +1,7 @@
 import json
 from xml.etree import ElementTree
 
+import click
 import msgspec
 import numpy as np
 import pandas as pd
@@ -300,6 +301,20 @@ def test_a_change_point_that_goes_away_is_retracted(store):
     assert store.changes("db")["status"].tolist() == ["retracted"]
 
 
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        (np.zeros(20), "no step of any size"),
+        (np.tile([0.0, 0.0, 0.1], 7), "too uneven around zero to tell a step"),
+        (noise(1, 30), "no step of "),
+    ],
+)
+def test_what_could_have_been_seen_is_told_in_words(values, says):
+    (one,) = analysis.trends(points(values, metric="error_rate"))
+    assert one.reason.startswith(says)
+    assert "inf" not in one.reason
+
+
 def invoke(verb, store, *arguments):
     done = CliRunner().invoke(verb, [*arguments, "--data", str(store.root)], standalone_mode=False)
     if done.exception:
@@ -339,8 +354,46 @@ def test_the_gate(store, values, outcome, code, finding):
 
 def test_an_empty_history_is_unknown(store):
     store.root.mkdir()
-    assert invoke(gate_verb, store)[0] == 3
-    assert "ghost: no run" in invoke(gate_verb, store, "ghost")[1]
+    code, text = invoke(gate_verb, store)
+    assert code == 3
+    assert "next: measure first" in text
+
+
+@pytest.mark.parametrize(
+    ("asked", "bad", "code", "says"),
+    [
+        (["db"], False, 0, "all 2 checks"),
+        (["db", "db"], False, 0, "all 2 checks"),
+        (["ghost"], False, 3, "`perflib run ghost`, or name one of db"),
+        (["db", "bd"], False, 3, "`perflib run bd`, or name the nearest, `db`"),
+        (["db"], True, 3, "no run is recorded that is not marked bad"),
+    ],
+)
+def test_a_target_that_was_asked_for_is_never_passed_over(store, asked, bad, code, says):
+    ids = recorded(store, noise(1, 30), outcome="met")
+    for run_id in ids if bad else ():
+        store.add_triage(target="db", action="bad", reason="x", run_id=run_id)
+    found, text = invoke(gate_verb, store, *asked)
+    assert found == code
+    assert says in " ".join(text.split())
+
+
+def test_a_trend_tells_which_target_has_no_data(store):
+    recorded(store, noise(1, 30), outcome="met")
+    code, text = invoke(trend_verb, store, "db", "ghost")
+    assert (code, "no run of ghost has this" in text) == (0, True)
+
+
+@pytest.mark.parametrize("verb", [trend_verb, gate_verb])
+def test_a_tolerance_is_no_negative_number(store, verb):
+    with pytest.raises(click.BadParameter, match="not in the range"):
+        invoke(verb, store, "--tolerance", "-1")
+
+
+def test_notes_stand_apart_from_what_is_folded(store):
+    recorded(store, noise(1, 3), outcome="met")
+    page = faces.to_markdown(analysis.gate(store))
+    assert "</details>\n\n- db, " in page
 
 
 def test_the_faces_of_a_gate(store, tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from msgspec.structs import replace
 
 from perflib import config
 from perflib.cli.run import permit
@@ -81,6 +82,21 @@ def test_open_arrivals_are_all_recorded(tmp_path, processes):
     assert [path.name for path in tmp_path.iterdir()] == ["samples.parquet"]
     assert run.workload["rate"] == 300
     assert codes(run) == set()
+
+
+@pytest.mark.parametrize("scenario", [{"arrival": "closed"}, {"rate": "2000 req/s"}])
+def test_a_run_ends_at_its_limit_of_requests(tmp_path, monkeypatch, scenario):
+    plan = HttpTarget.plan
+    monkeypatch.setattr(
+        HttpTarget, "plan", lambda *given: replace(plan(*given), most_requests=3000)
+    )
+    with answering() as url:
+        run, samples, _ = load(tmp_path, url, run_time="30 s", **scenario)
+    assert 3000 <= len(samples) < 3600
+    assert len(samples) == run.counts.recorded == run.counts.engine
+    assert [c.message for c in run.caveats if c.code == "stopped early"] == [
+        "the limit of 3000 requests was reached"
+    ]
 
 
 def test_closed_users_have_no_intended_start(tmp_path):
@@ -172,6 +188,29 @@ def test_a_broken_locustfile_is_a_sentence(tmp_path, text, says):
     assert str(locustfile) in str(caught.value)
 
 
+def _break_off(numbers):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("target", "show", "error"),
+    [
+        ({}, _break_off, KeyboardInterrupt),
+        ({"locustfile": "no/such/file.py"}, lambda numbers: None, PerflibError),
+    ],
+    ids=["Ctrl-C again", "no start"],
+)
+def test_what_breaks_off_leaves_samples_and_no_orders(tmp_path, target, show, error):
+    """The orders hold the headers, which may be secret; a failed run is kept with its folder."""
+    session = Session(Run(id="r", target="t", kind="http", started_at="", duration_s=0), tmp_path)
+    session.show = show
+    given = {"name": "t", "kind": "http", "headers": {"X-Key": "geheim"}, **target}
+    with answering() as url, pytest.raises(error):
+        HttpTarget(url=url, **given).measure(Scenario(users=2, run_time="30 s"), session)
+    assert [path.name for path in tmp_path.iterdir()] == ["samples.parquet"]
+    assert b"geheim" not in (tmp_path / "samples.parquet").read_bytes()
+
+
 LOCUSTFILE = """
 from locust import FastHttpUser, HttpUser, TaskSet, between, task
 from perflib.load import PerfHttpUser
@@ -235,6 +274,32 @@ def test_a_scenario_rules_any_locustfile(tmp_path):
     assert len(samples) - labels["GET /two"] == pytest.approx(200, abs=15)  # tasks are the arrivals
     assert samples["intended_start"].notna().mean() > 0.9  # but for first tasks of other clients
     assert run.errors == {"undeclared host": labels["GET elsewhere"]}
+
+
+JUMPING = """
+import time
+from locust import task
+from perflib.load import PerfHttpUser
+
+wall, began = time.time, time.monotonic()
+time.time = lambda: wall() + {jump_s} * (time.monotonic() - began > 1.5)
+
+class Visitor(PerfHttpUser):
+    @task
+    def one(self):
+        self.client.get("/one")
+"""
+
+
+@pytest.mark.parametrize("jump_s", [3600, -3600])
+def test_no_worker_ends_because_the_wall_clock_jumps(tmp_path, jump_s):
+    locustfile = tmp_path / "locustfile.py"
+    locustfile.write_text(JUMPING.format(jump_s=jump_s))
+    with answering() as url:
+        given = {"locustfile": str(locustfile)}
+        run, samples, _ = load(tmp_path, url, target=given, processes=2, run_time="3 s")
+    assert len(samples) == run.counts.recorded == run.counts.engine == 960
+    assert run.generator.workers_lost == 0
 
 
 def test_other_hosts_are_loaded_for_a_reason_only(tmp_path):

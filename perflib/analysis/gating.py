@@ -10,7 +10,7 @@ from perflib.analysis.comparison import TOLERANCE, State
 from perflib.analysis.following import follow
 from perflib.analysis.memory import remember
 from perflib.analysis.tracks import Trend
-from perflib.errors import StoreError
+from perflib.errors import StoreError, nearest
 from perflib.model import Outcome, Run, find_metric
 from perflib.store import Store
 
@@ -70,18 +70,33 @@ def gate(store: Store, targets: Sequence[str] = (), *, tolerance: float = TOLERA
     """
     runs = store.runs()
     runs = runs[~runs["bad"]].drop_duplicates("target", keep="last").set_index("target")
-    names = list(targets) or sorted(runs.index)
     checks: list[Check] = []
-    notes = [f"{name}: no run" for name in names if name not in runs.index]
-    for name in (name for name in names if name in runs.index):
-        checks += promises(store.load(str(runs.loc[name, "run_id"])))
+    for name in dict.fromkeys(targets or sorted(runs.index)):
+        if name in runs.index:
+            checks += promises(store.load(str(runs.loc[name, "run_id"])))
+        else:
+            checks.append(_unmeasured(name, [*runs.index]))
     found = follow(store, targets, tolerance=tolerance)
     _remember(store, found)
     told = [(one, _trend(one)) for one in found]
     checks += [check for _, check in told if check is not None]
-    notes += together([one for one, check in told if check is None])
+    notes = together([one for one, check in told if check is None])
     checks.sort(key=lambda check: _WORST_FIRST.index(check.outcome))
     return Gate(checks=tuple(checks), notes=tuple(notes))
+
+
+def _unmeasured(name: str, known: Sequence[str]) -> Check:
+    """A target that was asked for and has no run that could be judged: unknown, not passed over."""
+    other = f", or name {nearest(name, known)}" if known else ""
+    return Check(
+        target=name,
+        kind="promise",
+        name="a run to judge",
+        outcome=Outcome.UNKNOWN,
+        reason="no run is recorded that is not marked bad",
+        next_step=f"measure it with `perflib run {name}`{other}",
+        run_id="",
+    )
 
 
 def together(found: Iterable[Trend]) -> list[str]:

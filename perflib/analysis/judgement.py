@@ -76,7 +76,8 @@ def _doubts(run: Run, objective: Objective) -> Iterator[Caveat]:
     """Reasons that make every verdict on the objective's metric unknown, whatever its value."""
     if run.status != "complete":
         step = "let a run finish, or see the errors of this one"
-        yield Caveat(code="incomplete", message=f"the run is {run.status}", next_step=step)
+        what = "the run was interrupted" if run.status == "interrupted" else "the run failed"
+        yield Caveat(code="incomplete", message=what, next_step=step)
     yield from (caveat for caveat in run.caveats if caveat.forbids(objective.metric))
     counts = run.counts
     for name, other in (("the load engine", counts.engine), ("the target", counts.target)):
@@ -122,6 +123,9 @@ def _missing(run: Run, objective: Objective) -> Caveat:
         step = "use open arrivals, or promise service_time instead"
     elif objective.label:
         step = f"check that `{objective.label}` is a label of the run, or see its errors"
+    elif run.errors:
+        kind, count = max(run.errors.items(), key=lambda error: error[1])
+        what += f": {kind} × {count}"
     return Caveat(code="missing", message=what, next_step=step)
 
 

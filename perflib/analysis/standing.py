@@ -145,7 +145,8 @@ def _shifted(live: Sequence[Shift], one: Trend, tolerance: float) -> _Stand | No
 
 
 def _quiet(seen: float) -> _Stand:
-    text = f"no step of {format_number(100 * seen, 2)} % or more"
+    texts = {0.0: "no step of any size", math.inf: "too uneven around zero to tell a step"}
+    text = texts.get(seen) or f"no step of {format_number(100 * seen, 2)} % or more"
     return _Stand(State.UNCHANGED if seen <= VISIBLE else State.INCONCLUSIVE, text)
 
 

@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from perflib import __version__
+from perflib.config import is_configuration
 from perflib.errors import StoreError
 from perflib.model import to_json
 from perflib.store import Store
@@ -89,7 +90,9 @@ def _contents(
 ) -> Iterator[tuple[str, Path | bytes]]:
     for path in _setting_files(settings):
         if path.resolve().is_relative_to(root.resolve()):
-            yield f"config/{path.resolve().relative_to(root.resolve()).as_posix()}", path
+            name = f"config/{path.resolve().relative_to(root.resolve()).as_posix()}"
+            if _allowed(name) and _belongs(name, path):  # what no restore would take is left out
+                yield name, path
     yield TRIAGE, _table(store.triage(undone=True).drop(columns="id"))
     yield CHANGES, _table(store.changes())
     for run_id in store.runs()["run_id"]:
@@ -171,6 +174,8 @@ class Archive:
                     raise self._damaged(f"`{name}` is damaged ({error})") from None
             if not whole:
                 raise self._damaged(f"`{name}` is not what was packed")
+            if not _belongs(name, target):
+                raise self._misplaced(name)
 
     def close(self) -> None:
         """Close the file."""
@@ -197,7 +202,10 @@ class Archive:
         for info in infos:
             kind = stat.S_IFMT(info.external_attr >> 16)
             if kind not in (0, stat.S_IFREG) or not _allowed(info.filename):
-                raise self._damaged(f"`{info.filename[:80]}` has no place in a backup")
+                raise self._misplaced(info.filename)
+
+    def _misplaced(self, name: str) -> StoreError:
+        return self._damaged(f"`{name[:80]}` has no place in a backup")
 
     def _damaged(self, found: str) -> StoreError:
         return StoreError(
@@ -222,8 +230,14 @@ def _allowed(name: str) -> bool:
             return False
         return path.name in (RECORD, *SAMPLE_FILES)
     visible = not any(part.startswith(".") for part in path.parts[:-1])
-    deep = path.parts[0] == "config" and len(path.parts) > 2
-    return deep and visible and "\0" not in name and _is_setting(path)
+    inside = path.parts[0] == "config" and len(path.parts) > 1
+    return inside and visible and "\0" not in name and _is_setting(path)
+
+
+def _belongs(name: str, content: Path) -> bool:
+    """At the top of a project, where other tools find orders of theirs, only our own files do."""
+    top = name.startswith("config/") and name.count("/") == 1
+    return not top or (name.endswith((".yml", ".yaml")) and is_configuration(content))
 
 
 def _copy(source: IO[bytes], out: IO[bytes], entry: Entry) -> bool:

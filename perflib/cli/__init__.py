@@ -6,9 +6,11 @@ Each verb lives in the module named here and is imported only when it is called.
 from __future__ import annotations
 
 import ast
+import errno
 import importlib
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -99,9 +101,14 @@ def main(argv: list[str] | None = None) -> Any:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.MET)
     except OSError as error:
-        step = "make the place accessible, or name another"
-        message = f"{error.filename or 'file'}: {error.strerror}\n  next: {step}"
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        step = "free space there" if full else "make the place accessible, or name another"
+        message = f"{error.filename or 'a file'}: {error.strerror}\n  next: {step}"
         _complain(error, message, ExitCode.USAGE)
+    except Exception:
+        traceback.print_exc()
+        click.echo("error: this is a mistake in perflib itself; nothing was judged", err=True)
+        sys.exit(ExitCode.UNKNOWN)  # Python's own code for it, 1, would mean missed
     sys.exit(code if isinstance(code, int) else ExitCode.MET)
 
 

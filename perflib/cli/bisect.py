@@ -6,6 +6,7 @@ commit whose side stays unclear, or that cannot be measured, is skipped rather t
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 import tempfile
@@ -45,7 +46,13 @@ class Plan(msgspec.Struct, kw_only=True):
 @click.option("--prepare", default="", help="Command that builds or starts what is measured.")
 @click.option("--metric", default="response_time", show_default=True)
 @click.option("--statistic", default="p95", show_default=True)
-@click.option("--most", default=20, show_default=True, help="Measurements a commit at most.")
+@click.option(
+    "--most",
+    type=click.IntRange(FEWEST + 1),
+    default=20,
+    show_default=True,
+    help="Measurements a commit at most.",
+)
 @click.option("--config", "file", type=Path, default=config.DEFAULT, show_default=True)
 @click.option("--data", type=Path, help="Folder of runs, instead of the configuration's.")
 def bisect(  # noqa: PLR0913, PLR0917 (click hands over each option)
@@ -69,6 +76,12 @@ def bisect(  # noqa: PLR0913, PLR0917 (click hands over each option)
         step = [sys.executable, "-m", "perflib.cli.measured", target, metric, statistic]
         measure = subprocess.list2cmdline([*step, str(file.resolve())])
     first, last = (_commit(text, file, data) for text in (good, bad))
+    if not _git(Path(), "rev-list", "--max-count=1", f"{first}..{last}"):
+        raise PerflibError(
+            f"no commit leads from {first[:10]} to {last[:10]}",
+            expected="GOOD, then a later BAD",
+            next_step="exchange them, or name other commits",
+        )
     with tempfile.TemporaryDirectory(prefix="perflib-bisect-") as folder:
         tree = Path(folder) / "tree"
         plan = Plan(tree=str(tree), prepare=prepare, measure=measure, most=most, good=[], bad=[])
@@ -98,15 +111,14 @@ def _references(plan: Plan, first: str, last: str) -> None:
 
     for _ in range(plan.most):
         for commit, values in ((first, plan.good), (last, plan.bad)):
-            _git(Path(plan.tree), "checkout", "--quiet", "--detach", commit)
-            found = _number(plan) if _prepared(plan) else None
-            if found is None:
-                raise PerflibError(
-                    f"commit {commit[:10]} cannot be measured",
-                    expected="a command that prints a number as its last line",
-                    next_step=f"try it by hand there: {plan.measure}",
-                )
-            values.append(found)
+            _git(Path(plan.tree), "checkout", "--quiet", "--force", "--detach", commit)
+            try:
+                _prepare(plan)
+                values.append(_number(plan))
+                _tidy(plan)
+            except PerflibError as fault:
+                fault.found = f"commit {commit[:10]} cannot be measured: {fault.found}"
+                raise
         if len(plan.good) > FEWEST:
             contrast = ratio_interval(plan.good, plan.bad, level=0.99)
             if contrast.low > 1 or contrast.high < 1:
@@ -149,45 +161,74 @@ def _search(plan: Plan, kept: Path, first: str, last: str) -> int:
 
 def judge_commit(kept: Path) -> int:
     """One step of `git bisect run`: measure the checked-out commit; 0 good, 1 bad, 125 skip."""
+    plan = msgspec.json.decode(kept.read_bytes(), type=Plan)
+    code = _judged(plan)
+    _tidy(plan)
+    return code
+
+
+def _tidy(plan: Plan) -> None:
+    """What a measurement changed must not be in the way of the next commit."""
+    _git(Path(plan.tree), "reset", "--quiet", "--hard")
+
+
+def _judged(plan: Plan) -> int:
     from perflib.stats.sequential import side_of
 
-    plan = msgspec.json.decode(kept.read_bytes(), type=Plan)
     name = _git(Path(plan.tree), "log", "-1", "--format=%h %s")
     values: list[float] = []
-    for _ in range(plan.most if _prepared(plan) else 0):
-        found = _number(plan)
-        if found is None:
-            break
-        values.append(found)
-        side = None
-        if len(values) >= FEWEST:
-            looks = plan.most - FEWEST + 1
+    why = ""
+    looks = plan.most - FEWEST + 1
+    try:
+        _prepare(plan)
+        while len(values) < plan.most:
+            values.append(_number(plan))
+            if len(values) < FEWEST:
+                continue
             side = side_of(values, plan.good, plan.bad, decisions=plan.decisions, looks=looks)
-        if side is not None:
-            print(f"perflib: {side} after {len(values)} measurements: {name}", flush=True)
-            return int(side == "bad")
-    print(f"perflib: unclear after {len(values)} measurements: {name}", flush=True)
+            if side is not None:
+                print(f"perflib: {side} after {len(values)} measurements: {name}", flush=True)
+                return int(side == "bad")
+    except PerflibError as fault:
+        why = f" ({fault.found})"
+    print(f"perflib: unclear after {len(values)} measurements{why}: {name}", flush=True)
     return SKIP
 
 
-def _prepared(plan: Plan) -> bool:
-    """Whether the checked-out commit could be built or started."""
-    return not plan.prepare or _shell(plan.prepare, plan.tree).returncode == 0
+def _prepare(plan: Plan) -> None:
+    """Build or start the checked-out commit; raises `PerflibError` where that fails."""
+    if plan.prepare:
+        _shell(plan.prepare, plan.tree)
 
 
-def _number(plan: Plan) -> float | None:
-    """The number that the command prints last, or None when it fails or prints none."""
-    done = _shell(plan.measure, plan.tree)
+def _number(plan: Plan) -> float:
+    """The number that the command prints last; raises `PerflibError` where there is none."""
+    words = _shell(plan.measure, plan.tree).split()
     try:
-        return None if done.returncode else float(done.stdout.split()[-1])
+        value = float(words[-1])
     except (ValueError, IndexError):
-        return None
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise PerflibError(
+            f"`{words[-1][:40] if words else 'nothing'}` was printed last",
+            expected="a number above zero",
+            next_step=f"try it by hand there: {plan.measure}",
+        )
+    return value
 
 
-def _shell(command: str, folder: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+def _shell(command: str, folder: str) -> str:
+    """What `command` prints; raises `PerflibError` with its last words where it fails."""
+    done = subprocess.run(
         command, shell=True, cwd=folder, capture_output=True, text=True, check=False
     )
+    if done.returncode:
+        said = (done.stderr.strip() or done.stdout.strip() or "it said nothing").splitlines()
+        raise PerflibError(
+            f"exit {done.returncode}, {said[-1].strip()[:200]}",
+            next_step=f"try it by hand there: {command}",
+        )
+    return done.stdout
 
 
 def _run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
@@ -197,10 +238,14 @@ def _run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
 def _git(folder: Path, *arguments: str) -> str:
     done = _run(["git", *arguments], folder)
     if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        raise PerflibError(f"git {arguments[0]}: {said[-1] if said else 'failed'}")
+        said = (done.stderr.strip() or done.stdout.strip() or "failed").splitlines()
+        told = (line for line in said if line.startswith(("fatal: ", "error: ")))
+        raise PerflibError(f"git {arguments[0]}: {next(told, said[-1])}")
     return done.stdout.strip()
 
 
 if __name__ == "__main__":
-    sys.exit(judge_commit(Path(sys.argv[1])))
+    try:
+        sys.exit(judge_commit(Path(sys.argv[1])))
+    except KeyboardInterrupt:
+        sys.exit(130)  # git stops bisecting

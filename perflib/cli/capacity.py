@@ -13,8 +13,7 @@ from rich.table import Table
 
 from perflib import analysis, campaign, config
 from perflib.cli import show
-from perflib.cli.run import adjusted
-from perflib.errors import ExitCode, PerflibError
+from perflib.errors import ExitCode, PerflibError, TargetError
 from perflib.load.capacity import Bracket, Held, Step, search
 from perflib.load.usl import fit_usl
 from perflib.model import CAPACITY, Outcome, Run, Verdict
@@ -45,7 +44,13 @@ LONGEST = 8
     show_default=True,
     help="Measured time of a step; up to eight times as long where that gives few requests.",
 )
-@click.option("--precision", default=0.1, show_default=True, help="Relative width to stop at.")
+@click.option(
+    "--precision",
+    type=click.FloatRange(0, 1),
+    default=0.1,
+    show_default=True,
+    help="Relative width to stop at.",
+)
 def capacity(
     target: str,
     file: Path,
@@ -65,16 +70,25 @@ def capacity(
             f"`{target}` promises nothing on latency or errors",
             expected="an objective such as `p95(response_time) < 50 ms`",
         )
-    load = adjusted(wanted.loaded(settings.scenario(scenario)), run_time=step_time)
-    load = load.model_copy(update={"arrival": "open", "shape": "constant", "peak_rate": None})
-    first = parse_quantity(start, "req/s") if start else load.rate or 100.0
+    lasting = {"run_time": _above_zero("--step-time", step_time, "s")}
+    steady = {"arrival": "open", "shape": "constant", "peak_rate": None}
+    load = wanted.loaded(settings.scenario(scenario)).model_copy(update=lasting | steady)
+    first = _above_zero("--start", start, "req/s") if start else load.rate or 100.0
+    most = _above_zero("--limit", limit, "req/s")
     with campaign.system(settings, [wanted], show.console.print) as (found,):
         seeker = Seeker(found, load, Store(settings.data, settings.history))
         try:
-            seeker.seek(first, parse_quantity(limit, "req/s"), precision)
+            seeker.seek(first, most, precision)
         except KeyboardInterrupt:
             show.console.print("stopped: the bounds so far")
         return seeker.conclude()
+
+
+def _above_zero(option: str, text: str, unit: str) -> float:
+    value = parse_quantity(text, unit)
+    if value <= 0:
+        raise PerflibError(f"`{option} '{text}'`", expected=f"more than 0 {unit}")
+    return value
 
 
 class Seeker:
@@ -103,6 +117,9 @@ class Seeker:
         """One step at `rate`; judged again over a longer time when it cannot be judged."""
         run_time_s = step_time_s(rate, self.scenario.run_time)
         step, run = self._measure(rate, run_time_s)
+        silent = [caveat for caveat in run.caveats if caveat.code == "no contact"]
+        if silent and not self.steps:  # no lower rate would bring it to life
+            raise TargetError(silent[0].message, next_step=silent[0].next_step)
         if step.outcome == "unknown":
             step, run = self._measure(rate, 2 * run_time_s)
         self.steps.append(step)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from perflib import config
 from perflib.errors import PerflibError, nearest
 from perflib.wording import many
@@ -22,6 +24,15 @@ A set of runs is written as
   database@1a2b3c                  all its runs at a git commit
   a,b,c                            several of these together
 """
+
+
+TOLERANCE = click.option(
+    "--tolerance",
+    type=click.FloatRange(0, 10),
+    default=0.03,
+    show_default=True,
+    help="The smallest relative change that matters.",
+)
 
 
 def open_store(file: Path, data: Path | None = None) -> Store:

@@ -11,9 +11,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from perflib import config
-from perflib.cli.choose import RUNS_HELP, open_store, pick_runs
+from perflib.cli.choose import RUNS_HELP, TOLERANCE, open_store, pick_runs
 from perflib.cli.show import console
-from perflib.errors import ExitCode
+from perflib.errors import ExitCode, PerflibError
 from perflib.units import format_number, format_quantity
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ EFFECT = 0.05
 @click.option("--data", type=Path, help="Folder of runs, instead of the configuration's.")
 @click.option("--metric", help="Only this metric.")
 @click.option("--labels", is_flag=True, help="Each label as well.")
-@click.option("--tolerance", type=float, default=0.03, show_default=True, help="What matters.")
+@TOLERANCE
 @click.option("--anyway", is_flag=True, help="Even across machines or loads.")
 @click.option("--json", "as_json", is_flag=True, help="Every change as JSON.")
 def compare(
@@ -60,6 +60,12 @@ def compare(
 
     store = open_store(file, data)
     sides = pick_runs(store, a), pick_runs(store, b)
+    if both := sorted({*sides[0]} & {*sides[1]}):
+        raise PerflibError(
+            f"{both[0]} is on both sides",
+            expected="two sets of runs that share none",
+            next_step=f"compare with an earlier one, such as `{a.partition('@')[0]}@-2`",
+        )
     for run_id in {*sides[0], *sides[1]}:
         if (store.folder(run_id) / SAMPLES).exists():
             store.samples(run_id)  # told when damaged; without any, the estimates are compared

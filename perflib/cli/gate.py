@@ -11,7 +11,7 @@ import click
 from rich.markup import escape
 
 from perflib import config
-from perflib.cli.choose import open_store
+from perflib.cli.choose import TOLERANCE, open_store
 from perflib.cli.show import SIGNS, console
 from perflib.errors import ExitCode
 from perflib.model import Outcome
@@ -30,7 +30,7 @@ _CODES = {
 @click.argument("targets", nargs=-1)
 @click.option("--config", "file", type=Path, default=config.DEFAULT, show_default=True)
 @click.option("--data", type=Path, help="Folder of runs, instead of the configuration's.")
-@click.option("--tolerance", type=float, default=0.03, show_default=True, help="What matters.")
+@TOLERANCE
 @click.option("--junit", type=Path, help="Write JUnit XML to this file.")
 @click.option("--markdown", type=Path, help="Write GitHub-flavoured Markdown to this file.")
 @click.option("--json", "json_file", type=Path, help="Write JSON to this file.")
@@ -54,6 +54,7 @@ def gate(
     from perflib.report import faces
 
     found = analysis.gate(open_store(file, data), targets, tolerance=tolerance)
+    _print(found)
     writers: list[tuple[Path | None, Callable[[Gate], str]]] = [
         (junit, faces.to_junit),
         (markdown, faces.to_markdown),
@@ -68,17 +69,19 @@ def gate(
     if summary:
         with Path(summary).open("a", encoding="utf-8") as page:
             page.write(faces.to_markdown(found))
-    _print(found)
     return _CODES[found.outcome]
 
 
 def _print(found: Gate) -> None:
-    console.print(f"{SIGNS[found.outcome]} {escape(found.finding.partition(': ')[2])}")
+    def say(text: str) -> None:
+        console.print(text, soft_wrap=True)  # a line stays one where a pipeline searches it
+
+    say(f"{SIGNS[found.outcome]} {escape(found.finding.partition(': ')[2])}")
     for check in found.checks:
         if check.outcome is not Outcome.MET:
-            console.print(
-                escape(f"  {check.outcome}: {check.target}, {check.name}: {check.reason}")
-            )
-            console.print(f"    [dim]next: {escape(check.next_step)}[/]")
+            say(escape(f"  {check.outcome}: {check.target}, {check.name}: {check.reason}"))
+            say(f"    [dim]next: {escape(check.next_step)}[/]")
+    if not found.checks:
+        say("    [dim]next: measure first: `perflib run`, or name the folder: `--data`[/]")
     for note in found.notes:
-        console.print(f"  [dim]{escape(note)}[/]")
+        say(f"  [dim]{escape(note)}[/]")

@@ -84,7 +84,11 @@ def list_runs(
     for error in store.damaged:
         show.console.print(f"[yellow]![/] {escape(str(error))}", soft_wrap=True)
     if found.empty:
-        show.console.print("nothing is recorded here; measure with `perflib run`")
+        none = store.runs(limit=1).empty
+        other = "no run is like this; `perflib history list` shows the newest of all"
+        show.console.print(
+            "nothing is recorded here; measure with `perflib run`" if none else other
+        )
 
 
 @history.command("show", epilog=RUNS_HELP)

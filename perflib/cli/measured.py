@@ -7,17 +7,23 @@ import sys
 from pathlib import Path
 
 from perflib import campaign, config
+from perflib.errors import ExitCode, PerflibError
 
 
 def main(target: str, metric: str, statistic: str, file: str) -> int:
-    """Measure `target` with the settings of `file` and print the estimate; 1 when there is none."""
-    settings = config.load(Path(file))
-    with contextlib.redirect_stdout(sys.stderr):
-        (run,) = campaign.measure(settings, (target,), settings.scenario())
+    """Measure `target` with the settings of `file` and print the estimate; without one not 0."""
+    try:
+        settings = config.load(Path(file))
+        with contextlib.redirect_stdout(sys.stderr):
+            (run,) = campaign.measure(settings, (target,), settings.scenario())
+    except PerflibError as error:
+        print(str(error).splitlines()[0], file=sys.stderr)
+        return error.exit_code
     wanted = (metric, statistic, "")
     found = [e.value for e in run.estimates if (e.metric, e.statistic, e.label) == wanted]
     if run.status != "complete" or not found:
-        return 1
+        print(f"the run is {run.status} and has no {statistic}({metric})", file=sys.stderr)
+        return ExitCode.UNKNOWN
     print(found[0])
     return 0
 

@@ -12,9 +12,10 @@ import click
 
 from perflib.errors import ExitCode, ReportError
 from perflib.model import HISTORY
-from perflib.report.flow import Page, Reports, Settings, render_reports
+from perflib.report.flow import Page, Reports, render_reports
 from perflib.report.parameters import Written
 from perflib.report.plan import Order
+from perflib.report.settings import Settings
 
 SIGNS = {"met": ("✓", "green"), "missed": ("✗", "red"), "unknown": ("?", "yellow")}
 
@@ -86,7 +87,10 @@ def configured(file: Path | None) -> tuple[Path, str]:
     place = file or Path("tests/performance/performance_config.yml")
     if file is None and not place.exists():
         return Path("data"), os.environ.get(HISTORY, "")
-    text = place.read_text("utf-8")
+    try:
+        text = place.read_text("utf-8")
+    except UnicodeDecodeError:
+        text = "data: ${…}"  # the configuration says what is wrong with it
     folder, history = (_setting(text, name) for name in ("data", "history"))
     if "${" in folder + history:
         from perflib import config

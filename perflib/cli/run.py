@@ -96,7 +96,8 @@ def measure(settings: config.Config, targets: tuple[str, ...], load: Scenario) -
 def render(settings: config.Config, runs: list[Run]) -> None:
     """Make the pages of the targets of `runs` and tell where they are."""
     from perflib.cli.report import progress, show_pages
-    from perflib.report.flow import Settings, render_reports
+    from perflib.report.flow import render_reports
+    from perflib.report.settings import Settings
 
     own = Settings(history=settings.history or "")
     asked = [*(run.target for run in runs), "overview"]

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from perflib import config
-from perflib.cli.choose import open_store
+from perflib.cli.choose import TOLERANCE, open_store
 from perflib.cli.compare import SIGNS
 from perflib.cli.show import console
 from perflib.errors import ExitCode
@@ -31,7 +31,7 @@ _WIDTH = 24
 @click.option("--metric", help="This metric instead of what is promised.")
 @click.option("--statistic", help="Such as p95, mean or value.")
 @click.option("--label", help="One kind of request or query.")
-@click.option("--tolerance", type=float, default=0.03, show_default=True, help="What matters.")
+@TOLERANCE
 @click.option("--json", "as_json", is_flag=True, help="States and shifts as JSON.")
 def trend(
     targets: tuple[str, ...],
@@ -57,6 +57,9 @@ def trend(
         click.echo(_json(found))
     else:
         _print(found, store)
+        for name in dict.fromkeys(targets):
+            if found and name not in {one.key.target for one in found}:
+                console.print(escape(f"– no data: no run of {name} has this"))
     return _exit_code(found)
 
 

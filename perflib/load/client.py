@@ -14,6 +14,7 @@ from functools import partial
 from time import time
 from typing import Any
 
+import gevent
 import gevent.ssl
 from locust.exception import CatchResponseError
 
@@ -230,7 +231,8 @@ class PerfHttpSession:
             reply = self._transport.travel(ask, first)
             end = clock()  # decoding the content is our own time, not the target's
             status, head = reply.status, reply.head
-            content = decode(reply.body, Headers(head).get("content-encoding", ""))
+            encoding = Headers(head).get("content-encoding", "")
+            content = decode(reply.body, encoding, gevent.sleep)  # others go on meanwhile
             fault = None if status in SUCCESSES else BadStatus(status, ask.url)
         except NETWORK_ERRORS as error:
             fault = fault_of(error)

@@ -8,7 +8,7 @@ import json as json_module
 import re
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from email.message import Message
 from http.cookiejar import Cookie, CookieJar
 from typing import Any, NamedTuple
@@ -23,6 +23,8 @@ except ImportError:  # pragma: no cover (an optional decoder)
     brotli = None
 
 ENCODINGS = "gzip, deflate, br" if brotli else "gzip, deflate"
+FED, PIECE = 32 * 1024, 256 * 1024
+"""Bytes that a decoder takes and gives at a time: some 2 ms, in which no other user can start."""
 _UNSENDABLE = re.compile(r"[\r\n\0]|[^\0-\xff]")
 _TOKEN = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
 _KEPT = "/%:?#[]@!$&'()*+,;=~-._|"
@@ -134,34 +136,56 @@ def _value(name: str, value: Any) -> str:
     return text
 
 
-def decode(body: bytes, encoding: str) -> bytes:
-    """`body` without its content encoding(s)."""
+def decode(body: bytes, encoding: str, breathe: Callable[[], None] = lambda: None) -> bytes:
+    """`body` without its content encoding(s); `breathe` is called between pieces of a large one."""
+    if not body:  # of HEAD, 204 and 304, whatever their head says
+        return body
     for name in reversed(encoding.lower().split(",")):
         match name.strip():
             case "" | "identity":
                 continue
             case "gzip" | "x-gzip":
-                body = _inflate(body, 31)
+                body = _joined(_inflated(body, 31), breathe)
             case "deflate":
-                body = _inflate(body, 15 if body[:1] and body[0] & 0x0F == 8 else -15)
+                window = 15 if body[:1] and body[0] & 0x0F == 8 else -15
+                body = _joined(_inflated(body, window), breathe)
             case "br" if brotli:
-                try:
-                    body = brotli.decompress(body)
-                except brotli.error as error:
-                    raise BrokenAnswer("broken content encoding", str(error)) from None
+                body = _joined(_unpacked(body), breathe)
             case other:
                 raise BrokenAnswer("unknown content encoding", other)
     return body
 
 
-def _inflate(body: bytes, window: int) -> bytes:
-    if not body:
-        return body
-    stream = zlib.decompressobj(window)
-    plain = stream.decompress(body) + stream.flush()
-    if not stream.eof:
+def _joined(pieces: Iterator[bytes], breathe: Callable[[], None]) -> bytes:
+    whole = [next(pieces)]
+    for piece in pieces:
+        breathe()
+        whole.append(piece)
+    return b"".join(whole)
+
+
+def _inflated(body: bytes, window: int) -> Iterator[bytes]:
+    stream, at = zlib.decompressobj(window), 0
+    while not stream.eof:
+        data = stream.unconsumed_tail
+        if not data:
+            data, at = body[at : at + FED], at + FED
+        piece = stream.decompress(data, PIECE)
+        if not data and not piece:
+            raise BrokenAnswer("broken content encoding", "the compressed content is cut short")
+        yield piece
+
+
+def _unpacked(body: bytes) -> Iterator[bytes]:
+    """Pieces of Brotli, bounded by what goes in: older decoders cannot bound what comes out."""
+    stream = brotli.Decompressor()
+    try:
+        for at in range(0, len(body), FED):
+            yield stream.process(body[at : at + FED])
+    except brotli.error as error:
+        raise BrokenAnswer("broken content encoding", str(error)) from None
+    if not stream.is_finished():
         raise BrokenAnswer("broken content encoding", "the compressed content is cut short")
-    return plain
 
 
 class Cookies(CookieJar):

@@ -54,17 +54,15 @@ def generate(
     os.close(writing)
     try:
         _watch(child, reading, plan, stop, show)
-    finally:
+    finally:  # a second Ctrl-C, too, keeps the samples and no orders, which may hold secrets
         _end(child)
         os.close(reading)
-    outcome = plans.read_outcome(folder / plans.OUTCOME)
-    _adopt(folder)
-    if outcome is None:
-        outcome = _died(child, plan)
-    (folder / LOG).unlink(missing_ok=True)
-    for name in (plans.PLAN, plans.OUTCOME):
-        (folder / name).unlink(missing_ok=True)
-    return outcome
+        outcome = plans.read_outcome(folder / plans.OUTCOME)
+        said = (folder / LOG).read_text(errors="replace").strip()
+        for name in (LOG, plans.PLAN, plans.OUTCOME):
+            (folder / name).unlink(missing_ok=True)
+        _adopt(folder)
+    return outcome or _died(child, plan, said)
 
 
 def _watch(
@@ -112,10 +110,9 @@ def _adopt(folder: Path) -> None:
             rest.rmdir()
 
 
-def _died(child: subprocess.Popen[bytes], plan: Plan) -> Outcome:
+def _died(child: subprocess.Popen[bytes], plan: Plan, said: str) -> Outcome:
     """The outcome of a generator that left none; raises when it never began."""
-    text = (Path(plan.folder) / LOG).read_text(errors="replace").strip()
-    told = [line for line in text.splitlines() if line.strip() and not line.startswith(" ")]
+    told = [line for line in said.splitlines() if line.strip() and not line.startswith(" ")]
     last = told[-1] if told else "it said nothing"
     if child.returncode > 0:
         raise PerflibError(

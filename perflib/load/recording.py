@@ -29,6 +29,9 @@ from perflib.load.shaping import apply_plan
 
 PARTS = "parts"
 GRACE_S = 30.0
+SOON_S = 0.005
+FASTEST = 50_000
+"""More requests a second than a process makes."""
 clock = time.monotonic_ns
 
 
@@ -237,6 +240,7 @@ def conduct(recording: Any) -> None:
 
     recording.environment.events.spawning_complete.add_listener(run)
     gevent.spawn(_show, recording)
+    gevent.spawn(_bound, recording)
 
 
 def _show(recording: Any) -> None:
@@ -257,10 +261,20 @@ def _show(recording: Any) -> None:
             recording.stopped = "nobody listened to the generator any more"
             recording.runner.quit()
             return
-        if recording.environment.stats.total.num_requests >= plan.most_requests:
-            recording.stopped = f"the limit of {plan.most_requests} requests was reached"
-            recording.runner.quit()
-            return
+
+
+def _bound(recording: Any) -> None:
+    """End the run at its limit of requests; the nearer that is, the more often they are counted.
+
+    The run goes too far by what comes in `SOON_S` (with workers: between two of their reports).
+    """
+    left = most = recording.plan.most_requests
+    while left > 0:
+        gevent.sleep(min(max(left / FASTEST, SOON_S), 1.0))
+        recording.engine.flush()
+        left = most - recording.environment.stats.total.num_requests
+    recording.stopped = f"the limit of {most} requests was reached"
+    recording.runner.quit()
 
 
 def write_outcome(recording: Recording, workers: list[Worker]) -> None:

@@ -11,7 +11,9 @@ import math
 import os
 import socket
 import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 from perflib.load.plan import PLAN_VARIABLE, Plan, read_plan
 
@@ -68,6 +70,8 @@ def main(argv: list[str]) -> None:
     from locust.main import main as run_locust
 
     locust.runners.WORKER_REPORT_INTERVAL = 1.0  # the live line's pace
+    # by the wall clock a step forward ends all workers, one back discards their orders
+    vars(locust.runners)["time"] = SimpleNamespace(**{**vars(time), "time": time.monotonic})
     from perflib.load.recording import await_plan, record
 
     if plan is None:

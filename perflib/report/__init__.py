@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from perflib.report.flow import Page, Settings, render_reports
+    from perflib.report.flow import Page, render_reports
+    from perflib.report.settings import Settings
 
 __all__ = ["Page", "Settings", "render_reports"]
 
@@ -16,6 +17,6 @@ __all__ = ["Page", "Settings", "render_reports"]
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(name)
-    from perflib.report import flow
+    from perflib.report import flow, settings
 
-    return getattr(flow, name)
+    return getattr(settings if name == "Settings" else flow, name)

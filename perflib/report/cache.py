@@ -114,7 +114,10 @@ class Cache:
 
 def _files(place: Path) -> list[Path]:
     """The files of a run's folder, or the one file that holds many runs."""
-    return sorted(place.iterdir()) if place.is_dir() else [place]
+    if not place.is_dir():
+        return [place]
+    with os.scandir(place) as entries:
+        return sorted(Path(entry) for entry in entries if entry.is_file())
 
 
 def replace(file: Path, data: bytes) -> None:
@@ -123,6 +126,9 @@ def replace(file: Path, data: bytes) -> None:
     try:
         aside.write_bytes(data)
         aside.replace(file)
+    except OSError as error:
+        error.filename = os.fspath(file)  # a full disk does not tell
+        raise
     finally:
         aside.unlink(missing_ok=True)
 
@@ -150,7 +156,8 @@ def _decided(root: Path, targets: Iterable[str]) -> str:
     except sqlite3.Error:
         return ""
     names = set(targets)
-    return _digest(repr([row for row in rows if names.intersection(map(str, row))]).encode())
+    told = [row for row in rows if names.intersection(map(str, row))]
+    return _digest(repr(told).encode()) if told else ""  # as before there was a history
 
 
 def library() -> str:

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from perflib.errors import ReportError
 from perflib.report.cache import library
 from perflib.report.notebook import Notebook
 from perflib.report.parameters import inject
 from perflib.report.plan import Order
+from perflib.report.settings import Follow, Settings
 from perflib.report.warm import Task, warm_parent
-
-if TYPE_CHECKING:
-    from perflib.report.flow import Follow, Settings
-
 
 PATIENCE = "10s"
 

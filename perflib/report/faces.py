@@ -79,7 +79,8 @@ def to_markdown(gate: Gate) -> str:
     if bad:
         lines += [*_rows(bad), ""]
     if met:
-        lines += [f"<details><summary>{len(met)} met</summary>", "", *_rows(met), "", "</details>"]
+        summary = f"<details><summary>{len(met)} met</summary>"
+        lines += [summary, "", *_rows(met), "", "</details>", ""]
     lines += [f"- {_marked(note)}" for note in gate.notes]
     return "\n".join(lines).rstrip() + "\n"
 

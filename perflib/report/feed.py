@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid5
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from perflib.report.redact import certain
+from perflib.report.rows import Row
 from perflib.report.safe import shortened, visible
-
-if TYPE_CHECKING:
-    from perflib.report.index import Row
 
 ATOM = "http://www.w3.org/2005/Atom"
 NEWEST = 50

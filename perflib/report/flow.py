@@ -4,52 +4,22 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from perflib.errors import ReportError
-from perflib.model import HISTORY
 from perflib.report import notebook as books
 from perflib.report.cache import Cache, Made, past, replace
 from perflib.report.plan import Order, Planner, Summary, summaries
+from perflib.report.settings import Follow, Settings
 
 if TYPE_CHECKING:
     from perflib.store import Store
 
 CAN_FORK = hasattr(os, "fork") and hasattr(socket, "send_fds")
 """Whether this system can fork a notebook's shell from a warm parent."""
-Follow = Callable[[Order, list[Any]], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """How reports are made.
-
-    `out` is the folder of the pages, by default `reports` in the store's. `values` are
-    parameters for every notebook. `workers` notebooks run at a time (0: one a core). With
-    `kernels` each gets an ordinary Jupyter kernel. `dask` is a scheduler's address. With
-    `keep_warm` the warm parent outlives the call, for a notebook that renders often.
-    `history` is the URL of a shared history; without one it is in the store's folder.
-    """
-
-    notebooks: Path = Path("notebooks")
-    out: Path | None = None
-    values: Mapping[str, Any] = field(default_factory=dict)
-    force: bool = False
-    workers: int = 0
-    timeout_s: float = 600.0
-    kernels: bool = False
-    dask: str = ""
-    pdf: bool = False
-    keep_warm: bool = False
-    history: str = ""
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """What notebooks find in their environment: which history to read."""
-        return {HISTORY: self.history}
 
 
 @dataclass(frozen=True)

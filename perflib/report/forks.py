@@ -6,15 +6,12 @@ import importlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from perflib.report.notebook import Notebook
 from perflib.report.parameters import inject
 from perflib.report.plan import Order
+from perflib.report.settings import Follow, Settings
 from perflib.report.warm import Task, imported, warm_parent
-
-if TYPE_CHECKING:
-    from perflib.report.flow import Follow, Settings
 
 
 def execute(

@@ -7,24 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from perflib.model import Verdict
 from perflib.report.assets import environment
 from perflib.report.cache import Made, replace
+from perflib.report.feed import feed
 from perflib.report.plan import Summary
 from perflib.report.redact import certain
+from perflib.report.rows import Link, finding, measured, row_of
 from perflib.report.safe import shortened
-from perflib.wording import SIGNS, interval_text, shown
+from perflib.wording import SIGNS, shown
 
 SPARK_RUNS = 40
 """How many of the newest runs a sparkline shows."""
-
-
-@dataclass(frozen=True)
-class Link:
-    """A link to a file that is there."""
-
-    href: str
-    text: str
 
 
 @dataclass(frozen=True)
@@ -52,31 +45,12 @@ class Card:
     links: Sequence[Link]
 
 
-@dataclass(frozen=True)
-class Row:
-    """A run as the index shows it."""
-
-    run: Summary
-    state: str
-    finding: str
-    page: str
-    links: Sequence[Link]
-
-    @property
-    def words(self) -> str:
-        """What the filter searches."""
-        told = (self.run.id, self.run.target, self.run.kind, self.state, self.finding)
-        return " ".join((*told, self.run.environment.git_commit)).lower()
-
-
 def write_index(
     out: Path, pages: Mapping[str, Made], runs: Sequence[Summary], records: str
 ) -> None:
     """Write `index.html` and `feed.xml` into `out`, from where `records` leads to the runs."""
-    from perflib.report.feed import feed
-
     by_run = {made.run_id: stem for stem, made in sorted(pages.items()) if made.run_id}
-    rows = [_row(out / records, records, run, by_run.get(run.id, "")) for run in reversed(runs)]
+    rows = [row_of(out / records, records, run, by_run.get(run.id, "")) for run in reversed(runs)]
     told: dict[str, Any] = {
         "title": "Performance reports",
         "cards": _cards(pages, runs, by_run),
@@ -130,33 +104,6 @@ def _trend(pages: Iterable[Made], target: str, runs: int) -> tuple[str, str]:
     found = next((made for made in of_target if made.state in SIGNS), None)
     nothing = "no page of its history yet" if runs > 1 else "one run is no history yet"
     return (found.state, found.finding) if found else ("no data", nothing)
-
-
-def _row(folder: Path, records: str, run: Summary, stem: str) -> Row:
-    links = [Link(f"{stem}.ipynb", "notebook")] if stem else []
-    for name, text in (("samples.parquet", "samples"), ("run.json", "result")):
-        if (folder / run.id / name).exists():
-            links.append(Link(f"{records}/{run.id}/{name}", text))
-    return Row(run, run.state, finding(run), f"{stem}.html" if stem else "", links)
-
-
-def finding(run: Summary) -> str:
-    """The run in a few words: what was missed, else what is not known, else that all is met."""
-    if not run.verdicts:
-        return "nothing was promised, so nothing was judged"
-    for state in ("missed", "unknown"):
-        found = [verdict for verdict in run.verdicts if str(verdict.outcome) == state]
-        if found:
-            more = f", and {len(found) - 1} more" if len(found) > 1 else ""
-            return f"{state}: {found[0].objective.text} ({measured(found[0])}){more}"
-    if len(run.verdicts) == 1:
-        return f"met: {run.verdicts[0].objective.text} ({measured(run.verdicts[0])})"
-    return f"all {len(run.verdicts)} promises met"
-
-
-def measured(verdict: Verdict) -> str:
-    """The value that was judged, with its interval when there is one."""
-    return "no value" if verdict.estimate is None else interval_text(verdict.estimate)
 
 
 def sparkline(runs: Sequence[Summary]) -> Spark | None:

@@ -6,16 +6,13 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from perflib.report.notebook import Notebook
 from perflib.report.outputs import Record
 from perflib.report.parameters import inject
 from perflib.report.plan import Order
+from perflib.report.settings import Follow, Settings
 from perflib.report.warm import FIXED
-
-if TYPE_CHECKING:
-    from perflib.report.flow import Follow, Settings
 
 
 def execute(

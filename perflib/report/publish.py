@@ -40,6 +40,10 @@ def publish(
     with `redact` host names and this machine's name are too. Raises `ReportError` when there
     are no reports or the destination cannot be written.
     """
+    if not destination.strip():  # an unset variable would mean the current folder
+        raise ReportError(
+            "there is no destination", next_step="name a folder, a .zip file or a URL"
+        )
     reports = out or root / "reports"
     if not (reports / "index.html").exists():
         raise ReportError(

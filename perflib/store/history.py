@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Select, Table, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, Table, select
 
 from perflib.store import schema
 from perflib.store.database import columns
@@ -129,10 +129,18 @@ def read_verdicts(
         .order_by(runs.started_s, runs.id, table.position)
     )
     if newest:
-        last = select(runs.target, func.max(runs.started_s)).group_by(runs.target)
-        query = query.where(tuple_(runs.target, runs.started_s).in_(last))
+        query = query.where(runs.key.in_(_newest_keys()))
     frame = _frame(connection, query, _JUDGED_TYPES | _VERDICT_TYPES)
     return _dated(connection, frame, 2)
+
+
+def _newest_keys() -> Select[Any]:
+    """The key of each target's newest run, the one that `newest` names."""
+    targets = select(schema.runs.c.target).distinct().subquery()
+    run = schema.runs.alias().c
+    own = select(run.key).where(run.target == targets.c.target)
+    last = own.order_by(run.started_s.desc(), run.id.desc()).limit(1)
+    return select(last.scalar_subquery()).select_from(targets)
 
 
 def read_triage(connection: Connection, target: str | None, *, undone: bool) -> pd.DataFrame:

@@ -13,12 +13,12 @@ import httpx
 from pydantic import Field
 
 from perflib.session import Session
-from perflib.target import HttpUrl, Scenario, Seconds, Target
+from perflib.target import Scenario, Seconds
 from perflib.units import format_quantity
 from perflib.workloads.anchors import Anchors, AnchorSettings
 from perflib.workloads.chain import Block, Chain, Story, Watch
 from perflib.workloads.fields import AnswerError, kind_of, without_secrets
-from perflib.workloads.node import BlockFields, Node
+from perflib.workloads.node import Node, NodeTarget
 
 METRICS = (
     "block_time",
@@ -34,19 +34,11 @@ MOST_FETCHED = 200
 DEEPEST = 32
 
 
-class BlocksTarget(Target):
+class BlocksTarget(NodeTarget):
     """A chain that is watched through its API."""
 
     kind: Literal["blocks"]
     watches: ClassVar[bool] = True
-    url: HttpUrl = Field(min_length=1, description="the API of one node")
-    protocol: Literal["rest", "json-rpc"] = "rest"
-    info_path: str = Field(default="/api/v1/chain/info", description="tells the version (rest)")
-    latest_path: str = Field(default="/api/v1/blocks/latest", description="newest block (rest)")
-    block_path: str = Field(default="/api/v1/blocks/{height}", description="one block (rest)")
-    fields: BlockFields | None = Field(
-        default=None, description="field names; without it those of the protocol"
-    )
     headers: dict[str, str] = Field(
         default_factory=dict, repr=False, description="sent with each request; never recorded"
     )

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 import httpx
 from pydantic import Field
 
-from perflib.target import Settings
+from perflib.target import HttpUrl, Settings, Target
 from perflib.workloads.chain import Block
 from perflib.workloads.fields import AnswerError, answer_of, find, number, timestamp
 from perflib.workloads.paths import FieldPath
-
-if TYPE_CHECKING:
-    from perflib.workloads.blocks import BlocksTarget
 
 
 class BlockFields(Settings):
@@ -43,10 +40,23 @@ ETHEREUM = BlockFields(
 )
 
 
+class NodeTarget(Target):
+    """The part of a target that says which node is asked, and how."""
+
+    url: HttpUrl = Field(min_length=1, description="the API of one node")
+    protocol: Literal["rest", "json-rpc"] = "rest"
+    info_path: str = Field(default="/api/v1/chain/info", description="tells the version (rest)")
+    latest_path: str = Field(default="/api/v1/blocks/latest", description="newest block (rest)")
+    block_path: str = Field(default="/api/v1/blocks/{height}", description="one block (rest)")
+    fields: BlockFields | None = Field(
+        default=None, description="field names; without it those of the protocol"
+    )
+
+
 class Node:
     """Reads blocks; raises `AnswerError` or `httpx.HTTPError` where there is none to read."""
 
-    def __init__(self, target: BlocksTarget, client: httpx.Client) -> None:
+    def __init__(self, target: NodeTarget, client: httpx.Client) -> None:
         self.target, self.client = target, client
         self.fields = target.fields or (
             ETHEREUM if target.protocol == "json-rpc" else BlockFields()

@@ -1,0 +1,56 @@
+"""A user class takes the place of FastHttpUser: its tasks, its attributes, its refusals."""
+
+import pytest
+from locust import TaskSet, task
+from locust.exception import StopTest
+from locust.util.load_locustfile import is_user_class
+
+from perflib.load import PerfHttpUser
+from tests.gevented.conftest import Bench
+
+
+def test_unsupported_bodies_and_classes_are_refused(server, bench):
+    with pytest.raises(TypeError, match="not supported"):
+        bench.client.post("/method", data=iter([b"x"]))
+    for name in ("proxy_host", "concurrency"):
+        with pytest.raises(StopTest, match=name):
+            Bench(server.url, **{name: 1})
+    with pytest.raises(StopTest, match="no host"):
+        Bench(None)
+    with pytest.raises(AttributeError, match="has no `elapsed`"):
+        _ = bench.client.get("/method").elapsed
+
+
+def test_the_class_is_abstract_and_its_subclasses_are_not():
+    assert not is_user_class(PerfHttpUser)
+    assert is_user_class(Bench("http://127.0.0.1:1").cls)
+
+
+def test_tasks_run_with_their_weights_and_leave_their_sets(server):
+    done = []
+
+    class Someone(PerfHttpUser):
+        host = server.url
+
+        @task
+        class Inner(TaskSet):
+            @task
+            def one(self):
+                done.append("inner")
+                self.interrupt()
+
+        @task(3)
+        def outer(self):
+            done.append("outer")
+            if len(done) > 400:
+                self.environment.runner.quit()
+
+        def on_stop(self):
+            done.append("stopped")
+
+    environment = Bench(server.url).environment
+    environment.user_classes = [Someone]
+    environment.runner.start(1, 1)
+    environment.runner.greenlet.join(timeout=10)
+    assert done[-1] == "stopped"
+    assert 0.1 < done.count("inner") / len(done) < 0.4
