@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from html.parser import HTMLParser
 
 from perflib.formats.base import Reading, Source
 from perflib.formats.found import Found, decimal_places, number
+from perflib.formats.html_tables import table_rows
 
 TOOL = "Caliper"
 _COLUMNS = {
@@ -27,42 +26,10 @@ def recognise(source: Source) -> bool:
     return "<html" in head and "caliper" in head
 
 
-class _Tables(HTMLParser):
-    """The text of each row's cells; everything else of the page is ignored."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.rows: list[list[str]] = []
-        self._inside = False
-
-    def handle_starttag(self, tag: str, attrs: object) -> None:  # noqa: ARG002 (the base's signature)
-        if tag == "tr":
-            self.rows.append([])
-        elif tag in ("td", "th"):
-            self._inside = True
-            if self.rows:
-                self.rows[-1].append("")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in ("td", "th"):
-            self._inside = False
-
-    def handle_data(self, data: str) -> None:
-        if self._inside and self.rows and self.rows[-1]:
-            self.rows[-1][-1] += data
-
-
 def read(source: Source) -> Iterator[Reading]:
     """One run, a label a round; the summary table repeats the rounds and is taken once."""
-    page = _Tables()
-    try:
-        page.feed(source.text)
-    except AssertionError as error:
-        # how the parser says that a declaration is broken
-        raise source.fail(f"broken HTML: {error}") from None
     found, heading, seen = Found(), list[str](), set[str]()
-    for row in page.rows:
-        cells = [re.sub(r"\s+", " ", cell).strip() for cell in row]
+    for cells in table_rows(source):
         if "name" in (cell.lower() for cell in cells):
             heading = [cell.lower() for cell in cells]
         elif heading and len(cells) == len(heading) and "throughput (tps)" in heading:
