@@ -32,6 +32,9 @@ _VERSION = re.compile(r"pgbench \((?:PostgreSQL\) )?([\d.]+)")
 def recognise(source: Source) -> bool:
     """Lines of a report, or of filling tables."""
     head = source.head_text
+    # failures told one by one can be long, the report stands behind them
+    if head.startswith("pgbench (") and len(head) < len(source.text):
+        head = source.text
     return (
         bool(_PROGRESS.search(head))
         or "transaction type: " in head

@@ -899,4 +899,132 @@ CASES = [
         "&#8;&amp;&#xa;</responseData></httpSample></testResults>",
         {("", "service_time", "mean"): 0.1},
     ),
+    Case(  # Artillery 1.7 has counters, its user's own, beside the codes
+        "artillery",
+        '{"aggregate":{"timestamp":"2020-01-01T00:00:00.000Z","requestsCompleted":4,"latency":'
+        '{"min":1,"max":9,"median":5,"p95":8,"p99":9},"rps":{"count":4,"mean":2},"errors":{},'
+        '"codes":{"200":3,"500":1},"customStats":{},"counters":{"mine":3}},"intermediate":[]}',
+        {
+            ("", "service_time", "p95"): 0.008,
+            ("", "error_rate", "value"): 0.25,
+            ("", "requests", "value"): 4,
+        },
+    ),
+    Case(  # answers of one status, pages of a browser: their times in ms, a layout shift without unit
+        "artillery",
+        '{"aggregate":{"counters":{"http.requests":2},"rates":{},"summaries":{'
+        '"http.response_time.4xx":{"mean":20},"browser.page.LCP.http://x/":{"p95":300},'
+        '"browser.page.CLS.http://x/":{"p95":0.1},"browser.step.log in":{"max":50}}},'
+        '"intermediate":[]}',
+        {
+            ("4xx", "service_time", "mean"): 0.02,
+            ("", "browser.page.LCP.http://x/", "p95"): 0.3,
+            ("", "browser.page.CLS.http://x/", "p95"): 0.1,
+            ("", "browser.step.log in", "max"): 0.05,
+        },
+    ),
+    Case(  # what the simulation asserts stands before the run
+        "gatling-log",
+        "ASSERTION\tAAMD\nASSERTION\tAAME\nRUN\ts.Sim\tsim\t1700000000000\t \t3.5.1\n"
+        "REQUEST\t\thome\t1700000000000\t1700000000250\tOK\t \n",
+        {("home", "service_time", "max"): 0.25, ("", "error_rate", "value"): 0},
+    ),
+    Case(  # before 2.16: tables, whole milliseconds
+        "locust-html",
+        "<!DOCTYPE html><html><head><title>Test Report</title></head><body><h1>Locust Test Report"
+        "</h1><p>During: <span>2021-01-01 00:00:00 - 2021-01-01 00:01:00</span></p><table><tr>"
+        "<th>Method</th><th>Name</th><th># Requests</th><th># Fails</th><th>Average (ms)</th>"
+        "<th>Max (ms)</th><th>RPS</th></tr><tr><td>GET</td><td>/a</td><td>8</td><td>2</td><td>52"
+        "</td><td>89</td><td>4.5</td></tr><tr><td></td><td>Aggregated</td><td>8</td><td>2</td>"
+        "<td>52</td><td>89</td><td>4.5</td></tr></table><table><tr><th>Method</th><th>Name</th>"
+        "<th>95%ile (ms)</th><th>100%ile (ms)</th></tr><tr><td>GET</td><td>/a</td><td>66</td>"
+        "<td>90</td></tr></table></body></html>\n",
+        {
+            ("GET /a", "service_time", "mean"): 0.052,
+            ("GET /a", "service_time", "max"): 0.089,
+            ("GET /a", "service_time", "p95"): 0.066,
+            ("", "error_rate", "value"): 0.25,
+            ("", "throughput", "value"): 4.5,
+        },
+    ),
+    Case(  # each report is on the time since the checkpoint before it
+        "sysbench",
+        "sysbench 1.0.20 (x)\nRunning the test with following options:\nNumber of threads: 1\n"
+        "[ 1s ] Checkpoint report:\n    total number of events:    7\n"
+        "    execution time (avg/stddev):   1.0/0.00\n"
+        "    total number of events:    9\n    execution time (avg/stddev):   1.0/0.00\n",
+        {("", "events", "value"): 9},
+    ),
+    Case(  # no answer, no times
+        "siege",
+        "Transactions: 0 hits\nResponse time: 0.00 secs\nTransaction rate: 0.00 trans/sec\n"
+        "Failed transactions: 4\nLongest transaction: 0.00\nShortest transaction: 0.00\n",
+        {("", "error_rate", "value"): 1, ("", "service_time", "mean"): None}
+        | {("", "service_time", "max"): None},
+    ),
+    Case(
+        "siege-log",
+        "      Date & Time,  Trans,  Elap Time,  Data Trans,  Resp Time,  Trans Rate,  Throughput,"
+        "  Concurrent,    OKAY,   Failed\n"
+        "2024-01-01 10:00:00,   0,   0.10,   0,   0.00,   0.00,   0.00,   0.00,   0,   5\n",
+        {("", "error_rate", "value"): 1, ("", "service_time", "mean"): None},
+    ),
+    Case(  # two kinds of names of asv's, a function that only looks alike
+        "asv",
+        '{"commit_hash":"c","results":{"a.TimeX.y":1,"a.TimeSort":0.5,"a.PeakMemX":64,'
+        '"a.timely":3}}',
+        {
+            ("a.TimeSort", "time", "p50"): 0.5,
+            ("a.PeakMemX", "peak_memory", "value"): 64,
+            ("a.timely", "value", "value"): 3,
+        },
+    ),
+    Case(  # the CSV tells aggregates by their names; a fitted curve is no time
+        "google-benchmark",
+        "name,iterations,real_time,cpu_time,time_unit,bytes_per_second,items_per_second,label,"
+        'error_occurred,error_message,"mine"\n"A/8",10,2,1,us,,100,,,,7\n'
+        '"A_mean",3,4,3,ms,,,,,,\n"A_stddev",3,1,1,ms,,,,,,\n"A_BigO",,4.5,4.3,lgN,,,,,,\n'
+        '"A_RMS",,0.3,0.3,,,,,,,\n"my_mean",1,5,5,ns,,,,,,\n"E",,,,,,,,true,"boom",\n',
+        {
+            ("A/8", "time", "mean"): 2e-6,
+            ("A/8", "rate", "mean"): 100,
+            ("A/8", "mine", "mean"): 7,
+            ("A", "time", "mean"): 4e-3,
+            ("A", "time", "stdev"): 1e-3,
+            ("my_mean", "time", "mean"): 5e-9,
+            ("A_BigO", "time", "mean"): None,
+        },
+    ),
+    Case(
+        "google-benchmark",
+        "Running ./bm\n-----\nBenchmark            Time        CPU   Iterations UserCounters...\n"
+        "-----\nA/64              44.3 ns    22.7 ns       564269 foo=42 items_per_second=44M/s\n"
+        "A_BigO            5.03 lgN   4.18 lgN\n",
+        {("A/64", "time", "mean"): 44.3e-9, ("A/64", "cpu_time", "mean"): 22.7e-9},
+    ),
+    Case(  # events of `-json`; a line comes in pieces
+        "go-bench",
+        '{"Time":"2024-01-01T00:00:00Z","Action":"output","Package":"p","Output":"goos: linux\\n"}\n'
+        '{"Time":"2024-01-01T00:00:00Z","Action":"output","Package":"p","Output":"BenchmarkA-2 \\t"}\n'
+        '{"Time":"2024-01-01T00:00:01Z","Action":"output","Package":"p","Output":"  10\\t'
+        '  5 ns/op\\t 16 B/op\\n"}\n{"Time":"2024-01-01T00:00:02Z","Action":"pass","Package":"p"}\n',
+        {("BenchmarkA-2", "time", "mean"): 5e-9, ("BenchmarkA-2", "allocation", "mean"): 16},
+    ),
+    Case(  # samples of several iterations each
+        "criterion",
+        "group,function,value,throughput_num,throughput_type,sample_measured_value,unit,"
+        "iteration_count\nFib,Iter,20,,,100,ns,10\nFib,Iter,20,,,600,ns,20\n",
+        {("Fib/Iter/20", "time", "mean"): 20e-9, ("Fib/Iter/20", "time", "max"): 30e-9},
+    ),
+    Case(
+        "criterion",
+        '{"sampling_mode":"Linear","iters":[1.0,2.0],"times":[10.0,30.0]}',
+        {("", "time", "mean"): 12.5e-9, ("", "time", "min"): 10e-9},
+    ),
+    Case(  # the last of several moments; of two at one time the first
+        "prometheus",
+        '# TYPE a gauge\na{x="1 # }"} 1 100.5\na{x="1 # }"} 3 160.5\na{x="2"} 7 5\na{x="2"} 8 5\n'
+        "# EOF\n",
+        {('{x="1 # }"}', "a", "value"): 3, ('{x="2"}', "a", "value"): 7},
+    ),
 ]
