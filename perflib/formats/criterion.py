@@ -27,7 +27,7 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 # the time of a sample; before criterion 0.3 always in nanoseconds
 _RAW = {"sample_measured_value", "sample_time_nanos"}
-_ESTIMATES = {"mean": "mean", "median": "p50", "std_dev": "stdev"}
+_ESTIMATES = {"mean": "mean", "median": "p50", "std_dev": "stdev", "stddev": "stdev"}
 
 
 def recognise(source: Source) -> bool:
@@ -129,6 +129,11 @@ def _json(source: Source) -> Reading:
         _add_samples(found, "", "ns", [_each(total, count) for total, count in pairs])
         return Reading(tool=TOOL, indicators=found.indicators)
     if isinstance(source.json, dict) and "reason" not in source.json:
+        if not {"std_dev", "stddev"} & {str(name).lower() for name in source.json}:
+            raise source.fail(
+                "criterion's change since the run before, in ratios, without measurements",
+                next_step="import `new/estimates.json` beside its folder",
+            )
         for name, value in source.json.items():
             statistic = _ESTIMATES.get(str(name).lower())
             if statistic and _is_estimate(value):

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from perflib.formats.base import Reading, Source
 from perflib.formats.found import Found, iso, number
-from perflib.formats.locust_stats import TOOL, label
+from perflib.formats.locust_stats import TOOL, add_error_rate, label
 from perflib.formats.tables import header, rows
 
 _TOTALS = {
@@ -69,9 +69,7 @@ def read(source: Source) -> Iterator[Reading]:
                     source_name=column,
                     n=requests,
                 )
-        failures = number(row.get("Total Failure Count"))
-        if requests and failures is not None:
-            found.add("error_rate", "value", failures / requests, label=name, n=requests)
+        add_error_rate(found, name, requests, number(row.get("Total Failure Count")))
     yield Reading(
         tool=TOOL,
         started_at="" if first is None else iso(first),

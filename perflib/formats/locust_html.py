@@ -11,7 +11,7 @@ import msgspec
 from perflib.formats.base import Reading, Source
 from perflib.formats.found import Found, decimal_places, number
 from perflib.formats.html_tables import table_rows
-from perflib.formats.locust_stats import TOOL, add_rounded, label
+from perflib.formats.locust_stats import TOOL, add_error_rate, add_rounded, label
 
 _ARGUMENTS = re.compile(r"window\.templateArgs\s*=\s*(\{)")
 _STATED = {
@@ -55,9 +55,10 @@ def read(source: Source) -> Iterator[Reading]:
     for entry in page.get("requests_statistics") or ():
         if isinstance(entry, dict):
             _add(found, entry)
+    medians = {i.label for i in found.indicators if i.statistic == "p50"}
     for entry in page.get("response_time_statistics") or ():
         if isinstance(entry, dict):
-            _add_percentiles(found, entry)
+            _add_percentiles(found, entry, medians)
     if not found.indicators:
         raise source.fail("the page holds no request statistics")
     yield Reading(
@@ -91,8 +92,7 @@ def _add_row(found: Found, row: dict[str, str]) -> None:
             step = 0.0 if unit == "req" else 10.0 ** -decimal_places(text)
             more: dict[str, Any] = {"label": name, "source_name": column, "n": requests}
             found.add(metric, statistic, text, unit, resolution=step, **more)
-    if requests and failures is not None:
-        found.add("error_rate", "value", failures / requests, label=name, n=requests)
+    add_error_rate(found, name, requests, failures)
     for column, text in row.items():
         if (match := _QUANTILE.fullmatch(column)) and match[1] != "100":
             add_rounded(found, f"p{match[1]}", number(text), name, column, 0)
@@ -133,9 +133,7 @@ def _add(found: Found, entry: dict[str, Any]) -> None:
             step = 1.0 if statistic in ("min", "max") else 0.0
             more: dict[str, Any] = {"label": name, "source_name": key, "n": requests}
             found.add(metric, statistic, entry.get(key), unit, resolution=step, **more)
-    failures = number(entry.get("num_failures"))
-    if requests and failures is not None:
-        found.add("error_rate", "value", failures / requests, label=name, n=requests)
+    add_error_rate(found, name, requests, number(entry.get("num_failures")))
     add_rounded(
         found,
         "p50",
@@ -146,9 +144,9 @@ def _add(found: Found, entry: dict[str, Any]) -> None:
     )
 
 
-def _add_percentiles(found: Found, entry: dict[str, Any]) -> None:
+def _add_percentiles(found: Found, entry: dict[str, Any], medians: set[str]) -> None:
     name = label(entry.get("method"), entry.get("name"))
     for key, value in entry.items():
         share = number(key)
-        if share is not None and 0 < share < 1:
+        if share is not None and 0 < share < 1 and not (share == 0.5 and name in medians):
             add_rounded(found, f"p{share * 100:g}", number(value), name, key, 0)

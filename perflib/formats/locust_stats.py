@@ -88,12 +88,29 @@ def add_row(found: Found, row: Mapping[str, Any]) -> None:
                 metric, statistic, row[column], unit, label=name, source_name=column, n=requests
             )
     failures = number(next((row[column] for column in _FAILURES if column in row), None))
-    if requests and failures is not None:
-        found.add("error_rate", "value", failures / requests, label=name, n=requests)
+    # the kind was called a method before 0.13
+    add_error_rate(found, name, requests, failures, sure="Type" in row)
     for column, value in row.items():
         statistic = _ROUNDED.get(column) or _percentile(column)
         if statistic and requests:
             add_rounded(found, statistic, number(value), name, column, int(requests))
+
+
+def add_error_rate(
+    found: Found, name: str, requests: float | None, failures: float | None, *, sure: bool = True
+) -> None:
+    """The share of failures. Before 0.10 they were not among the requests, as more of them prove;
+    where the version could be either (not `sure`), the share is as uncertain."""
+    if requests is None or failures is None or requests < 0 or failures < 0:
+        return
+    apart = failures / (requests + failures) if requests + failures else 0.0
+    if failures > requests:
+        found.add("error_rate", "value", apart, label=name, n=requests + failures)
+    elif requests:
+        share = failures / requests
+        step = 0.0 if sure else share - apart
+        more: dict[str, Any] = {"approximate": step > 0, "resolution": step}
+        found.add("error_rate", "value", share, label=name, n=requests, **more)
 
 
 def _percentile(column: str) -> str:

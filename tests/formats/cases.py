@@ -505,7 +505,7 @@ CASES = [
         {
             ("", "service_time", "p99"): 0.0058,
             ("", "service_time", "mean"): 635.91e-6,
-            ("", "error_rate", "value"): 0.05,
+            ("", "error_rate", "value"): 50 / 1004,  # requests that broke are not among the 1000
             ("", "throughput", "value"): 100,
             ("", "data_rate", "value"): 153.6 * 1024,
         },
@@ -1026,5 +1026,25 @@ CASES = [
         '# TYPE a gauge\na{x="1 # }"} 1 100.5\na{x="1 # }"} 3 160.5\na{x="2"} 7 5\na{x="2"} 8 5\n'
         "# EOF\n",
         {('{x="1 # }"}', "a", "value"): 3, ('{x="2"}', "a", "value"): 7},
+    ),
+    Case(  # more broken connections than answers
+        "wrk",
+        "Running 10s test @ http://x/\n  2 threads and 10 connections\n  100 requests in 10.00s, 1B read\n"
+        "  Socket errors: connect 0, read 300, write 0, timeout 0\n",
+        {("", "error_rate", "value"): 0.75},
+    ),
+    Case(  # one request that failed in two ways
+        "locust-errors",
+        "Method,Name,Error,Occurrences\nGET,/a,503,3\nGET,/a,timeout,1\n",
+        {("GET /a", "failures", "value"): 4, ("GET /a: timeout", "failures", "value"): 1}
+        | {("", "failures", "value"): 4},
+    ),
+    Case(  # before 0.10 failures were no requests
+        "locust-json",
+        '[{"name":"/a","method":"GET","num_requests":1,"num_failures":3,"total_response_time":400,'
+        '"response_times":{"400":1}},{"name":"/b","method":"GET","num_requests":0,"num_failures":2,'
+        '"total_response_time":0,"response_times":{}}]',
+        {("GET /a", "error_rate", "value"): 0.75, ("GET /b", "error_rate", "value"): 1}
+        | {("", "error_rate", "value"): 5 / 6},
     ),
 ]
