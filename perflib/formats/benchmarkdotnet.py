@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -42,13 +43,17 @@ def read(source: Source) -> Iterator[Reading]:
         yield _csv(source)
         return
     document, found = source.json, Found()
-    listed = document["Benchmarks"]
-    for entry in listed if isinstance(listed, list) else ():
+    listed = document["Benchmarks"] if isinstance(document["Benchmarks"], list) else []
+    labels = Counter(_label(entry) for entry in listed if isinstance(entry, dict))
+    for entry in listed:
         statistics = entry.get("Statistics") if isinstance(entry, dict) else None
         if not isinstance(statistics, dict):
             source.skip(0, "a benchmark without statistics, as after a failure")
             continue
-        _add(found, entry, statistics)
+        label = _label(entry)
+        # one benchmark in several jobs
+        job = str(entry.get("DisplayInfo") or "").partition(": ")[2] if labels[label] > 1 else ""
+        _add(found, f"{label} [{job}]" if job else label, entry, statistics)
     host = document["HostEnvironmentInfo"]
     version = host.get("BenchmarkDotNetVersion") if isinstance(host, dict) else None
     yield Reading(
@@ -85,9 +90,12 @@ def _add_cell(found: Found, label: str, name: str, cell: str) -> bool:
     return True
 
 
-def _add(found: Found, entry: dict[str, Any], statistics: dict[str, Any]) -> None:
+def _label(entry: dict[str, Any]) -> str:
     names = (entry.get(key) for key in ("Namespace", "Type", "Method"))
-    label = str(entry.get("FullName") or ".".join(str(name) for name in names if name))
+    return str(entry.get("FullName") or ".".join(str(name) for name in names if name))
+
+
+def _add(found: Found, label: str, entry: dict[str, Any], statistics: dict[str, Any]) -> None:
     more: dict[str, Any] = {"label": label, "n": statistics.get("N")}
     found.add_all("time", statistics, _STATISTICS, "ns", **more)
     percentiles = statistics.get("Percentiles")

@@ -10,7 +10,7 @@ from perflib.formats.found import Found, decimal_places, number
 from perflib.formats.k6 import TOOL, statistic
 
 _LINE = re.compile(r"^[\s✓✗]*([A-Za-z]\w*(?:\{[^}]*\})?|\{[^}]*\})\.*: +(\S.*)$")
-_TIMES = re.compile(r"(avg|min|med|max|p\([\d.]+\))=(\S+)")
+_TIMES = re.compile(r"(avg|min|med|max|p\(?[\d.]+\)?)=([^\s,]+)")
 _PART = re.compile(r"([\d.]+)(h|ms|m|s|µs|us|ns)")
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "µs": 1e-6, "us": 1e-6, "ns": 1e-9}
 _SIZED = re.compile(r"([\d.]+) ([kMGT]?i?B)\s+([\d.]+) ([kMGT]?i?B)/s")

@@ -1047,4 +1047,65 @@ CASES = [
         {("GET /a", "error_rate", "value"): 0.75, ("GET /b", "error_rate", "value"): 1}
         | {("", "error_rate", "value"): 5 / 6},
     ),
+    Case(  # Locust 0.13 and 0.14: cumulative counts under the names of the table
+        "locust-history",
+        '"Type","Name","Timestamp","# requests","# failures","Requests/s","Requests Failed/s",'
+        '"Median response time","Average response time","Min response time","Max response time",'
+        '"Average Content Size","50%","95%","100%"\n'
+        '"GET","/a","1580000000",2,0,1.00,0.00,50,52,7,90,10.00,50,90,90\n'
+        '"None","Aggregated","1580000010",10,1,2.00,0.10,50,52,7,90,10.00,51,91,91\n',
+        {
+            ("", "requests", "value"): 10,
+            ("", "error_rate", "value"): 0.1,
+            ("", "service_time", "mean"): 0.052,
+            ("", "service_time", "p95"): None,
+            ("GET /a", "service_time", "max"): 0.09,
+        },
+    ),
+    Case(
+        "locust-stats",
+        '"Type","Name","# requests","# failures","Average response time","Requests/s",'
+        '"Requests Failed/s","95%","99.999"\n"GET","/a",4,1,52,2.00,0.50,90,99\n',
+        {("GET /a", "failure_rate", "value"): 0.5, ("GET /a", "service_time", "mean"): 0.052},
+    ),
+    Case(  # version 6, without the attack and its sequence
+        "vegeta-results",
+        "1700000000000000001,500,1500000,0,10,500 Internal Server Error,\n",
+        {("", "service_time", "max"): 0.0015, ("", "error_rate", "value"): 1},
+    ),
+    Case(
+        "vegeta-results",
+        '{"code":200,"timestamp":"2015-01-01T00:00:00Z","latency":1000000,"bytes_out":0,'
+        '"bytes_in":5,"error":"","body":null}\n'
+        '{"code":200,"timestamp":"2015-01-01T00:00:01Z","latency":3000000,"bytes_out":0,'
+        '"bytes_in":5,"error":"","body":null}\n',
+        {("", "service_time", "mean"): 0.002},
+    ),
+    Case(  # hey when it was called boom
+        "hey",
+        "Summary:\n  Total:\t1.2345 secs.\n  Slowest:\t0.0561 secs.\n  Fastest:\t0.0083 secs.\n"
+        "  Average:\t0.0465 secs.\n  Requests/sec:\t107.1725\n\nStatus code distribution:\n"
+        "  [200]\t100 responses\n\nLatency distribution:\n  95% in 0.0521 secs.\n",
+        {("", "service_time", "p95"): 0.0521, ("", "service_time", "mean"): 0.0465}
+        | {("", "duration", "value"): 1.2345},
+    ),
+    Case(  # commas of an old version
+        "k6-text",
+        "    http_req_duration......: avg=11.38ms, max=12.5ms, med=11ms, min=10ms, p90=12ms, p95=12.4ms\n"
+        "    iterations.............: 10\n    vus_max................: 1\n",
+        {("", "service_time", "mean"): 0.01138, ("", "service_time", "p95"): 0.0124},
+    ),
+    Case(  # a score too small for its column
+        "jmh",
+        "Benchmark  Mode  Cnt  Score  Error  Units\na  avgt  5  ≈ 10⁻⁶         s/op\n",
+        {("a", "time", "mean"): 1e-6},
+    ),
+    Case(  # one benchmark on two runtimes
+        "benchmarkdotnet",
+        '{"Title":"t","HostEnvironmentInfo":{},"Benchmarks":[{"DisplayInfo":"T.M: Job-A(Runtime='
+        '.NET 6.0)","FullName":"N.T.M","Statistics":{"Mean":5}},{"DisplayInfo":"T.M: Job-B","FullName'
+        '":"N.T.M","Statistics":{"Mean":6}}]}',
+        {("N.T.M [Job-A(Runtime=.NET 6.0)]", "time", "mean"): 5e-9}
+        | {("N.T.M [Job-B]", "time", "mean"): 6e-9},
+    ),
 ]
