@@ -128,6 +128,5 @@ def _spectrum(found: Found, metric: str, lines: list[str]) -> None:
                 source_name="spectrum 0.950000",
                 approximate=True,
                 resolution=1e-3,
-                n=match[3],
             )
             return

@@ -1108,4 +1108,40 @@ CASES = [
         {("N.T.M [Job-A(Runtime=.NET 6.0)]", "time", "mean"): 5e-9}
         | {("N.T.M [Job-B]", "time", "mean"): 6e-9},
     ),
+    Case(  # pgbench until 9.5; quoted without the first line of the report
+        "pgbench",
+        "scaling factor: 1\nnumber of transactions actually processed: 720\nlatency average: 6.663 ms\n"
+        "tps = 2400.9 (including connections establishing)\n"
+        "tps = 2401.0 (excluding connections establishing)\nstatement latencies in milliseconds:\n"
+        "\t6.659889\tselect 1;\n",
+        {
+            ("", "transaction_time", "mean"): 0.006663,
+            ("", "throughput", "value"): 2401,
+            ("select 1;", "statement_time", "mean"): 0.006659889,
+        },
+    ),
+    Case(
+        "benchmarkdotnet",
+        "```\nBenchmarkDotNet v0.13.12, Linux\n\n```\n| Method     | Runtime  | N   | Mean       "
+        "| Error | StdDev  | Allocated |\n|----------- |--------- |---- |-----------:|------:|--------:"
+        "|----------:|\n| Sort       | .NET 6.0 | 100 | 1,234.5 ns | 1 ns  | 10.0 ns |   1.5 KB |\n"
+        "| **Sort**   | .NET 8.0 | 100 |   **2.0 μs** | 1 ns  | 10.0 ns |         - |\n"
+        "| Broken     | .NET 8.0 | 100 |         NA | NA    |      NA |        NA |\n",
+        {
+            ("Sort(N=100) [.NET 6.0]", "time", "mean"): 1234.5e-9,
+            ("Sort(N=100) [.NET 6.0]", "allocation", "mean"): 1536,
+            ("Sort(N=100) [.NET 8.0]", "time", "mean"): 2e-6,
+            ("Broken(N=100)", "time", "mean"): None,
+        },
+    ),
+    Case(
+        "hyperfine",
+        "| Command | Mean [ms] | Min [ms] | Max [ms] | Relative |\n|:---|---:|---:|---:|---:|\n"
+        "| `sleep 0.01` | 12.5 ± 0.3 | 11.9 | 13.1 | 1.00 |\n",
+        {
+            ("sleep 0.01", "time", "mean"): 0.0125,
+            ("sleep 0.01", "time", "stdev"): 0.0003,
+            ("sleep 0.01", "time", "max"): 0.0131,
+        },
+    ),
 ]
