@@ -1144,4 +1144,16 @@ CASES = [
             ("sleep 0.01", "time", "max"): 0.0131,
         },
     ),
+    Case(  # old reports say the units in the cells
+        "caliper",
+        "<html><title>Hyperledger Caliper Report</title><table><tr><th>Test</th><th>Name</th>"
+        "<th>Succ</th><th>Fail</th><th>Send Rate</th><th>Max Latency</th><th>Avg Latency</th>"
+        "<th>Throughput</th></tr><tr><td>1</td><td>open</td><td>90</td><td>10</td><td>50.7 tps</td>"
+        "<td>0.63 s</td><td>0.30 s</td><td>47.6 tps</td></tr></table></html>\n",
+        {
+            ("open", "throughput", "value"): 47.6,
+            ("open", "transaction_time", "max"): 0.63,
+            ("open", "error_rate", "value"): 0.1,
+        },
+    ),
 ]
