@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, number
+from perflib.formats.found import Found, number, with_point
 from perflib.formats.tables import header, rows
 
 TOOL = "JMH"
@@ -107,7 +107,7 @@ def _csv(source: Source) -> Reading:
     found, listed = Found(), list(rows(source))
     several = _several(row["Mode"] for _, row in listed)
     for line, row in listed:
-        if number(row["Score"]) is None:
+        if number(with_point(row["Score"])) is None:
             source.skip(line, "no score")
             continue
         parameters = {
@@ -154,7 +154,8 @@ def _add_row(
 ) -> None:
     benchmark, _, part = name.partition(":")
     quantile = _PERCENTILE.fullmatch(part.rpartition("·")[2])
-    ours, value, base = scaled(score.lstrip("≈"), unit)
+    # JMH writes the decimal point of the user's language and groups no digits
+    ours, value, base = scaled(with_point(score.lstrip("≈")), unit)
     nearly = score.startswith("≈")
     statistic = f"p{float(quantile[1]) * 100:g}" if quantile else "mean"
     metric = ours if quantile or not part else part.lstrip("·")

@@ -1156,4 +1156,32 @@ CASES = [
             ("open", "error_rate", "value"): 0.1,
         },
     ),
+    Case(  # a language that writes decimal commas; JMeter leaves a zero before them out
+        "jmeter-table",
+        "Label,# Samples,Average,Median,90% Line,95% Line,99% Line,Min,Max,Error %,Throughput,"
+        'Received KB/sec,Sent KB/sec\n"a, b",6,3487,3351,4273,4926,4926,1897,4926,"16,667%",",28663",'
+        '"1605,52","22,83"\n',
+        {
+            ("a, b", "error_rate", "value"): 0.16667,
+            ("a, b", "throughput", "value"): 0.28663,
+            ("a, b", "data_rate", "value"): 1605.52 * 1024,
+            ("a, b", "service_time", "mean"): 3.487,
+        },
+    ),
+    Case(
+        "jmh",
+        '"Benchmark","Mode","Threads","Samples","Score","Score Error (99,9%)","Unit"\n'
+        '"a","avgt",1,5,"12,345678","0,1","ns/op"\n',
+        {("a", "time", "mean"): 12.345678e-9},
+    ),
+    Case(
+        "jmh",
+        "Benchmark  Mode  Cnt   Score   Error  Units\na          avgt    5  12,345 ± 0,100  ns/op\n",
+        {("a", "time", "mean"): 12.345e-9},
+    ),
+    Case(
+        "github-action",
+        '[{"name":"build","unit":"Seconds","value":45},{"name":"b","unit":"MB","value":2}]',
+        {("build", "time", "value"): 45},
+    ),
 ]
