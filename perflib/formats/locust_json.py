@@ -36,7 +36,7 @@ def read(source: Source) -> Iterator[Reading]:
     found = Found()
     _merge_all(merged)
     for name, each in merged.items():
-        _add(found, name, each)
+        _add(found, name, each, _span(merged[""]))
     yield Reading(
         tool=TOOL,
         started_at=iso(min(started)) if started else "",
@@ -107,7 +107,12 @@ def _merge_all(merged: dict[str, dict[str, Any]]) -> None:
         merged[""] = total
 
 
-def _add(found: Found, name: str, each: dict[str, Any]) -> None:
+def _span(total: dict[str, Any]) -> float:
+    """How long the run took, over which Locust itself takes the rate of each request."""
+    return 0.0 if total["start"] is None else float((total["end"] or 0) - total["start"])
+
+
+def _add(found: Found, name: str, each: dict[str, Any], span_s: float) -> None:
     n = int(each["num_requests"])
     found.add("requests", "value", n, "req", label=name, source_name="num_requests")
     found.add(
@@ -119,9 +124,8 @@ def _add(found: Found, name: str, each: dict[str, Any]) -> None:
     found.add("service_time", "mean", each["total_response_time"] / n, "ms", label=name, n=n)
     for key, statistic in (("min_response_time", "min"), ("max_response_time", "max")):
         found.add("service_time", statistic, each[key], "ms", label=name, n=n, source_name=key)
-    span = (each["end"] or 0) - (each["start"] or 0)
-    if each["start"] is not None and span > 0:
-        found.add("throughput", "value", n / span, "req/s", label=name, n=n)
+    if span_s > 0:
+        found.add("throughput", "value", n / span_s, "req/s", label=name, n=n)
     for q in _PERCENTILES:
         value = _percentile(each["times"], q / 100)
         add_rounded(found, f"p{q}", value, name, "response_times", n)

@@ -1184,4 +1184,12 @@ CASES = [
         '[{"name":"build","unit":"Seconds","value":45},{"name":"b","unit":"MB","value":2}]',
         {("build", "time", "value"): 45},
     ),
+    Case(  # Locust takes the rate of each request over the whole run
+        "locust-json",
+        '[{"name":"/a","method":"GET","num_requests":8,"num_failures":0,"total_response_time":400,'
+        '"start_time":1700000000,"last_request_timestamp":1700000004,"response_times":{"50":8}},'
+        '{"name":"/b","method":"GET","num_requests":4,"num_failures":0,"total_response_time":200,'
+        '"start_time":1700000002,"last_request_timestamp":1700000003,"response_times":{"50":4}}]',
+        {("GET /b", "throughput", "value"): 1, ("", "throughput", "value"): 3},
+    ),
 ]
