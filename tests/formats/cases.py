@@ -50,7 +50,8 @@ CASES = [
     Case(  # the summary of 1.5, made at the end of the run
         "k6-summary",
         '{"version":"1.0.0","metadata":{"k6Version":"1.5.0","generatedAt":"2025-01-01T00:00:10Z"},'
-        '"config":{"duration":10,"execution":"local"},"results":{"checks":{},"metrics":['
+        '"config":{"duration":10,"execution":"local"},"results":{"checks":{"metrics":[{"name":'
+        '"checks_succeeded","type":"rate","values":{"matches":3,"total":4,"rate":0.75}}]},"metrics":['
         '{"name":"http_reqs","type":"counter","contains":"default","values":{"count":50}},'
         '{"name":"http_req_duration","type":"trend","contains":"time","values":{"p95":20}},'
         '{"name":"http_req_failed","type":"rate","contains":"default","values":'
@@ -59,6 +60,7 @@ CASES = [
             ("", "service_time", "p95"): 0.02,
             ("", "error_rate", "value"): 0.02,
             ("", "throughput", "value"): 5,
+            ("", "checks_succeeded", "value"): 0.75,
         },
     ),
     Case(  # groups repeat the metrics of the totals
