@@ -156,7 +156,8 @@ def _time(
 ) -> None:
     q = match[2] or match[3]
     unit = match[5] or heading
-    if unit not in ("ms", "s", "us"):
+    # without any event the times are zeros
+    if unit not in ("ms", "s", "us") or events == 0:
         return
     step = 10.0 ** -decimal_places(match[4])
     value = number(match[4]) or 0.0

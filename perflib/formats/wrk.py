@@ -43,7 +43,14 @@ def read(source: Source) -> Iterator[Reading]:
     if not begun:
         raise source.fail("no line `Running … test @ …`: the run failed before it began")
     for url, lines in begun:
-        yield _reading(source, url, lines)
+        yield _reading(source, url, _with_answers(lines))
+
+
+def _with_answers(lines: list[str]) -> list[str]:
+    """Without any answer wrk prints zeros for its times, which are left out."""
+    if any((total := _TOTAL.match(text)) and number(total[1]) == 0 for text in lines):
+        return [text for text in lines if not (_LATENCY.match(text) or _PERCENTILE.match(text))]
+    return lines
 
 
 def _reading(source: Source, url: str, lines: list[str]) -> Reading:

@@ -1194,4 +1194,28 @@ CASES = [
         '"start_time":1700000002,"last_request_timestamp":1700000003,"response_times":{"50":4}}]',
         {("GET /b", "throughput", "value"): 1, ("", "throughput", "value"): 3},
     ),
+    Case(  # no answer, no times
+        "wrk",
+        "Running 10s test @ http://x/\n  2 threads and 10 connections\n"
+        "    Latency     0.00us    0.00us   0.00us    -nan%\n  Latency Distribution\n"
+        "     50%    0.00us\n  0 requests in 10.00s, 0.00B read\n"
+        "  Socket errors: connect 10, read 0, write 0, timeout 0\nRequests/sec:      0.00\n",
+        {
+            ("", "service_time", "mean"): None,
+            ("", "service_time", "p50"): None,
+            ("", "error_rate", "value"): 1,
+        },
+    ),
+    Case(
+        "sysbench",
+        "sysbench 1.0.20 (x)\nRunning the test with following options:\n    total number of events: 0\n"
+        "Latency (ms):\n         min:    0.00\n         avg:    0.00\n",
+        {("", "event_time", "mean"): None, ("", "events", "value"): 0},
+    ),
+    Case(
+        "fortio",
+        '{"ActualQPS":0,"DurationHistogram":{"Count":0,"Avg":0,"Percentiles":[{"Percentile":50,'
+        '"Value":0}]}}',
+        {("", "service_time", "mean"): None, ("", "requests", "value"): 0},
+    ),
 ]
