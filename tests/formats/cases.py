@@ -1218,4 +1218,16 @@ CASES = [
         '"Value":0}]}}',
         {("", "service_time", "mean"): None, ("", "requests", "value"): 0},
     ),
+    Case(  # the thirteenth is a day, so the fifth is one as well
+        "jmeter-csv",
+        "timeStamp,elapsed,label,success\n05/11/2023 10:00:00,1000,a,true\n"
+        "13/11/2023 10:00:00,1000,a,true\n",
+        {("", "throughput", "value"): 2 / (8 * 86400 + 1)},
+    ),
+    Case(  # two digits of the year, half a day
+        "jmeter-csv",
+        "timeStamp,elapsed,label,success\n11/14/23 12:59:59 PM,500,a,true\n"
+        "11/14/23 01:00:01 PM,1000,a,true\n",
+        {("", "throughput", "value"): 2 / 3},
+    ),
 ]
