@@ -38,7 +38,19 @@ _WORDS = {
 _MEANING = {word: name for name, words in _WORDS.items() for word in words.split("|")}
 _NEEDED = {"label", "count", "mean", "min", "max", "errors", "rate"}
 _QUANTILE = re.compile(r"(?:aggregate_report_)?(\d+(?:\.\d+)?)\s*%.*")
-_TOTALS = {"total", "all", "toplam", "总体", "總計", "합계", "合計", "ogółem", "gesamt"}
+_TOTALS = {
+    "total",
+    "all",
+    "gesamt",
+    "toplam",
+    "总体",
+    "總計",
+    "합계",
+    "총계",
+    "合計",
+    "ogółem",
+    "razem",
+}
 _PER = {"": 1.0, "/sec": 1.0, "/min": 60.0, "/hour": 3600.0}
 
 
