@@ -18,9 +18,9 @@ from perflib.formats.quantities import quantity
 from perflib.formats.tables import header, rows
 
 TOOL = "criterion"
-_TIME = re.compile(r"^(.*?)\s*time:\s+\[(\S+ \S+) (\S+ \S+) (\S+ \S+)\]")
+_TIME = re.compile(r"(?<!\S)time:\s+\[(\S+ \S+) (\S+ \S+) (\S+ \S+)\]")
 _RATE = re.compile(r"^\s+thrpt:\s+\[(\S+) (\S+) (\S+) (\S+) (\S+) (\S+)\]")
-_BENCH = re.compile(r"^test (.+?)\s+\.\.\. bench:\s+([\d,.]+) (\S+) \(\+/- ([\d,.]+)\)")
+_BENCH = re.compile(r"^test (.*\S)\s+\.\.\. bench:\s+([\d,.]+) (\S+) \(\+/- ([\d,.]+)\)")
 _NONE = re.compile(r"^test result: .* measured", re.MULTILINE)
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -44,7 +44,7 @@ def recognise(source: Source) -> bool:
     if "iteration_count" in columns and columns & _RAW:
         return True
     lines = _ANSI.sub("", source.head_text).split("\n")
-    benches = any(_TIME.match(line) or _BENCH.match(line) for line in lines)
+    benches = any(_TIME.search(line) or _BENCH.match(line) for line in lines)
     return benches or bool(_NONE.search(source.head_text))
 
 
@@ -59,9 +59,9 @@ def read(source: Source) -> Iterator[Reading]:
     found, before, label = Found(), "", ""
     for _, raw in source.lines():
         text = _ANSI.sub("", raw)
-        if match := _TIME.match(text):
+        if match := _TIME.search(text):
             # a long name stands on a line of its own
-            label = match[1].strip() or before.strip()
+            label = text[: match.start()].strip() or before.strip()
             _add(found, label, match)
         elif (match := _RATE.match(text)) and label:
             _add_rate(found, label, match)
@@ -161,7 +161,7 @@ def _message(found: Found, message: dict[str, Any]) -> None:
 
 
 def _add(found: Found, label: str, match: re.Match[str]) -> None:
-    named = (("mean", match[3]), ("low", match[2]), ("high", match[4]))
+    named = (("mean", match[2]), ("low", match[1]), ("high", match[3]))
     for statistic, text in named:
         if time := quantity(text):
             found.add(

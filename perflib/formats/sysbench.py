@@ -34,7 +34,7 @@ _TIME = re.compile(
 # what versions and tests call one rate: pattern, metric, unit
 _RATES = (
     (re.compile(r"\s*events/s \(eps\):\s+([\d.]+)"), "throughput", "ops/s"),
-    (re.compile(r".*?([\d.]+) Requests/sec executed"), "throughput", "ops/s"),
+    (re.compile(r".*?(?<![\d.])([\d.]+) Requests/sec executed"), "throughput", "ops/s"),
     (
         re.compile(
             r"\s*(?:Total operations|Operations performed): \d+ "
