@@ -5,6 +5,7 @@ A run in which every request failed has no response times, and none are made up.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,6 +27,11 @@ _STATISTICS = {
 }
 # Artillery's sketch keeps 1 % of relative accuracy
 ACCURACY = 0.01
+# answers of any protocol's engine: all, those of a status, those of an endpoint
+_ANSWERS = re.compile(r"(?:http|plugins\.metrics-by-endpoint)\.response_time(?:\.(.+))?")
+_TIMES = re.compile(
+    r".*(?:response_time|session_length|browser\.(?:step|page\.[A-Z]+CP|page\.TTFB))"
+)
 
 
 def recognise(source: Source) -> bool:
@@ -40,10 +46,11 @@ def read(source: Source) -> Iterator[Reading]:
     """One run."""
     aggregate = source.json["aggregate"]
     found = Found()
-    if "counters" in aggregate:
-        _version_2(found, aggregate)
-    else:
+    # 1.7 has counters as well, of its user's own
+    if "codes" in aggregate:
         _version_1(found, aggregate)
+    else:
+        _version_2(found, aggregate)
     first = number(aggregate.get("firstCounterAt") or aggregate.get("firstMetricAt"))
     started = iso(first / 1e3) if first else str(aggregate.get("timestamp") or "")
     yield Reading(tool=TOOL, started_at=started, indicators=found.indicators)
@@ -69,14 +76,9 @@ def _version_2(found: Found, aggregate: dict[str, Any]) -> None:
     for name, summary in _object(aggregate, "summaries").items():
         if not isinstance(summary, dict):
             continue
-        base, _, label = name.partition(".response_time.")
-        timed = "response_time" in name or "session_length" in name
-        metric = (
-            "service_time"
-            if base in ("http.response_time", "plugins.metrics-by-endpoint")
-            else base
-        )
-        _summary(found, metric, label, summary, name, "ms" if timed else "1")
+        answers = _ANSWERS.fullmatch(name)
+        metric, label = ("service_time", answers[1] or "") if answers else (name, "")
+        _summary(found, metric, label, summary, name, "ms" if _TIMES.match(name) else "1")
 
 
 def _version_1(found: Found, aggregate: dict[str, Any]) -> None:

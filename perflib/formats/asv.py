@@ -7,6 +7,7 @@ refused: they hold no measurement.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import product
 from typing import Any
@@ -24,6 +25,12 @@ _KINDS = {
 }
 
 
+# asv's own rule: `time_x` or `TimeX`
+_KIND = re.compile(
+    r"(time|timeraw|mem|peakmem|track)_|(Time|Timeraw|Mem|PeakMem|Peakmem|Track)(?=[A-Z_])"
+)
+
+
 def recognise(source: Source) -> bool:
     """`commit_hash` with `results`; or asv's descriptions of benchmarks and machines."""
     document = source.json
@@ -33,7 +40,8 @@ def recognise(source: Source) -> bool:
 
 
 def _describes(document: dict[str, Any]) -> bool:
-    machine = {"machine", "arch", "cpu", "num_cpu"} <= set(document)
+    # the number of processors is told since the second version of the file
+    machine = {"machine", "arch", "cpu", "os", "ram"} <= set(document)
     entries = [each for each in document.values() if isinstance(each, dict)]
     return machine or bool(entries and all({"code", "name", "params"} <= set(e) for e in entries))
 
@@ -79,7 +87,8 @@ def _values(result: Any, columns: list[Any]) -> tuple[list[Any], list[list[Any]]
 
 
 def _add(found: Found, name: str, values: list[Any], parameters: list[list[Any]]) -> None:
-    kind = name.rpartition(".")[2].partition("_")[0]
+    match = _KIND.match(name.rpartition(".")[2])
+    kind = match[0].rstrip("_").lower() if match else ""
     metric, statistic, unit = _KINDS.get(kind, ("value", "value", "1"))
     # the product could be huge in a crafted file; only as many as there are values are made
     combinations = product(*parameters) if parameters else iter([()])

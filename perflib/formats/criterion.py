@@ -1,4 +1,4 @@
-"""criterion's `estimates.json` and messages, its text and libtest's.
+"""criterion's `estimates.json`, `raw.csv`, `sample.json` and messages, its text and libtest's.
 
 The middle number of criterion is its point estimate (a slope or a mean), the others bound it.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from statistics import fmean, median
 from typing import Any
 
 import msgspec
@@ -14,16 +15,19 @@ import msgspec
 from perflib.formats.base import Reading, Source
 from perflib.formats.found import Found, decimal_places, number
 from perflib.formats.quantities import quantity
+from perflib.formats.tables import header, rows
 
 TOOL = "criterion"
-_TIME = re.compile(r"^(.*?)\s*time:\s+\[(\S+ \S+) (\S+ \S+) (\S+ \S+)\]")
+_TIME = re.compile(r"(?<!\S)time:\s+\[(\S+ \S+) (\S+ \S+) (\S+ \S+)\]")
 _RATE = re.compile(r"^\s+thrpt:\s+\[(\S+) (\S+) (\S+) (\S+) (\S+) (\S+)\]")
-_BENCH = re.compile(r"^test (.+?)\s+\.\.\. bench:\s+([\d,.]+) (\S+) \(\+/- ([\d,.]+)\)")
+_BENCH = re.compile(r"^test (.*\S)\s+\.\.\. bench:\s+([\d,.]+) (\S+) \(\+/- ([\d,.]+)\)")
 _NONE = re.compile(r"^test result: .* measured", re.MULTILINE)
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
-_ESTIMATES = {"mean": "mean", "median": "p50", "std_dev": "stdev"}
+# the time of a sample; before criterion 0.3 always in nanoseconds
+_RAW = {"sample_measured_value", "sample_time_nanos"}
+_ESTIMATES = {"mean": "mean", "median": "p50", "std_dev": "stdev", "stddev": "stdev"}
 
 
 def recognise(source: Source) -> bool:
@@ -32,10 +36,15 @@ def recognise(source: Source) -> bool:
         return True
     document = source.json
     if isinstance(document, dict):
+        if {"sampling_mode", "iters", "times"} <= set(document):
+            return True
         lowered = {str(name).lower(): value for name, value in document.items()}
         return all(_is_estimate(lowered.get(name)) for name in ("mean", "median"))
+    columns = set(header(source)[0])
+    if "iteration_count" in columns and columns & _RAW:
+        return True
     lines = _ANSI.sub("", source.head_text).split("\n")
-    benches = any(_TIME.match(line) or _BENCH.match(line) for line in lines)
+    benches = any(_TIME.search(line) or _BENCH.match(line) for line in lines)
     return benches or bool(_NONE.search(source.head_text))
 
 
@@ -44,12 +53,15 @@ def read(source: Source) -> Iterator[Reading]:
     if source.head_text.lstrip("\ufeff \n").startswith("{"):
         yield _json(source)
         return
+    if "iteration_count" in header(source)[0]:
+        yield _raw(source)
+        return
     found, before, label = Found(), "", ""
     for _, raw in source.lines():
         text = _ANSI.sub("", raw)
-        if match := _TIME.match(text):
+        if match := _TIME.search(text):
             # a long name stands on a line of its own
-            label = match[1].strip() or before.strip()
+            label = text[: match.start()].strip() or before.strip()
             _add(found, label, match)
         elif (match := _RATE.match(text)) and label:
             _add_rate(found, label, match)
@@ -68,6 +80,42 @@ def read(source: Source) -> Iterator[Reading]:
     yield Reading(tool=TOOL, indicators=found.indicators)
 
 
+def _raw(source: Source) -> Reading:
+    """A sample a row: what so many iterations took together."""
+    found, samples = Found(), dict[tuple[str, str], list[float | None]]()
+    for line, row in rows(source):
+        unit = row.get("unit", "ns")
+        column = next(name for name in _RAW if name in row)
+        name = "/".join(row[key] for key in ("group", "function", "value") if row.get(key))
+        each = _each(row[column], row["iteration_count"])
+        if each is None or unit not in ("ns", "us", "ms", "s"):
+            source.skip(line, "no time, number of iterations or known unit")
+        samples.setdefault((name, unit), []).append(each)
+    for (name, unit), times in samples.items():
+        if unit in ("ns", "us", "ms", "s"):
+            _add_samples(found, name, unit, times)
+    return Reading(tool=TOOL, indicators=found.indicators)
+
+
+def _are_lists(*values: Any) -> bool:
+    return all(isinstance(value, list) for value in values)
+
+
+def _each(total: Any, count: Any) -> float | None:
+    took, times = number(total), number(count)
+    return took / times if took is not None and times and times > 0 else None
+
+
+def _add_samples(found: Found, label: str, unit: str, given: list[float | None]) -> None:
+    times = [each for each in given if each is not None]
+    if not times:
+        return
+    numbers = {"mean": fmean(times), "p50": median(times), "min": min(times), "max": max(times)}
+    for statistic, value in numbers.items():
+        more: dict[str, Any] = {"label": label, "source_name": "samples", "n": len(times)}
+        found.add("time", statistic, value, unit, **more)
+
+
 def _is_estimate(value: Any) -> bool:
     return isinstance(value, dict) and "point_estimate" in value
 
@@ -75,7 +123,17 @@ def _is_estimate(value: Any) -> bool:
 def _json(source: Source) -> Reading:
     """`estimates.json` is in nanoseconds and has no name in it; messages carry both."""
     found = Found()
+    if isinstance(source.json, dict) and "iters" in source.json:
+        totals, counts = (source.json[key] for key in ("times", "iters"))
+        pairs = zip(totals, counts, strict=False) if _are_lists(totals, counts) else ()
+        _add_samples(found, "", "ns", [_each(total, count) for total, count in pairs])
+        return Reading(tool=TOOL, indicators=found.indicators)
     if isinstance(source.json, dict) and "reason" not in source.json:
+        if not {"std_dev", "stddev"} & {str(name).lower() for name in source.json}:
+            raise source.fail(
+                "criterion's change since the run before, in ratios, without measurements",
+                next_step="import `new/estimates.json` beside its folder",
+            )
         for name, value in source.json.items():
             statistic = _ESTIMATES.get(str(name).lower())
             if statistic and _is_estimate(value):
@@ -103,7 +161,7 @@ def _message(found: Found, message: dict[str, Any]) -> None:
 
 
 def _add(found: Found, label: str, match: re.Match[str]) -> None:
-    named = (("mean", match[3]), ("low", match[2]), ("high", match[4]))
+    named = (("mean", match[2]), ("low", match[1]), ("high", match[3]))
     for statistic, text in named:
         if time := quantity(text):
             found.add(

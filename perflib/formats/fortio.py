@@ -32,12 +32,13 @@ def read(source: Source) -> Iterator[Reading]:
     n = number(histogram.get("Count"))
     found.add("requests", "value", n, "req", source_name="DurationHistogram.Count")
     found.add("throughput", "value", document["ActualQPS"], "req/s", source_name="ActualQPS", n=n)
-    found.add_all("service_time", histogram, _STATISTICS, "s", n=n)
+    # without any request the histogram is of zeros
+    found.add_all("service_time", histogram, _STATISTICS if n else {}, "s", n=n)
     _duration(found, document)
     buckets = _listed(histogram, "Data")
     if "Percentiles" not in histogram:
         _from_buckets(found, buckets, n)
-    for entry in _listed(histogram, "Percentiles"):
+    for entry in _listed(histogram, "Percentiles") if n else ():
         q, value = number(entry.get("Percentile")), number(entry.get("Value"))
         if q is not None and value is not None:
             found.add(

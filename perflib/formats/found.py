@@ -39,6 +39,14 @@ def number(value: Any) -> float | None:
     return read if math.isfinite(read) else None
 
 
+def with_point(text: str) -> str:
+    """`text` with a decimal point for the comma that many languages write.
+
+    For tools that never group digits: `16,667` is less than seventeen.
+    """
+    return text if "." in text else text.replace(",", ".")
+
+
 def decimal_places(value: Any) -> int:
     """Digits behind the point in a written number: what a rounded text is known to."""
     return len(str(value).partition(".")[2].rstrip("eE+-"))

@@ -18,8 +18,14 @@ TOOL = "Gatling"
 
 def recognise(source: Source) -> bool:
     """A `RUN` row or the binary header."""
-    first = source.head_text.lstrip("\ufeff").split("\n", 1)[0]
+    first = _first(source)
     return (first.startswith(("RUN\t", "REQUEST\t")) or "\tRUN\t" in first) or _binary(source)
+
+
+def _first(source: Source) -> str:
+    """The first row, but for those of the simulation's assertions."""
+    rows = source.head_text.lstrip("\ufeff").split("\n")
+    return next((row for row in rows if not row.startswith("ASSERTION\t")), "")
 
 
 def _binary(source: Source) -> bool:
@@ -53,7 +59,7 @@ def read(source: Source) -> Iterator[Reading]:
 
 
 def _run(source: Source) -> tuple[str, str, str]:
-    cells = source.head_text.split("\n", 1)[0].split("\t")
+    cells = _first(source).split("\t")
     stamp = next((c for c in cells if c.isdecimal() and c.isascii() and len(c) == 13), "")
     version = next((c for c in reversed(cells) if c[:1].isdecimal() and "." in c), "")
     named = [c for c in cells[1:] if c.strip() and c not in ("RUN", stamp, version)]

@@ -16,8 +16,9 @@ from perflib.formats.found import Found, iso, number
 
 TOOL = "github-action-benchmark"
 _PREFIX = re.compile(r"^\s*window\.BENCHMARK_DATA\s*=\s*")
-_TIME = re.compile(r"(ns|us|µs|ms|s|sec|seconds)(?:/(?:iter|op))?")
-_TIMES = {"µs": "us", "sec": "s", "seconds": "s"}
+_TIME = re.compile(r"(ns|us|µs|ms|s|(?i:sec|seconds?|milliseconds?))(?:/(?:iter|op))?")
+_TIMES = {"µs": "us", "sec": "s", "second": "s", "seconds": "s"}
+_TIMES |= {"millisecond": "ms", "milliseconds": "ms"}
 
 
 def recognise(source: Source) -> bool:
@@ -70,7 +71,7 @@ def _reading(source: Source, benches: list[Any], point: dict[str, Any], suite: s
             "time" if time else "value",
             "value",
             bench["value"],
-            _TIMES.get(time[1], time[1]) if time else unit,
+            _TIMES.get(time[1].lower(), time[1]) if time else unit,
             label=str(bench["name"]),
             source_name=unit,
         )

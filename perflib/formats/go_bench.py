@@ -1,4 +1,6 @@
-"""`go test -bench` text: each line is one result, repeated lines of a benchmark are samples of it.
+"""`go test -bench`: each line is one result, repeated lines of a benchmark are samples of it.
+
+With `-json` the same text comes in events, a line in one or more of them.
 
 Units are part of every line; those ending in `ns/op` are times, other units keep their name.
 Configuration lines (`goos:`, `pkg:`) apply to what follows them.
@@ -7,9 +9,11 @@ Configuration lines (`goos:`, `pkg:`) apply to what follows them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+import msgspec
 import numpy as np
+from msgspec import Struct, field
 
 from perflib.formats.base import Reading, Source
 from perflib.formats.found import Found, number
@@ -17,6 +21,7 @@ from perflib.formats.found import Found, number
 TOOL = "go test -bench"
 _LINE = re.compile(r"^(Benchmark\S*)\s+(\d+)\s+(.+)$")
 _SETTING = re.compile(r"^([a-z][\w.-]*):\s+(.*)$")
+_EVENT = re.compile(r'\{"Time":"')
 _UNITS = {
     "ns/op": ("time", "ns"),
     "B/op": ("allocation", "B"),
@@ -25,12 +30,36 @@ _UNITS = {
 }
 
 
+class _Event(Struct):
+    output: str = field(default="", name="Output")
+
+
 def recognise(source: Source) -> bool:
     """A line with a name, a count and a value with its unit."""
+    lines = (text for _, text in _texts(source.head_text.split("\n")))
     return any(
         (match := _LINE.match(line)) and len(match[3].split()) == 2 * len(_pairs(match[3]))
-        for line in source.head_text.split("\n")
+        for line in lines
     )
+
+
+def _texts(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """The printed lines with the number of the line in the file."""
+    begun = ""
+    for number_of, text in enumerate(lines, 1):
+        if not _EVENT.match(text):
+            yield number_of, text
+            continue
+        begun += _output(text)
+        *whole, begun = begun.split("\n")
+        yield from ((number_of, each) for each in whole)
+
+
+def _output(event: str) -> str:
+    try:
+        return msgspec.json.decode(event, type=_Event).output
+    except (msgspec.DecodeError, RecursionError):
+        return ""
 
 
 def _pairs(rest: str) -> list[tuple[float, str]]:
@@ -43,7 +72,7 @@ def read(source: Source) -> Iterator[Reading]:
     """One run, a label a benchmark (with its package where several are in the file)."""
     values: dict[tuple[str, str], list[float]] = {}
     package, packages = "", set()
-    for line, text in source.lines():
+    for line, text in _texts((text for _, text in source.lines())):
         if setting := _SETTING.match(text):
             if setting[1] == "pkg":
                 package = setting[2].strip()

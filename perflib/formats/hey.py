@@ -9,8 +9,9 @@ from perflib.formats.base import Reading, Source
 from perflib.formats.found import Found, decimal_places, number
 from perflib.formats.quantities import quantity
 
-_FIELD = re.compile(r"\s*([A-Z][\w /+-]*?):\s*(.+?)\s*$")
-_PERCENTILE = re.compile(r"\s*(\d+(?:\.\d+)?)%+ in (\S+(?: 10)?(?: \S+)?)")
+# old versions end their sentences with a full stop
+_FIELD = re.compile(r"\s*([A-Z][\w /+-]*?):\s*(.+?)\.?\s*$")
+_PERCENTILE = re.compile(r"\s*(\d+(?:\.\d+)?)%+ in (\S+(?: 10)?(?: [^\s.]+)?)")
 _STATUS = re.compile(r"\s*\[(\d{3})\]\s+(\d+) responses")
 _ERROR = re.compile(r"\s*\[(\d+)\]\s+(\S.*)")
 _TIMES = {"Average": "mean", "Fastest": "min", "Slowest": "max"}

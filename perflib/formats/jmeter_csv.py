@@ -12,6 +12,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -29,17 +30,16 @@ Whole = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 BLOCK_BYTES = 2**20
 TRANSACTION = "Number of samples in transaction"
+# what fits all of the first rows is taken: days and months may change places
+_DAYS = (
+    *("%Y-%m-%d", "%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y"),
+    *("%d-%m-%Y", "%d.%m.%Y", "%d.%m.%y", "%Y.%m.%d"),
+)
+_CLOCKS = ("%H:%M:%S.%f", "%H:%M:%S", "%I:%M:%S %p", "%I:%M:%S.%f %p")
+_ZONED = ("%Y-%m-%dT%H:%M:%S.%f", "%Y-%m-%dT%H:%M:%S")
 _DATES = (
-    "%Y-%m-%d %H:%M:%S.%f",
-    "%Y/%m/%d %H:%M:%S.%f",
-    "%Y-%m-%dT%H:%M:%S.%f",
-    "%Y-%m-%dT%H:%M:%S.%f%z",
-    "%Y-%m-%d %H:%M:%S",
-    "%Y/%m/%d %H:%M:%S",
-    "%d-%m-%Y %H:%M:%S",
-    "%m/%d/%Y %H:%M:%S",
-    "%d.%m.%Y %H:%M:%S",
-    "%Y-%m-%dT%H:%M:%S",
+    *(f"{day} {clock}" for day, clock in product(_DAYS, _CLOCKS)),
+    *(f"{zoned}{zone}" for zoned, zone in product(_ZONED, ("", "%z"))),
 )
 _PROVED = ("timeStamp", "elapsed", "success")
 _NUMBERS = {"timeStamp", "elapsed", "bytes"}
@@ -58,13 +58,14 @@ def read(source: Source) -> Iterator[Reading]:
         raise source.fail(
             "no JMeter columns", next_step="save with `jmeter.save.saveservice.print_field_names`"
         )
-    if not _told_times(source, layout):
+    patterns = _patterns(source, layout)
+    if patterns is None:
         # in a format of the user's own: the durations are good all the same
         layout.columns[:] = ["?" if name == "timeStamp" else name for name in layout.columns]
     clock = "timeStamp" in layout.columns
     yield Reading(
         tool=TOOL,
-        samples=lambda: _samples(source, layout),
+        samples=lambda: _samples(source, layout, patterns or ()),
         clock=clock,
         outcomes="success" in layout.columns,
         resolution_s=1e-3,
@@ -72,16 +73,20 @@ def read(source: Source) -> Iterator[Reading]:
     )
 
 
-def _told_times(source: Source, layout: Layout) -> bool:
-    """Whether any of the first rows tells a time that can be read."""
+def _patterns(source: Source, layout: Layout) -> tuple[str, ...] | None:
+    """The patterns of dates that the first rows fit; None where they tell no time."""
     if "timeStamp" not in layout.columns:
-        return False
+        return None
     at, rows = layout.columns.index("timeStamp"), first_rows(source.head_text, layout.separator)
     told = [row[at].strip() for row in rows[int(layout.header) :] if len(row) > at]
-    return any(text.isdecimal() or _date(text) is not None for text in told)
+    if any(text.isdecimal() for text in told):
+        return _DATES
+    dated = [text for text in told if _date(text, _DATES) is not None]
+    fitting = (p for p in _DATES if all(_date(text, (p,)) is not None for text in dated))
+    return tuple(fitting) or _DATES if dated else None
 
 
-def _samples(source: Source, layout: Layout) -> Iterator[pa.RecordBatch]:
+def _samples(source: Source, layout: Layout, patterns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
     columns = [f"?{at}" if name == "?" else name for at, name in enumerate(layout.columns)]
     wanted = [name for name in _READ if name in columns]
     word = pa.dictionary(pa.int32(), pa.string())
@@ -109,7 +114,7 @@ def _samples(source: Source, layout: Layout) -> Iterator[pa.RecordBatch]:
         )
         lines = _Lines(1 + int(layout.header), uneven)
         for rows in blocks:
-            yield from _batches(source, rows, lines)
+            yield from _batches(source, rows, lines, patterns)
             lines.first += rows.num_rows
         lines.tell(source, {})
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
@@ -151,7 +156,9 @@ class _Lines:
         return line + bisect_right(self._before, line)
 
 
-def _batches(source: Source, rows: pa.RecordBatch, lines: _Lines) -> Iterator[pa.RecordBatch]:
+def _batches(
+    source: Source, rows: pa.RecordBatch, lines: _Lines, patterns: tuple[str, ...]
+) -> Iterator[pa.RecordBatch]:
     names = rows.schema.names
     elapsed, valid = _integers(rows["elapsed"])
     truth = np.ones(rows.num_rows, dtype=bool)
@@ -160,7 +167,7 @@ def _batches(source: Source, rows: pa.RecordBatch, lines: _Lines) -> Iterator[pa
         valid &= truth | _in(rows["success"], ("false", "False", "FALSE"))
     start_ms = np.zeros(rows.num_rows, dtype=np.int64)
     if "timeStamp" in names:
-        start_ms, told = _milliseconds(rows["timeStamp"])
+        start_ms, told = _milliseconds(rows["timeStamp"], patterns)
         valid &= told
     proved = [name for name in names if name in _PROVED]
     bad: dict[int, str] = {}
@@ -235,18 +242,18 @@ def _integers(column: pa.Array) -> tuple[Whole, Flags]:
         return np.asarray(clean.cast(pa.int64())), np.asarray(valid)
 
 
-def _milliseconds(column: pa.Array) -> tuple[Whole, Flags]:
-    """Epoch milliseconds of numbers or of any of JMeter's usual date patterns (taken as UTC)."""
+def _milliseconds(column: pa.Array, patterns: tuple[str, ...]) -> tuple[Whole, Flags]:
+    """Epoch milliseconds of numbers or of dates in any of `patterns` (taken as UTC)."""
     values, valid = _integers(column)
     if valid.any() or not len(column):
         return np.where(values < 10**11, values * 1000, values), valid
-    read = [_date(text.as_py()) for text in column]
+    read = [_date(text.as_py(), patterns) for text in column]
     return np.array([each or 0 for each in read]), np.array([each is not None for each in read])
 
 
-def _date(text: str) -> int | None:
+def _date(text: str, patterns: tuple[str, ...]) -> int | None:
     clean = text.strip().replace(",", ".")
-    for pattern in _DATES:
+    for pattern in patterns:
         try:
             when = datetime.strptime(clean, pattern)  # noqa: DTZ007 (JMeter writes local time without a zone)
         except ValueError:

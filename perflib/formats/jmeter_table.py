@@ -1,7 +1,8 @@
 """The tables that JMeter's Aggregate and Summary Report save as CSV, in any of its languages.
 
 A cell says `%` where it is in percent, else the error column is a ratio; a rate without `/min`
-is per second. The head of a percentile column is made from the percentile itself.
+is per second. The head of a percentile column is made from the percentile itself. Digits are never
+grouped, so a comma is a decimal point.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, number
+from perflib.formats.found import Found, number, with_point
 from perflib.formats.tables import header, rows
 
 TOOL = "JMeter"
@@ -37,7 +38,19 @@ _WORDS = {
 _MEANING = {word: name for name, words in _WORDS.items() for word in words.split("|")}
 _NEEDED = {"label", "count", "mean", "min", "max", "errors", "rate"}
 _QUANTILE = re.compile(r"(?:aggregate_report_)?(\d+(?:\.\d+)?)\s*%.*")
-_TOTALS = {"total", "all", "toplam", "总体", "總計", "합계", "合計", "ogółem", "gesamt"}
+_TOTALS = {
+    "total",
+    "all",
+    "gesamt",
+    "toplam",
+    "总体",
+    "總計",
+    "합계",
+    "총계",
+    "合計",
+    "ogółem",
+    "razem",
+}
 _PER = {"": 1.0, "/sec": 1.0, "/min": 60.0, "/hour": 3600.0}
 
 
@@ -63,7 +76,8 @@ def read(source: Source) -> Iterator[Reading]:
     """One run, a label a sampler."""
     meanings, found = _meanings(header(source)[0]), Found()
     for line, row in rows(source):
-        values = {ours: row[theirs] for theirs, ours in meanings.items()}
+        values = {ours: with_point(row[theirs]) for theirs, ours in meanings.items()}
+        values["label"] = next(row[theirs] for theirs, ours in meanings.items() if ours == "label")
         if number(values.get("count")) is None:
             source.skip(line, "no number of samples")
             continue
@@ -93,4 +107,6 @@ def _add(found: Found, values: dict[str, str], names: dict[str, str]) -> None:
             if kibibytes is not None:
                 found.add(metric, "value", kibibytes * 1024, "B/s", **more)
         elif n:
-            found.add("service_time", name, text, "ms", **more)
+            # an average of whole milliseconds, cut to one
+            step = 1.0 if name == "mean" and text.isdecimal() else 0.0
+            found.add("service_time", name, text, "ms", resolution=step, **more)

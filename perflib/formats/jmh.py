@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, number
+from perflib.formats.found import Found, number, with_point
 from perflib.formats.tables import header, rows
 
 TOOL = "JMH"
@@ -16,6 +16,9 @@ _TABLE = re.compile(
     r"^Benchmark\s+(\(.*\)\s+)?Mode\s+(?:Cnt|Samples)\s+Score\b.*\bUnits\s*$", re.MULTILINE
 )
 _MODES = ("thrpt", "avgt", "sample", "ss")
+# a score too small for its column; JMH tells its magnitude only
+_NEARLY = re.compile(r"≈\s*10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)")
+_DIGITS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 _PERCENTILE = re.compile(r"·?p(\d+\.\d+)")
 
 
@@ -104,7 +107,7 @@ def _csv(source: Source) -> Reading:
     found, listed = Found(), list(rows(source))
     several = _several(row["Mode"] for _, row in listed)
     for line, row in listed:
-        if number(row["Score"]) is None:
+        if number(with_point(row["Score"])) is None:
             source.skip(line, "no score")
             continue
         parameters = {
@@ -125,7 +128,7 @@ def _text(source: Source) -> Reading:
         if head := _TABLE.match(text):
             names = re.findall(r"\(([^)]*)\)", head[1] or "")
             continue
-        cells = text.replace("±", " ").split()
+        cells = _NEARLY.sub(_power, text.replace("±", " ")).split()
         mode = next((at for at, cell in enumerate(cells) if cell in _MODES), 0)
         if names is None or not mode:
             continue
@@ -138,8 +141,12 @@ def _text(source: Source) -> Reading:
         if several:
             parameters |= _called(cells[mode])
         n = cells[mode + 1] if counted else None
-        _add_row(found, cells[0], parameters, numbers[0].lstrip("≈"), cells[-1], n)
+        _add_row(found, cells[0], parameters, numbers[0], cells[-1], n)
     return Reading(tool=TOOL, indicators=found.indicators)
+
+
+def _power(match: re.Match[str]) -> str:
+    return f"≈1e{match[1].translate(_DIGITS)}"
 
 
 def _add_row(
@@ -147,11 +154,23 @@ def _add_row(
 ) -> None:
     benchmark, _, part = name.partition(":")
     quantile = _PERCENTILE.fullmatch(part.rpartition("·")[2])
-    ours, value, base = scaled(score, unit)
+    # JMH writes the decimal point of the user's language and groups no digits
+    ours, value, base = scaled(with_point(score.lstrip("≈")), unit)
+    nearly = score.startswith("≈")
     statistic = f"p{float(quantile[1]) * 100:g}" if quantile else "mean"
     metric = ours if quantile or not part else part.lstrip("·")
     label = _label(benchmark, parameters)
-    found.add(metric, statistic, value, base, label=label, source_name="Score", n=n)
+    found.add(
+        metric,
+        statistic,
+        value,
+        base,
+        label=label,
+        source_name="Score",
+        n=n,
+        approximate=nearly,
+        resolution=10 * abs(value or 0.0) if nearly else 0.0,
+    )
 
 
 def _several(modes: Iterable[Any]) -> bool:

@@ -76,7 +76,9 @@ def read(source: Source) -> Iterator[Reading]:
 
 
 def _named(document: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    for metric in _listed(document) or ():
+    checks = document["results"].get("checks")
+    checked = checks.get("metrics") if isinstance(checks, dict) else None
+    for metric in [*(_listed(document) or ()), *(checked if isinstance(checked, list) else ())]:
         yield _name(metric), metric
 
 

@@ -10,7 +10,7 @@ from perflib.formats.found import Found, decimal_places, number
 from perflib.formats.k6 import TOOL, statistic
 
 _LINE = re.compile(r"^[\s✓✗]*([A-Za-z]\w*(?:\{[^}]*\})?|\{[^}]*\})\.*: +(\S.*)$")
-_TIMES = re.compile(r"(avg|min|med|max|p\([\d.]+\))=(\S+)")
+_TIMES = re.compile(r"(avg|min|med|max|p\(?[\d.]+\)?)=([^\s,]+)")
 _PART = re.compile(r"([\d.]+)(h|ms|m|s|µs|us|ns)")
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "µs": 1e-6, "us": 1e-6, "ns": 1e-9}
 _SIZED = re.compile(r"([\d.]+) ([kMGT]?i?B)\s+([\d.]+) ([kMGT]?i?B)/s")
@@ -29,14 +29,16 @@ _BYTES = {
 }
 # sections of newer versions: the totals, then the same metrics again by group or scenario
 _SECTION = re.compile(r"^\s*█ (?:(GROUP|SCENARIO): )?(.*?)\s*$")
+_BANNER = re.compile(r"^\s*execution: (?:local|cloud)\s*$", re.MULTILINE)
+_OWN = ("iteration_duration...", "iterations....", "vus_max....", "http_reqs....")
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def recognise(source: Source) -> bool:
     """Lines such as `http_reqs......: 13095 7.23/s`."""
-    head = source.head_text
-    own = ("iteration_duration...", "iterations....", "vus_max....", "http_reqs....")
-    return sum(name in head for name in own) >= 2
+    # the summary stands at the end of a log
+    text = source.text if _BANNER.search(source.head_text) else source.head_text
+    return sum(name in text for name in _OWN) >= 2
 
 
 def read(source: Source) -> Iterator[Reading]:

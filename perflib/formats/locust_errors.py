@@ -1,4 +1,7 @@
-"""Locust's `_failures.csv` and `_exceptions.csv`: how often each error came; often none did."""
+"""Locust's `_failures.csv` and `_exceptions.csv`: how often each error came; often none did.
+
+A request may fail in several ways: its label has the sum, the label with the error each.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +38,10 @@ def read(source: Source) -> Iterator[Reading]:
         # one message may come with several tracebacks
         counts[name, what] = counts.get((name, what), 0.0) + count
     for (name, what), count in counts.items():
-        found.add(metric, "value", count, "1", label=name, source_name=what)
+        named = f"{name}: {what}" if failures else name
+        found.add(metric, "value", count, "1", label=named, source_name=what)
+    for name in dict.fromkeys(name for name, _ in counts) if failures else ():
+        each = sum(count for (labelled, _), count in counts.items() if labelled == name)
+        found.add(metric, "value", each, "1", label=name, source_name=column)
     found.add(metric, "value", total, "1", source_name=column)
     yield Reading(tool=TOOL, indicators=found.indicators)

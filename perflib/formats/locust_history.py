@@ -12,24 +12,39 @@ import pyarrow as pa
 
 from perflib.formats.base import Reading, Source
 from perflib.formats.found import Found, iso, number
-from perflib.formats.locust_stats import TOOL, label
+from perflib.formats.locust_stats import TOOL, add_error_rate, label, stated, whole
 from perflib.formats.tables import header, rows
 
-_TOTALS = {
+_TOTALS = {  # since 1.0, and before
     "Total Request Count": ("requests", "value", "req"),
     "Total Failure Count": ("failures", "value", "req"),
     "Total Average Response Time": ("service_time", "mean", "ms"),
     "Total Min Response Time": ("service_time", "min", "ms"),
     "Total Max Response Time": ("service_time", "max", "ms"),
     "Total Average Content Size": ("content_size", "mean", "B"),
+    "# requests": ("requests", "value", "req"),
+    "# failures": ("failures", "value", "req"),
+    "Average response time": ("service_time", "mean", "ms"),
+    "Min response time": ("service_time", "min", "ms"),
+    "Max response time": ("service_time", "max", "ms"),
+    "Average Content Size": ("content_size", "mean", "B"),
 }
-_CURRENT = {"User Count": "users", "Requests/s": "throughput", "Failures/s": "failure_rate"}
+_CURRENT = {
+    "User Count": "users",
+    "Requests/s": "throughput",
+    "Failures/s": "failure_rate",
+    "Requests Failed/s": "failure_rate",
+}
+
+
+_COUNTS = ("Total Request Count", "# requests")
+_FAILURES = ("Total Failure Count", "# failures")
 
 
 def recognise(source: Source) -> bool:
     """The columns of `_stats_history.csv`."""
-    columns, _ = header(source)
-    return {"Timestamp", "User Count", "Name", "Total Request Count"} <= set(columns)
+    columns = set(header(source)[0])
+    return {"Timestamp", "Name", "Requests/s"} <= columns and bool(columns & set(_COUNTS))
 
 
 def read(source: Source) -> Iterator[Reading]:
@@ -57,7 +72,7 @@ def read(source: Source) -> Iterator[Reading]:
         ]
     found = Found()
     for name, row in last.items():
-        requests = number(row["Total Request Count"]) or 0
+        requests = stated(row, _COUNTS) or 0
         for column, (metric, statistic, unit) in _TOTALS.items():
             if requests or unit == "req":
                 found.add(
@@ -68,10 +83,9 @@ def read(source: Source) -> Iterator[Reading]:
                     label=name,
                     source_name=column,
                     n=requests,
+                    resolution=whole(row.get(column, ""), unit),
                 )
-        failures = number(row.get("Total Failure Count"))
-        if requests and failures is not None:
-            found.add("error_rate", "value", failures / requests, label=name, n=requests)
+        add_error_rate(found, name, requests, stated(row, _FAILURES))
     yield Reading(
         tool=TOOL,
         started_at="" if first is None else iso(first),

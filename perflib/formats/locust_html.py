@@ -1,4 +1,4 @@
-"""Locust's HTML report: its numbers lie in one JSON object inside the page (Locust 2)."""
+"""Locust's HTML report: one JSON object inside the page, before 2.16 tables, rounded to print."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, number
-from perflib.formats.locust_stats import TOOL, add_rounded, label
+from perflib.formats.found import Found, decimal_places, number
+from perflib.formats.html_tables import table_rows
+from perflib.formats.locust_stats import TOOL, add_error_rate, add_rounded, label
 
 _ARGUMENTS = re.compile(r"window\.templateArgs\s*=\s*(\{)")
 _STATED = {
@@ -23,6 +24,19 @@ _STATED = {
     "total_rps": ("throughput", "value", "req/s"),
     "total_fail_per_sec": ("failure_rate", "value", "req/s"),
 }
+# the same, as the tables of older reports are headed
+_PRINTED = {
+    "# Requests": ("requests", "value", "req"),
+    "# Fails": ("failures", "value", "req"),
+    "Average (ms)": ("service_time", "mean", "ms"),
+    "Min (ms)": ("service_time", "min", "ms"),
+    "Max (ms)": ("service_time", "max", "ms"),
+    "Average size (bytes)": ("content_size", "mean", "B"),
+    "RPS": ("throughput", "value", "req/s"),
+    "Failures/s": ("failure_rate", "value", "req/s"),
+}
+_QUANTILE = re.compile(r"(\d+(?:\.\d+)?)%ile \(ms\)")
+_DURING = re.compile(r"During: <span[^>]*>([^<]+)<")
 
 
 def recognise(source: Source) -> bool:
@@ -34,13 +48,17 @@ def recognise(source: Source) -> bool:
 def read(source: Source) -> Iterator[Reading]:
     """One run, a label a request name."""
     page = _arguments(source)
+    if page is None:
+        yield _tables(source)
+        return
     found = Found()
     for entry in page.get("requests_statistics") or ():
         if isinstance(entry, dict):
             _add(found, entry)
+    medians = {i.label for i in found.indicators if i.statistic == "p50"}
     for entry in page.get("response_time_statistics") or ():
         if isinstance(entry, dict):
-            _add_percentiles(found, entry)
+            _add_percentiles(found, entry, medians)
     if not found.indicators:
         raise source.fail("the page holds no request statistics")
     yield Reading(
@@ -48,7 +66,39 @@ def read(source: Source) -> Iterator[Reading]:
     )
 
 
-def _arguments(source: Source) -> dict[str, Any]:
+def _tables(source: Source) -> Reading:
+    """The report of older versions: a heading, a row a request name, the total last."""
+    found, heading = Found(), list[str]()
+    for cells in table_rows(source):
+        if "Name" in cells:
+            heading = cells
+        elif heading and len(cells) == len(heading):
+            _add_row(found, dict(zip(heading, cells, strict=True)))
+    if not found.indicators:
+        raise source.fail(
+            "the page holds no request statistics",
+            next_step="import the CSV files that `locust --csv` writes instead",
+        )
+    started = _DURING.search(source.text)
+    return Reading(tool=TOOL, started_at=started[1] if started else "", indicators=found.indicators)
+
+
+def _add_row(found: Found, row: dict[str, str]) -> None:
+    name = label(row.get("Method") or row.get("Type"), row["Name"])
+    requests, failures = number(row.get("# Requests")), number(row.get("# Fails"))
+    for column, (metric, statistic, unit) in _PRINTED.items():
+        text = row.get(column, "")
+        if requests or unit not in ("ms", "B"):
+            step = 0.0 if unit == "req" else 10.0 ** -decimal_places(text)
+            more: dict[str, Any] = {"label": name, "source_name": column, "n": requests}
+            found.add(metric, statistic, text, unit, resolution=step, **more)
+    add_error_rate(found, name, requests, failures)
+    for column, text in row.items():
+        if (match := _QUANTILE.fullmatch(column)) and match[1] != "100":
+            add_rounded(found, f"p{match[1]}", number(text), name, column, 0)
+
+
+def _arguments(source: Source) -> dict[str, Any] | None:
     for match in _ARGUMENTS.finditer(source.text):
         text = _object(source.text, match.start(1))
         try:
@@ -57,10 +107,7 @@ def _arguments(source: Source) -> dict[str, Any]:
             continue
         if isinstance(decoded, dict):
             return decoded
-    raise source.fail(
-        "the page holds no data object, as before Locust 2.16",
-        next_step="import the CSV files that `locust --csv` writes instead",
-    )
+    return None
 
 
 def _object(text: str, start: int) -> str:
@@ -86,9 +133,7 @@ def _add(found: Found, entry: dict[str, Any]) -> None:
             step = 1.0 if statistic in ("min", "max") else 0.0
             more: dict[str, Any] = {"label": name, "source_name": key, "n": requests}
             found.add(metric, statistic, entry.get(key), unit, resolution=step, **more)
-    failures = number(entry.get("num_failures"))
-    if requests and failures is not None:
-        found.add("error_rate", "value", failures / requests, label=name, n=requests)
+    add_error_rate(found, name, requests, number(entry.get("num_failures")))
     add_rounded(
         found,
         "p50",
@@ -99,9 +144,9 @@ def _add(found: Found, entry: dict[str, Any]) -> None:
     )
 
 
-def _add_percentiles(found: Found, entry: dict[str, Any]) -> None:
+def _add_percentiles(found: Found, entry: dict[str, Any], medians: set[str]) -> None:
     name = label(entry.get("method"), entry.get("name"))
     for key, value in entry.items():
         share = number(key)
-        if share is not None and 0 < share < 1:
+        if share is not None and 0 < share < 1 and not (share == 0.5 and name in medians):
             add_rounded(found, f"p{share * 100:g}", number(value), name, key, 0)

@@ -13,7 +13,7 @@ import msgspec
 
 from perflib.formats.base import Reading, Source
 from perflib.formats.found import Found, iso, number
-from perflib.formats.locust_stats import TOOL, add_rounded, label
+from perflib.formats.locust_stats import TOOL, add_error_rate, add_rounded, label
 
 _KEYS = {"num_requests", "total_response_time", "response_times"}
 _PERCENTILES = (50, 90, 95, 99)
@@ -36,7 +36,7 @@ def read(source: Source) -> Iterator[Reading]:
     found = Found()
     _merge_all(merged)
     for name, each in merged.items():
-        _add(found, name, each)
+        _add(found, name, each, _span(merged[""]))
     yield Reading(
         tool=TOOL,
         started_at=iso(min(started)) if started else "",
@@ -87,6 +87,8 @@ def _merge(total: dict[str, Any], entry: dict[str, Any]) -> None:
     ):
         values = [v for v in (total.get(key), number(entry.get(source_key))) if v is not None]
         total[key] = pick(values) if values else None
+    # counted since 0.12, when failures were among the requests
+    total["sure"] = total.get("sure", True) and "num_none_requests" in entry
     times = total.setdefault("times", {})
     for value, count in entry["response_times"].items():
         read_value, read_count = number(value), number(count)
@@ -101,24 +103,29 @@ def _merge_all(merged: dict[str, dict[str, Any]]) -> None:
         for each in list(merged.values()):
             renamed = {"start_time": each["start"], "last_request_timestamp": each["end"]}
             _merge(total, {**each, **renamed, "response_times": each["times"]})
+        total["sure"] = all(each["sure"] for each in merged.values())
         merged[""] = total
 
 
-def _add(found: Found, name: str, each: dict[str, Any]) -> None:
+def _span(total: dict[str, Any]) -> float:
+    """How long the run took, over which Locust itself takes the rate of each request."""
+    return 0.0 if total["start"] is None else float((total["end"] or 0) - total["start"])
+
+
+def _add(found: Found, name: str, each: dict[str, Any], span_s: float) -> None:
     n = int(each["num_requests"])
     found.add("requests", "value", n, "req", label=name, source_name="num_requests")
     found.add(
         "failures", "value", each["num_failures"], "req", label=name, source_name="num_failures"
     )
+    add_error_rate(found, name, n, each["num_failures"], sure=each["sure"])
     if not n:
         return
-    found.add("error_rate", "value", each["num_failures"] / n, label=name, n=n)
     found.add("service_time", "mean", each["total_response_time"] / n, "ms", label=name, n=n)
     for key, statistic in (("min_response_time", "min"), ("max_response_time", "max")):
         found.add("service_time", statistic, each[key], "ms", label=name, n=n, source_name=key)
-    span = (each["end"] or 0) - (each["start"] or 0)
-    if each["start"] is not None and span > 0:
-        found.add("throughput", "value", n / span, "req/s", label=name, n=n)
+    if span_s > 0:
+        found.add("throughput", "value", n / span_s, "req/s", label=name, n=n)
     for q in _PERCENTILES:
         value = _percentile(each["times"], q / 100)
         add_rounded(found, f"p{q}", value, name, "response_times", n)

@@ -33,6 +33,7 @@ _STATED = {  # our metric, statistic, unit ← Locust's columns, new and old
     "Requests/s": ("throughput", "value", "req/s"),
     "requests/s": ("throughput", "value", "req/s"),
     "Failures/s": ("failure_rate", "value", "req/s"),
+    "Requests Failed/s": ("failure_rate", "value", "req/s"),
 }
 _ROUNDED = {"Median Response Time": "p50", "Median response time": "p50"}
 _COUNTS = ("Request Count", "# requests", "# reqs")
@@ -62,15 +63,21 @@ def recognise(source: Source) -> bool:
     return named and bool(names & set(_COUNTS)) and "Timestamp" not in names
 
 
-def _requests(row: Mapping[str, Any]) -> float | None:
-    return number(next((row[column] for column in _COUNTS if column in row), None))
+def stated(row: Mapping[str, Any], columns: tuple[str, ...]) -> float | None:
+    """The number in the first of `columns` that the file has."""
+    return number(next((row[column] for column in columns if column in row), None))
+
+
+def whole(text: Any, unit: str) -> float:
+    """The step of a time that an old version cut to whole milliseconds."""
+    return 1.0 if unit == "ms" and str(text).strip().isdecimal() else 0.0
 
 
 def read(source: Source) -> Iterator[Reading]:
     """One run, a label a row."""
     found = Found()
     for line, row in rows(source):
-        if _requests(row) is None:
+        if stated(row, _COUNTS) is None:
             source.skip(line, "no request count")
             continue
         add_row(found, row)
@@ -80,20 +87,37 @@ def read(source: Source) -> Iterator[Reading]:
 def add_row(found: Found, row: Mapping[str, Any]) -> None:
     """Add one row of statistics; a row without requests has no times."""
     name = label(row.get("Type", row.get("Method")), row.get("Name"))
-    requests = _requests(row) or 0
+    requests = stated(row, _COUNTS) or 0
     for column, (metric, statistic, unit) in _STATED.items():
         timed = unit in ("ms", "B")
         if column in row and (requests or not timed):
-            found.add(
-                metric, statistic, row[column], unit, label=name, source_name=column, n=requests
-            )
-    failures = number(next((row[column] for column in _FAILURES if column in row), None))
-    if requests and failures is not None:
-        found.add("error_rate", "value", failures / requests, label=name, n=requests)
+            more: dict[str, Any] = {"label": name, "source_name": column, "n": requests}
+            step = whole(row[column], unit)
+            found.add(metric, statistic, row[column], unit, resolution=step, **more)
+    failures = stated(row, _FAILURES)
+    # the kind was called a method before 0.13
+    add_error_rate(found, name, requests, failures, sure="Type" in row)
     for column, value in row.items():
         statistic = _ROUNDED.get(column) or _percentile(column)
         if statistic and requests:
             add_rounded(found, statistic, number(value), name, column, int(requests))
+
+
+def add_error_rate(
+    found: Found, name: str, requests: float | None, failures: float | None, *, sure: bool = True
+) -> None:
+    """The share of failures. Before 0.10 they were not among the requests, as more of them prove;
+    where the version could be either (not `sure`), the share is as uncertain."""
+    if requests is None or failures is None or requests < 0 or failures < 0:
+        return
+    apart = failures / (requests + failures) if requests + failures else 0.0
+    if failures > requests:
+        found.add("error_rate", "value", apart, label=name, n=requests + failures)
+    elif requests:
+        share = failures / requests
+        step = 0.0 if sure else share - apart
+        more: dict[str, Any] = {"approximate": step > 0, "resolution": step}
+        found.add("error_rate", "value", share, label=name, n=requests, **more)
 
 
 def _percentile(column: str) -> str:

@@ -17,7 +17,8 @@ from perflib.formats.locust_history import table
 TOOL = "pgbench"
 _PROCESSED = re.compile(r"number of transactions actually processed: (\d+)(?:/(\d+))?")
 _FAILED = re.compile(r"number of failed transactions: (\d+)")
-_LATENCY = re.compile(r"latency (average|stddev) = ([\d.]+) ms")
+# until 9.5 with a colon
+_LATENCY = re.compile(r"latency (average|stddev)(?: =|:) ([\d.]+) ms")
 _TPS = re.compile(r"tps = ([\d.]+)(?: \((.*?)\))?")
 _CONNECT = re.compile(r"(initial|average) connection time = ([\d.]+) ms")
 _SETTING = re.compile(r"(transaction type|number of clients|scaling factor|query mode): (.+)")
@@ -25,16 +26,20 @@ _SCRIPT = re.compile(r"SQL script (\d+): (.+)")
 _PROGRESS = re.compile(r"^progress: ([\d.]+) s, ([\d.]+) tps(?:, lat ([\d.]+) ms)?", re.MULTILINE)
 _EACH = re.compile(r"- (\d+) transactions \(")
 # newer versions count failures and retries between the two
-_STATEMENT = re.compile(r"^ +([\d.]+) +(?:\d+ +){0,2}(\S.*)$", re.MULTILINE)
+_STATEMENT = re.compile(r"^[ \t]+([\d.]+)[ \t]+(?:\d+ +){0,2}(\S.*)$", re.MULTILINE)
 _VERSION = re.compile(r"pgbench \((?:PostgreSQL\) )?([\d.]+)")
 
 
 def recognise(source: Source) -> bool:
     """Lines of a report, or of filling tables."""
     head = source.head_text
+    # failures told one by one can be long, the report stands behind them
+    if head.startswith("pgbench (") and len(head) < len(source.text):
+        head = source.text
     return (
         bool(_PROGRESS.search(head))
         or "transaction type: " in head
+        or bool(_PROCESSED.search(head))
         or ("tuples (" in head and "generating data" in head)
     )
 
@@ -42,7 +47,7 @@ def recognise(source: Source) -> bool:
 def read(source: Source) -> Iterator[Reading]:
     """One run for each `transaction type:` in the file."""
     progress = _series(source.text)
-    if "transaction type: " not in source.text:
+    if "transaction type: " not in source.text and not _PROCESSED.search(source.text):
         if progress is not None:
             yield Reading(tool=TOOL, series=progress)
             return
@@ -51,10 +56,12 @@ def read(source: Source) -> Iterator[Reading]:
             next_step="import what `pgbench` prints after a run",
         )
     version = _VERSION.search(source.text)
-    for part in source.text.split("transaction type: ")[1:]:
+    # people quote reports without their first line
+    before, *parts = source.text.split("transaction type: ")
+    for part in parts or [f"\n{before}"]:
         reading = _reading(part, version[1] if version else "")
         # the progress of several runs in one file cannot be told apart
-        reading.series = progress if source.text.count("transaction type: ") == 1 else None
+        reading.series = progress if len(parts) < 2 else None
         yield reading
 
 

@@ -1,5 +1,7 @@
 """Prometheus and OpenMetrics text: the values of one moment, refused where the format forbids them.
 
+OpenMetrics may tell several moments of a series: the last is its value, all are series over time.
+
 Units are those that the naming conventions put into a name: `_seconds`, `_bytes`, `_ratio`.
 """
 
@@ -10,11 +12,15 @@ from collections.abc import Iterator
 
 from perflib.errors import TargetError
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, number
+from perflib.formats.found import Found, iso, number
+from perflib.formats.locust_history import table
 from perflib.monitor import Sample, parse_metrics
 
 _COMMENT = re.compile(r"# (HELP|TYPE|UNIT|EOF)\b")
 _SERIES = re.compile(r"[a-zA-Z_:][\w:]*(\{[^\n]*\})? +\S+( -?[\d.]+)?\s*($|# )")
+_POINT = re.compile(
+    r"(?P<series>[a-zA-Z_:][\w:]*(?:\{.*?\})?) (?P<value>\S+) (?P<time>-?\d+(?:\.\d+)?)(?: #.*)?$"
+)
 _COUNTED = ("summary", "histogram", "gaugehistogram")
 _UNITS = {"seconds": "s", "bytes": "B", "ratio": "1"}
 
@@ -34,8 +40,11 @@ def recognise(source: Source) -> bool:
 def read(source: Source) -> Iterator[Reading]:
     """One run: an indicator a series, quantiles and counts of summaries and histograms included."""
     text = source.text
+    series: list[tuple[float, str, str, float]] = []
     is_open = text.rstrip().endswith("# EOF")
     kind = "application/openmetrics-text" if is_open else "text/plain"
+    if is_open:
+        text = _last_points(text, series)
     try:
         samples = parse_metrics(text, kind, source.path.name)
     except TargetError as error:
@@ -44,7 +53,38 @@ def read(source: Source) -> Iterator[Reading]:
     for sample in samples:
         _add(found, sample)
     _count_by_buckets(found, samples)
-    yield Reading(tool="OpenMetrics" if is_open else "Prometheus", indicators=found.indicators)
+    yield Reading(
+        tool="OpenMetrics" if is_open else "Prometheus",
+        started_at=iso(series[0][0]) if series else "",
+        indicators=found.indicators,
+        series=table([(at - series[0][0], *rest) for at, *rest in series]),  # type: ignore[misc]
+    )
+
+
+def _last_points(text: str, series: list[tuple[float, str, str, float]]) -> str:
+    """The page with one point a series; those of series with several go to `series` as well.
+
+    Of points of one time the first counts, as in Prometheus; one that is earlier than the one
+    before it stays in the page, which is refused for it.
+    """
+    lines = text.split("\n")
+    points: dict[str, list[tuple[float, int, float]]] = {}
+    for at, line in enumerate(lines):
+        if (match := _POINT.match(line)) and (value := number(match["value"])) is not None:
+            known = points.setdefault(match["series"], [])
+            time = float(match["time"])
+            if not known or time > known[-1][0]:
+                known.append((time, at, value))
+            elif time == known[-1][0]:
+                lines[at] = ""
+    for named, each in points.items():
+        name, _, labels = named.partition("{")
+        if len(each) > 1:
+            series += [(time, name, labels and "{" + labels, value) for time, _, value in each]
+        for _, at, _ in each[:-1]:
+            lines[at] = ""
+    series.sort()
+    return "\n".join(line for line in lines if line) + "\n"
 
 
 def _add(found: Found, sample: Sample) -> None:

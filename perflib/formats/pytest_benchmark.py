@@ -20,6 +20,9 @@ _STATISTICS = {
 }
 
 
+_NO_COMMIT = ("unversioned", "unknown")
+
+
 def recognise(source: Source) -> bool:
     """`benchmarks` with `stats`, beside `machine_info`."""
     document = source.json
@@ -40,10 +43,11 @@ def read(source: Source) -> Iterator[Reading]:
         found.add_all("time", stats, _STATISTICS, "s", **more)
         found.add("rate", "value", stats.get("ops"), "ops/s", source_name="ops", **more)
     commit = document.get("commit_info")
+    named = str(commit.get("id") or "") if isinstance(commit, dict) else ""
     yield Reading(
         tool=TOOL,
         version=str(document.get("version") or ""),
         started_at=str(document.get("datetime") or ""),
-        commit=str(commit.get("id") or "") if isinstance(commit, dict) else "",
+        commit="" if named in _NO_COMMIT else named,
         indicators=found.indicators,
     )

@@ -68,6 +68,9 @@ def read(source: Source) -> Iterator[Reading]:
 def _reading(
     found: Found, stated: dict[str, float], rows: list[Request], *, clock: bool
 ) -> Reading:
+    if stated.get("transactions") == 0:
+        # without any answer siege prints zeros for its times
+        found.indicators[:] = [i for i in found.indicators if i.metric != "service_time"]
     requests, failed = stated.get("transactions"), stated.get("failed_transactions")
     if requests is not None and failed is not None and requests + failed:
         found.add("error_rate", "value", failed / (requests + failed), n=requests + failed)

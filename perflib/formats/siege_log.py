@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, number
+from perflib.formats.found import Found, decimal_places, number
 from perflib.formats.tables import header, rows
 
 TOOL = "siege"
@@ -39,7 +39,12 @@ def read(source: Source) -> Iterator[Reading]:
         done, failed = number(row["OKAY"]) if "OKAY" in row else None, number(row["Failed"])
         more: dict[str, Any] = {"n": number(row["Trans"])}
         for name, (metric, statistic, unit) in _FIELDS.items():
-            found.add(metric, statistic, row[name], unit, source_name=name, **more)
+            # without any answer siege prints zeros for its times
+            if metric != "service_time" or more["n"]:
+                step = 10.0 ** -decimal_places(row[name]) if unit == "s" else 0.0
+                found.add(
+                    metric, statistic, row[name], unit, source_name=name, resolution=step, **more
+                )
         if done is not None and failed is not None and done + failed > 0:
             found.add("error_rate", "value", failed / (done + failed), n=done + failed)
         yield Reading(

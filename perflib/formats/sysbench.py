@@ -20,6 +20,8 @@ TOOL = "sysbench"
 BUCKET_WIDTH = (100 / 1e-6) ** (1 / 1023) - 1
 _VERSION = re.compile(r"^sysbench (\d[\w.]*)", re.MULTILINE)
 _THREADS = re.compile(r"Number of threads: (\d+)")
+_CHECKPOINT = re.compile(r"^\[ *(\d+)s *\] Checkpoint report:", re.MULTILINE)
+_LAST_LINE = re.compile(r"^ *execution time \(avg/stddev\):.*$", re.MULTILINE)
 _COUNT = re.compile(
     r"\s*(transactions|queries|read/write requests|other operations|deadlocks|ignored errors|"
     r"reconnects|events per second|total number of events|operations performed):?\s*([\d.]+)"
@@ -32,7 +34,7 @@ _TIME = re.compile(
 # what versions and tests call one rate: pattern, metric, unit
 _RATES = (
     (re.compile(r"\s*events/s \(eps\):\s+([\d.]+)"), "throughput", "ops/s"),
-    (re.compile(r".*?([\d.]+) Requests/sec executed"), "throughput", "ops/s"),
+    (re.compile(r".*?(?<![\d.])([\d.]+) Requests/sec executed"), "throughput", "ops/s"),
     (
         re.compile(
             r"\s*(?:Total operations|Operations performed): \d+ "
@@ -77,12 +79,23 @@ def read(source: Source) -> Iterator[Reading]:
     """One run for each test in the file; a test without statistics was not finished."""
     version = _VERSION.search(source.text)
     parts = source.text.split("Running the test with following options")
-    made = [_reading(part) for part in (parts[1:] or parts)]
+    made = [reading for part in (parts[1:] or parts) for reading in _readings(part)]
     finished = [reading for reading in made if reading.indicators]
     if not finished:
         raise source.fail("no statistics: the run failed, was stopped, or only prepared a test")
     for reading in finished:
         reading.version = version[1] if version else ""
+        yield reading
+
+
+def _readings(part: str) -> Iterator[Reading]:
+    """With `--report-checkpoints` several reports, each on the time since the one before it."""
+    threads = _THREADS.search(part)
+    run = f"{threads[1]} threads" if threads else ""
+    reports = _LAST_LINE.split(part) if _CHECKPOINT.search(part) else [part]
+    for report in reports:
+        reading, checkpoint = _reading(report), _CHECKPOINT.search(report)
+        reading.run = f"{run}, until {checkpoint[1]} s" if checkpoint else run
         yield reading
 
 
@@ -119,10 +132,8 @@ def _reading(part: str) -> Reading:
         for pattern, metric, unit in _RATES:
             if match := pattern.match(line):
                 _rate(found, metric, match[1], unit)
-    threads = _THREADS.search(part)
     return Reading(
         tool=TOOL,
-        run=f"{threads[1]} threads" if threads else "",
         indicators=found.indicators,
         series=table(_series(lines)),
     )
@@ -145,7 +156,8 @@ def _time(
 ) -> None:
     q = match[2] or match[3]
     unit = match[5] or heading
-    if unit not in ("ms", "s", "us"):
+    # without any event the times are zeros
+    if unit not in ("ms", "s", "us") or events == 0:
         return
     step = 10.0 ** -decimal_places(match[4])
     value = number(match[4]) or 0.0

@@ -24,6 +24,27 @@ def header(source: Source, separators: Iterable[str] = SEPARATORS) -> tuple[list
     return best
 
 
+def markdown(source: Source) -> Iterator[tuple[list[str], list[tuple[int, dict[str, str]]]]]:
+    """The columns and the rows, with their lines, of each table of a Markdown text."""
+    columns: list[str] = []
+    found: list[tuple[int, dict[str, str]]] = []
+    for line, text in source.lines():
+        cells = [cell.strip(" \t*`") for cell in text.strip().strip("|").split("|")]
+        if not text.lstrip().startswith("|") or len(cells) < 2:
+            if columns:
+                yield columns, found
+            columns, found = [], []
+        elif not columns:
+            columns = cells
+        elif any(cell.strip(":-") for cell in cells):
+            if len(cells) == len(columns):
+                found.append((line, dict(zip(columns, cells, strict=True))))
+            else:
+                source.skip(line, f"{len(cells)} columns where there are {len(columns)}")
+    if columns:
+        yield columns, found
+
+
 def rows(source: Source) -> Iterator[tuple[int, dict[str, str]]]:
     """The line and the cells by column name of each row; rows of another length are skipped."""
     columns, separator = header(source)

@@ -33,14 +33,14 @@ def recognise(source: Source) -> bool:
     if _GOB in source.head[:64]:
         return True
     if first.startswith("{"):
-        return all(
-            f'"{key}":' in first for key in ("attack", "seq", "code", "timestamp", "latency")
-        )
+        keys = ("code", "timestamp", "latency", "bytes_out", "bytes_in")
+        return all(f'"{key}":' in first for key in keys)
     cells = first.split(",")
+    # the attack, its sequence, methods and addresses came with later versions
     return (
-        len(cells) >= 10
+        len(cells) >= 6
         and len(cells[0]) == 19
-        and all(cell.isdecimal() for cell in (*cells[:5], cells[8]))
+        and all(cell.isdecimal() for cell in cells[:5])
         and len(cells[1]) <= 3
     )
 

@@ -43,7 +43,14 @@ def read(source: Source) -> Iterator[Reading]:
     if not begun:
         raise source.fail("no line `Running … test @ …`: the run failed before it began")
     for url, lines in begun:
-        yield _reading(source, url, lines)
+        yield _reading(source, url, _with_answers(lines))
+
+
+def _with_answers(lines: list[str]) -> list[str]:
+    """Without any answer wrk prints zeros for its times, which are left out."""
+    if any((total := _TOTAL.match(text)) and number(total[1]) == 0 for text in lines):
+        return [text for text in lines if not (_LATENCY.match(text) or _PERCENTILE.match(text))]
+    return lines
 
 
 def _reading(source: Source, url: str, lines: list[str]) -> Reading:
@@ -73,7 +80,7 @@ def _reading(source: Source, url: str, lines: list[str]) -> Reading:
 
 
 def _counts(found: Found, lines: list[str]) -> None:
-    requests, failed = None, 0.0
+    requests, failed, unanswered, both = None, 0.0, 0.0, 0.0
     for text in lines:
         if match := _TOTAL.match(text):
             requests = number(match[1])
@@ -81,14 +88,25 @@ def _counts(found: Found, lines: list[str]) -> None:
             if duration := quantity(match[2]):
                 found.add("duration", "value", duration.value, "s", resolution=duration.step)
         elif match := _ERRORS.match(text):
-            errors = sum(number(count) or 0.0 for count in match.groups())
+            *broken, late = (number(count) or 0.0 for count in match.groups())
+            errors = sum(broken) + late
+            unanswered, both = sum(broken), late
             failed += errors
             found.add("socket_errors", "value", errors, source_name="Socket errors")
         elif match := _STATUS.match(text):
             failed += number(match[1]) or 0.0
             found.add("failures", "value", match[1], "req", source_name="Non-2xx or 3xx responses")
-    if requests:
-        found.add("error_rate", "value", failed / requests, n=requests)
+    if requests is not None and (sent := requests + unanswered):
+        # late answers are among the requests, and may have a bad status as well
+        both = min(both, failed - unanswered - both)
+        found.add(
+            "error_rate",
+            "value",
+            min(failed / sent, 1.0),
+            n=sent,
+            approximate=both > 0,
+            resolution=both / sent,
+        )
 
 
 def _time(found: Found, metric: str, statistic: str, text: str, name: str) -> None:
@@ -117,6 +135,5 @@ def _spectrum(found: Found, metric: str, lines: list[str]) -> None:
                 source_name="spectrum 0.950000",
                 approximate=True,
                 resolution=1e-3,
-                n=match[3],
             )
             return

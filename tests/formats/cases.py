@@ -50,7 +50,8 @@ CASES = [
     Case(  # the summary of 1.5, made at the end of the run
         "k6-summary",
         '{"version":"1.0.0","metadata":{"k6Version":"1.5.0","generatedAt":"2025-01-01T00:00:10Z"},'
-        '"config":{"duration":10,"execution":"local"},"results":{"checks":{},"metrics":['
+        '"config":{"duration":10,"execution":"local"},"results":{"checks":{"metrics":[{"name":'
+        '"checks_succeeded","type":"rate","values":{"matches":3,"total":4,"rate":0.75}}]},"metrics":['
         '{"name":"http_reqs","type":"counter","contains":"default","values":{"count":50}},'
         '{"name":"http_req_duration","type":"trend","contains":"time","values":{"p95":20}},'
         '{"name":"http_req_failed","type":"rate","contains":"default","values":'
@@ -59,6 +60,7 @@ CASES = [
             ("", "service_time", "p95"): 0.02,
             ("", "error_rate", "value"): 0.02,
             ("", "throughput", "value"): 5,
+            ("", "checks_succeeded", "value"): 0.75,
         },
     ),
     Case(  # groups repeat the metrics of the totals
@@ -505,7 +507,7 @@ CASES = [
         {
             ("", "service_time", "p99"): 0.0058,
             ("", "service_time", "mean"): 635.91e-6,
-            ("", "error_rate", "value"): 0.05,
+            ("", "error_rate", "value"): 50 / 1004,  # requests that broke are not among the 1000
             ("", "throughput", "value"): 100,
             ("", "data_rate", "value"): 153.6 * 1024,
         },
@@ -898,5 +900,340 @@ CASES = [
         '<testResults><httpSample t="100" ts="1700000000000" s="true" lb="A"><responseData>&#x1b;&#x0;'
         "&#8;&amp;&#xa;</responseData></httpSample></testResults>",
         {("", "service_time", "mean"): 0.1},
+    ),
+    Case(  # Artillery 1.7 has counters, its user's own, beside the codes
+        "artillery",
+        '{"aggregate":{"timestamp":"2020-01-01T00:00:00.000Z","requestsCompleted":4,"latency":'
+        '{"min":1,"max":9,"median":5,"p95":8,"p99":9},"rps":{"count":4,"mean":2},"errors":{},'
+        '"codes":{"200":3,"500":1},"customStats":{},"counters":{"mine":3}},"intermediate":[]}',
+        {
+            ("", "service_time", "p95"): 0.008,
+            ("", "error_rate", "value"): 0.25,
+            ("", "requests", "value"): 4,
+        },
+    ),
+    Case(  # answers of one status, pages of a browser: their times in ms, a layout shift without unit
+        "artillery",
+        '{"aggregate":{"counters":{"http.requests":2},"rates":{},"summaries":{'
+        '"http.response_time.4xx":{"mean":20},"browser.page.LCP.http://x/":{"p95":300},'
+        '"browser.page.CLS.http://x/":{"p95":0.1},"browser.step.log in":{"max":50}}},'
+        '"intermediate":[]}',
+        {
+            ("4xx", "service_time", "mean"): 0.02,
+            ("", "browser.page.LCP.http://x/", "p95"): 0.3,
+            ("", "browser.page.CLS.http://x/", "p95"): 0.1,
+            ("", "browser.step.log in", "max"): 0.05,
+        },
+    ),
+    Case(  # what the simulation asserts stands before the run
+        "gatling-log",
+        "ASSERTION\tAAMD\nASSERTION\tAAME\nRUN\ts.Sim\tsim\t1700000000000\t \t3.5.1\n"
+        "REQUEST\t\thome\t1700000000000\t1700000000250\tOK\t \n",
+        {("home", "service_time", "max"): 0.25, ("", "error_rate", "value"): 0},
+    ),
+    Case(  # before 2.16: tables, whole milliseconds
+        "locust-html",
+        "<!DOCTYPE html><html><head><title>Test Report</title></head><body><h1>Locust Test Report"
+        "</h1><p>During: <span>2021-01-01 00:00:00 - 2021-01-01 00:01:00</span></p><table><tr>"
+        "<th>Method</th><th>Name</th><th># Requests</th><th># Fails</th><th>Average (ms)</th>"
+        "<th>Max (ms)</th><th>RPS</th></tr><tr><td>GET</td><td>/a</td><td>8</td><td>2</td><td>52"
+        "</td><td>89</td><td>4.5</td></tr><tr><td></td><td>Aggregated</td><td>8</td><td>2</td>"
+        "<td>52</td><td>89</td><td>4.5</td></tr></table><table><tr><th>Method</th><th>Name</th>"
+        "<th>95%ile (ms)</th><th>100%ile (ms)</th></tr><tr><td>GET</td><td>/a</td><td>66</td>"
+        "<td>90</td></tr></table></body></html>\n",
+        {
+            ("GET /a", "service_time", "mean"): 0.052,
+            ("GET /a", "service_time", "max"): 0.089,
+            ("GET /a", "service_time", "p95"): 0.066,
+            ("", "error_rate", "value"): 0.25,
+            ("", "throughput", "value"): 4.5,
+        },
+    ),
+    Case(  # each report is on the time since the checkpoint before it
+        "sysbench",
+        "sysbench 1.0.20 (x)\nRunning the test with following options:\nNumber of threads: 1\n"
+        "[ 1s ] Checkpoint report:\n    total number of events:    7\n"
+        "    execution time (avg/stddev):   1.0/0.00\n"
+        "    total number of events:    9\n    execution time (avg/stddev):   1.0/0.00\n",
+        {("", "events", "value"): 9},
+    ),
+    Case(  # no answer, no times
+        "siege",
+        "Transactions: 0 hits\nResponse time: 0.00 secs\nTransaction rate: 0.00 trans/sec\n"
+        "Failed transactions: 4\nLongest transaction: 0.00\nShortest transaction: 0.00\n",
+        {("", "error_rate", "value"): 1, ("", "service_time", "mean"): None}
+        | {("", "service_time", "max"): None},
+    ),
+    Case(
+        "siege-log",
+        "      Date & Time,  Trans,  Elap Time,  Data Trans,  Resp Time,  Trans Rate,  Throughput,"
+        "  Concurrent,    OKAY,   Failed\n"
+        "2024-01-01 10:00:00,   0,   0.10,   0,   0.00,   0.00,   0.00,   0.00,   0,   5\n",
+        {("", "error_rate", "value"): 1, ("", "service_time", "mean"): None},
+    ),
+    Case(  # two kinds of names of asv's, a function that only looks alike
+        "asv",
+        '{"commit_hash":"c","results":{"a.TimeX.y":1,"a.TimeSort":0.5,"a.PeakMemX":64,'
+        '"a.timely":3}}',
+        {
+            ("a.TimeSort", "time", "p50"): 0.5,
+            ("a.PeakMemX", "peak_memory", "value"): 64,
+            ("a.timely", "value", "value"): 3,
+        },
+    ),
+    Case(  # the CSV tells aggregates by their names; a fitted curve is no time
+        "google-benchmark",
+        "name,iterations,real_time,cpu_time,time_unit,bytes_per_second,items_per_second,label,"
+        'error_occurred,error_message,"mine"\n"A/8",10,2,1,us,,100,,,,7\n'
+        '"A_mean",3,4,3,ms,,,,,,\n"A_stddev",3,1,1,ms,,,,,,\n"A_BigO",,4.5,4.3,lgN,,,,,,\n'
+        '"A_RMS",,0.3,0.3,,,,,,,\n"my_mean",1,5,5,ns,,,,,,\n"E",,,,,,,,true,"boom",\n',
+        {
+            ("A/8", "time", "mean"): 2e-6,
+            ("A/8", "rate", "mean"): 100,
+            ("A/8", "mine", "mean"): 7,
+            ("A", "time", "mean"): 4e-3,
+            ("A", "time", "stdev"): 1e-3,
+            ("my_mean", "time", "mean"): 5e-9,
+            ("A_BigO", "time", "mean"): None,
+        },
+    ),
+    Case(
+        "google-benchmark",
+        "Running ./bm\n-----\nBenchmark            Time        CPU   Iterations UserCounters...\n"
+        "-----\nA/64              44.3 ns    22.7 ns       564269 foo=42 items_per_second=44M/s\n"
+        "A_BigO            5.03 lgN   4.18 lgN\n",
+        {("A/64", "time", "mean"): 44.3e-9, ("A/64", "cpu_time", "mean"): 22.7e-9},
+    ),
+    Case(  # events of `-json`; a line comes in pieces
+        "go-bench",
+        '{"Time":"2024-01-01T00:00:00Z","Action":"output","Package":"p","Output":"goos: linux\\n"}\n'
+        '{"Time":"2024-01-01T00:00:00Z","Action":"output","Package":"p","Output":"BenchmarkA-2 \\t"}\n'
+        '{"Time":"2024-01-01T00:00:01Z","Action":"output","Package":"p","Output":"  10\\t'
+        '  5 ns/op\\t 16 B/op\\n"}\n{"Time":"2024-01-01T00:00:02Z","Action":"pass","Package":"p"}\n',
+        {("BenchmarkA-2", "time", "mean"): 5e-9, ("BenchmarkA-2", "allocation", "mean"): 16},
+    ),
+    Case(  # samples of several iterations each
+        "criterion",
+        "group,function,value,throughput_num,throughput_type,sample_measured_value,unit,"
+        "iteration_count\nFib,Iter,20,,,100,ns,10\nFib,Iter,20,,,600,ns,20\n",
+        {("Fib/Iter/20", "time", "mean"): 20e-9, ("Fib/Iter/20", "time", "max"): 30e-9},
+    ),
+    Case(
+        "criterion",
+        '{"sampling_mode":"Linear","iters":[1.0,2.0],"times":[10.0,30.0]}',
+        {("", "time", "mean"): 12.5e-9, ("", "time", "min"): 10e-9},
+    ),
+    Case(  # the last of several moments; of two at one time the first
+        "prometheus",
+        '# TYPE a gauge\na{x="1 # }"} 1 100.5\na{x="1 # }"} 3 160.5\na{x="2"} 7 5\na{x="2"} 8 5\n'
+        "# EOF\n",
+        {('{x="1 # }"}', "a", "value"): 3, ('{x="2"}', "a", "value"): 7},
+    ),
+    Case(  # more broken connections than answers
+        "wrk",
+        "Running 10s test @ http://x/\n  2 threads and 10 connections\n  100 requests in 10.00s, 1B read\n"
+        "  Socket errors: connect 0, read 300, write 0, timeout 0\n",
+        {("", "error_rate", "value"): 0.75},
+    ),
+    Case(  # one request that failed in two ways
+        "locust-errors",
+        "Method,Name,Error,Occurrences\nGET,/a,503,3\nGET,/a,timeout,1\n",
+        {("GET /a", "failures", "value"): 4, ("GET /a: timeout", "failures", "value"): 1}
+        | {("", "failures", "value"): 4},
+    ),
+    Case(  # before 0.10 failures were no requests
+        "locust-json",
+        '[{"name":"/a","method":"GET","num_requests":1,"num_failures":3,"total_response_time":400,'
+        '"response_times":{"400":1}},{"name":"/b","method":"GET","num_requests":0,"num_failures":2,'
+        '"total_response_time":0,"response_times":{}}]',
+        {("GET /a", "error_rate", "value"): 0.75, ("GET /b", "error_rate", "value"): 1}
+        | {("", "error_rate", "value"): 5 / 6},
+    ),
+    Case(  # Locust 0.13 and 0.14: cumulative counts under the names of the table
+        "locust-history",
+        '"Type","Name","Timestamp","# requests","# failures","Requests/s","Requests Failed/s",'
+        '"Median response time","Average response time","Min response time","Max response time",'
+        '"Average Content Size","50%","95%","100%"\n'
+        '"GET","/a","1580000000",2,0,1.00,0.00,50,52,7,90,10.00,50,90,90\n'
+        '"None","Aggregated","1580000010",10,1,2.00,0.10,50,52,7,90,10.00,51,91,91\n',
+        {
+            ("", "requests", "value"): 10,
+            ("", "error_rate", "value"): 0.1,
+            ("", "service_time", "mean"): 0.052,
+            ("", "service_time", "p95"): None,
+            ("GET /a", "service_time", "max"): 0.09,
+        },
+    ),
+    Case(
+        "locust-stats",
+        '"Type","Name","# requests","# failures","Average response time","Requests/s",'
+        '"Requests Failed/s","95%","99.999"\n"GET","/a",4,1,52,2.00,0.50,90,99\n',
+        {("GET /a", "failure_rate", "value"): 0.5, ("GET /a", "service_time", "mean"): 0.052},
+    ),
+    Case(  # version 6, without the attack and its sequence
+        "vegeta-results",
+        "1700000000000000001,500,1500000,0,10,500 Internal Server Error,\n",
+        {("", "service_time", "max"): 0.0015, ("", "error_rate", "value"): 1},
+    ),
+    Case(
+        "vegeta-results",
+        '{"code":200,"timestamp":"2015-01-01T00:00:00Z","latency":1000000,"bytes_out":0,'
+        '"bytes_in":5,"error":"","body":null}\n'
+        '{"code":200,"timestamp":"2015-01-01T00:00:01Z","latency":3000000,"bytes_out":0,'
+        '"bytes_in":5,"error":"","body":null}\n',
+        {("", "service_time", "mean"): 0.002},
+    ),
+    Case(  # hey when it was called boom
+        "hey",
+        "Summary:\n  Total:\t1.2345 secs.\n  Slowest:\t0.0561 secs.\n  Fastest:\t0.0083 secs.\n"
+        "  Average:\t0.0465 secs.\n  Requests/sec:\t107.1725\n\nStatus code distribution:\n"
+        "  [200]\t100 responses\n\nLatency distribution:\n  95% in 0.0521 secs.\n",
+        {("", "service_time", "p95"): 0.0521, ("", "service_time", "mean"): 0.0465}
+        | {("", "duration", "value"): 1.2345},
+    ),
+    Case(  # commas of an old version
+        "k6-text",
+        "    http_req_duration......: avg=11.38ms, max=12.5ms, med=11ms, min=10ms, p90=12ms, p95=12.4ms\n"
+        "    iterations.............: 10\n    vus_max................: 1\n",
+        {("", "service_time", "mean"): 0.01138, ("", "service_time", "p95"): 0.0124},
+    ),
+    Case(  # a score too small for its column
+        "jmh",
+        "Benchmark  Mode  Cnt  Score  Error  Units\na  avgt  5  ≈ 10⁻⁶         s/op\n",
+        {("a", "time", "mean"): 1e-6},
+    ),
+    Case(  # one benchmark on two runtimes
+        "benchmarkdotnet",
+        '{"Title":"t","HostEnvironmentInfo":{},"Benchmarks":[{"DisplayInfo":"T.M: Job-A(Runtime='
+        '.NET 6.0)","FullName":"N.T.M","Statistics":{"Mean":5}},{"DisplayInfo":"T.M: Job-B","FullName'
+        '":"N.T.M","Statistics":{"Mean":6}}]}',
+        {("N.T.M [Job-A(Runtime=.NET 6.0)]", "time", "mean"): 5e-9}
+        | {("N.T.M [Job-B]", "time", "mean"): 6e-9},
+    ),
+    Case(  # pgbench until 9.5; quoted without the first line of the report
+        "pgbench",
+        "scaling factor: 1\nnumber of transactions actually processed: 720\nlatency average: 6.663 ms\n"
+        "tps = 2400.9 (including connections establishing)\n"
+        "tps = 2401.0 (excluding connections establishing)\nstatement latencies in milliseconds:\n"
+        "\t6.659889\tselect 1;\n",
+        {
+            ("", "transaction_time", "mean"): 0.006663,
+            ("", "throughput", "value"): 2401,
+            ("select 1;", "statement_time", "mean"): 0.006659889,
+        },
+    ),
+    Case(
+        "benchmarkdotnet",
+        "```\nBenchmarkDotNet v0.13.12, Linux\n\n```\n| Method     | Runtime  | N   | Mean       "
+        "| Error | StdDev  | Allocated |\n|----------- |--------- |---- |-----------:|------:|--------:"
+        "|----------:|\n| Sort       | .NET 6.0 | 100 | 1,234.5 ns | 1 ns  | 10.0 ns |   1.5 KB |\n"
+        "| **Sort**   | .NET 8.0 | 100 |   **2.0 μs** | 1 ns  | 10.0 ns |         - |\n"
+        "| Broken     | .NET 8.0 | 100 |         NA | NA    |      NA |        NA |\n",
+        {
+            ("Sort(N=100) [.NET 6.0]", "time", "mean"): 1234.5e-9,
+            ("Sort(N=100) [.NET 6.0]", "allocation", "mean"): 1536,
+            ("Sort(N=100) [.NET 8.0]", "time", "mean"): 2e-6,
+            ("Broken(N=100)", "time", "mean"): None,
+        },
+    ),
+    Case(
+        "hyperfine",
+        "| Command | Mean [ms] | Min [ms] | Max [ms] | Relative |\n|:---|---:|---:|---:|---:|\n"
+        "| `sleep 0.01` | 12.5 ± 0.3 | 11.9 | 13.1 | 1.00 |\n",
+        {
+            ("sleep 0.01", "time", "mean"): 0.0125,
+            ("sleep 0.01", "time", "stdev"): 0.0003,
+            ("sleep 0.01", "time", "max"): 0.0131,
+        },
+    ),
+    Case(  # old reports say the units in the cells
+        "caliper",
+        "<html><title>Hyperledger Caliper Report</title><table><tr><th>Test</th><th>Name</th>"
+        "<th>Succ</th><th>Fail</th><th>Send Rate</th><th>Max Latency</th><th>Avg Latency</th>"
+        "<th>Throughput</th></tr><tr><td>1</td><td>open</td><td>90</td><td>10</td><td>50.7 tps</td>"
+        "<td>0.63 s</td><td>0.30 s</td><td>47.6 tps</td></tr></table></html>\n",
+        {
+            ("open", "throughput", "value"): 47.6,
+            ("open", "transaction_time", "max"): 0.63,
+            ("open", "error_rate", "value"): 0.1,
+        },
+    ),
+    Case(  # a language that writes decimal commas; JMeter leaves a zero before them out
+        "jmeter-table",
+        "Label,# Samples,Average,Median,90% Line,95% Line,99% Line,Min,Max,Error %,Throughput,"
+        'Received KB/sec,Sent KB/sec\n"a, b",6,3487,3351,4273,4926,4926,1897,4926,"16,667%",",28663",'
+        '"1605,52","22,83"\n',
+        {
+            ("a, b", "error_rate", "value"): 0.16667,
+            ("a, b", "throughput", "value"): 0.28663,
+            ("a, b", "data_rate", "value"): 1605.52 * 1024,
+            ("a, b", "service_time", "mean"): 3.487,
+        },
+    ),
+    Case(
+        "jmh",
+        '"Benchmark","Mode","Threads","Samples","Score","Score Error (99,9%)","Unit"\n'
+        '"a","avgt",1,5,"12,345678","0,1","ns/op"\n',
+        {("a", "time", "mean"): 12.345678e-9},
+    ),
+    Case(
+        "jmh",
+        "Benchmark  Mode  Cnt   Score   Error  Units\na          avgt    5  12,345 ± 0,100  ns/op\n",
+        {("a", "time", "mean"): 12.345e-9},
+    ),
+    Case(
+        "github-action",
+        '[{"name":"build","unit":"Seconds","value":45},{"name":"b","unit":"MB","value":2}]',
+        {("build", "time", "value"): 45},
+    ),
+    Case(  # Locust takes the rate of each request over the whole run
+        "locust-json",
+        '[{"name":"/a","method":"GET","num_requests":8,"num_failures":0,"total_response_time":400,'
+        '"start_time":1700000000,"last_request_timestamp":1700000004,"response_times":{"50":8}},'
+        '{"name":"/b","method":"GET","num_requests":4,"num_failures":0,"total_response_time":200,'
+        '"start_time":1700000002,"last_request_timestamp":1700000003,"response_times":{"50":4}}]',
+        {("GET /b", "throughput", "value"): 1, ("", "throughput", "value"): 3},
+    ),
+    Case(  # no answer, no times
+        "wrk",
+        "Running 10s test @ http://x/\n  2 threads and 10 connections\n"
+        "    Latency     0.00us    0.00us   0.00us    -nan%\n  Latency Distribution\n"
+        "     50%    0.00us\n  0 requests in 10.00s, 0.00B read\n"
+        "  Socket errors: connect 10, read 0, write 0, timeout 0\nRequests/sec:      0.00\n",
+        {
+            ("", "service_time", "mean"): None,
+            ("", "service_time", "p50"): None,
+            ("", "error_rate", "value"): 1,
+        },
+    ),
+    Case(
+        "sysbench",
+        "sysbench 1.0.20 (x)\nRunning the test with following options:\n    total number of events: 0\n"
+        "Latency (ms):\n         min:    0.00\n         avg:    0.00\n",
+        {("", "event_time", "mean"): None, ("", "events", "value"): 0},
+    ),
+    Case(
+        "fortio",
+        '{"ActualQPS":0,"DurationHistogram":{"Count":0,"Avg":0,"Percentiles":[{"Percentile":50,'
+        '"Value":0}]}}',
+        {("", "service_time", "mean"): None, ("", "requests", "value"): 0},
+    ),
+    Case(  # the thirteenth is a day, so the fifth is one as well
+        "jmeter-csv",
+        "timeStamp,elapsed,label,success\n05/11/2023 10:00:00,1000,a,true\n"
+        "13/11/2023 10:00:00,1000,a,true\n",
+        {("", "throughput", "value"): 2 / (8 * 86400 + 1)},
+    ),
+    Case(  # two digits of the year, half a day
+        "jmeter-csv",
+        "timeStamp,elapsed,label,success\n11/14/23 12:59:59 PM,500,a,true\n"
+        "11/14/23 01:00:01 PM,1000,a,true\n",
+        {("", "throughput", "value"): 2 / 3},
+    ),
+    Case(
+        "jmeter-table",
+        "라벨,표본 수,평균,중간값,90% 선,최소값,최대값,오류 %,처리량,수신 KB/초\n"
+        "A,10,5,4,8,1,9,0.00%,1.5,2.0\n총계,10,5,4,8,1,9,50.00%,1.5,2.0\n",
+        {("", "error_rate", "value"): 0.5, ("A", "service_time", "p90"): 0.008},
     ),
 ]

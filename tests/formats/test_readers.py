@@ -147,6 +147,65 @@ def test_a_sketched_percentile_is_known_to_the_width_of_the_sketch(
     assert (each.approximate, each.resolution) == (approximate, pytest.approx(resolution))
 
 
+@pytest.mark.parametrize(
+    ("kind", "resolution"),
+    [("Type", 0.0), ("Method", 0.25 - 0.2)],
+)
+def test_failures_may_have_been_apart_from_requests_in_old_versions_of_locust(
+    kind: str, resolution: float
+) -> None:
+    text = f"{kind},Name,# requests,# failures\nGET,/a,4,1\n"
+    (reading,) = readings(Source(Path("table"), content=text.encode()))
+    rate = next(i for i in reading.indicators if i.metric == "error_rate")
+    assert (rate.value, rate.approximate) == (0.25, resolution > 0)
+    assert rate.resolution == pytest.approx(resolution)
+
+
+def test_the_median_of_locusts_page_is_said_once() -> None:
+    page = (
+        "<html><title>Locust</title><script>window.templateArgs = "
+        '{"requests_statistics":[{"name":"/a","num_requests":1,"median_response_time":5}],'
+        '"response_time_statistics":[{"name":"/a","0.5":6,"0.9":7}]}</script></html>'
+    )
+    (reading,) = readings(Source(Path("page"), content=page.encode()))
+    found = [(i.statistic, i.value) for i in reading.indicators if i.metric == "service_time"]
+    assert found == [("p50", 0.005), ("p90", 0.007)]
+
+
+def test_the_moments_of_a_series_are_kept() -> None:
+    text = "# TYPE a gauge\na 1 100\na 3 160.5\nb 7\n# EOF\n"
+    (reading,) = readings(Source(Path("page"), content=text.encode()))
+    assert reading.started_at == "1970-01-01T00:01:40+00:00"
+    assert reading.series is not None
+    assert reading.series.to_pydict() == {
+        "time_s": [0.0, 60.5],
+        "name": ["a", "a"],
+        "labels": ["", ""],
+        "value": [1.0, 3.0],
+    }
+
+
+LONG = {
+    "k6-text": (
+        "     execution: local",
+        "running (0m01.0s), 1/1 VUs",
+        "    http_reqs....: 7 5/s\n    iterations....: 9 5/s\n",
+    ),
+    "pgbench": (
+        "pgbench (16.1)",
+        "pgbench: client 1 got an error",
+        "transaction type: x\nnumber of transactions actually processed: 7\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_a_report_may_stand_at_the_end_of_a_long_log(name: str) -> None:
+    begin, noise, end = LONG[name]
+    text = f"{begin}\n{noise}\n" + f"{noise}\n" * 9000 + end
+    assert recognise(Source(Path("log"), content=text.encode())) == name
+
+
 SEVERAL = {
     "siege": "Transactions: {n} hits\nTransaction rate: 5.00 trans/sec\nLongest transaction: 1.00\n"
     "Shortest transaction: 0.10\n",
@@ -213,6 +272,9 @@ def test_strict_makes_the_first_broken_row_an_error() -> None:
         ),
         (b"unable to connect to 127.0.0.1:1 Connection refused\n", "failed before it began"),
         (b"sysbench 1.0.20 (using system LuaJIT)\nCreating file test_file.0\n", "only prepared"),
+        (b'{"machine":"m","arch":"x","cpu":"c","os":"o","ram":"8G","version":1}', "asv's descr"),
+        (b"# TYPE a gauge\na 0 2\na 0 1\n# EOF\n", "appears again"),
+        (b'{"mean":{"point_estimate":0.1},"median":{"point_estimate":-0.1}}', "criterion's change"),
         (b"running 0 tests\n\ntest result: ok. 0 passed; 0 measured\n", "nothing in it"),
         (gzip.compress(b"\x00" * 300_000_000, mtime=0), "unpacks to more than|no known format"),
         (
