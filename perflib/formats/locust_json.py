@@ -17,6 +17,8 @@ from perflib.formats.locust_stats import TOOL, add_error_rate, add_rounded, labe
 
 _KEYS = {"num_requests", "total_response_time", "response_times"}
 _PERCENTILES = (50, 90, 95, 99)
+MOST = 1e15
+"""Requests that nobody makes: such a count is damage, and its sum would be endless."""
 
 
 def recognise(source: Source) -> bool:
@@ -69,6 +71,7 @@ def _checked(source: Source, entries: Any, line: int) -> Iterator[dict[str, Any]
             isinstance(entry, dict)
             and set(entry) >= _KEYS
             and isinstance(entry["response_times"], dict)
+            and (number(entry["num_requests"]) or 0) < MOST
         ):
             yield entry
         else:

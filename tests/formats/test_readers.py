@@ -271,6 +271,11 @@ def test_strict_makes_the_first_broken_row_an_error() -> None:
             "failed or was stop",
         ),
         (b"unable to connect to 127.0.0.1:1 Connection refused\n", "failed before it began"),
+        (
+            b'[{"num_requests":1.7e308,"total_response_time":1,"response_times":{}},'
+            b'{"num_requests":1.7e308,"total_response_time":1,"response_times":{}}]',
+            "no entry with Locust's statistics",
+        ),
         (b"sysbench 1.0.20 (using system LuaJIT)\nCreating file test_file.0\n", "only prepared"),
         (b'{"machine":"m","arch":"x","cpu":"c","os":"o","ram":"8G","version":1}', "asv's descr"),
         (b"# TYPE a gauge\na 0 2\na 0 1\n# EOF\n", "appears again"),
