@@ -272,6 +272,22 @@ def test_the_order_of_rows_does_not_matter():
     assert analysis.estimates(a_run(), mixed) == analysis.estimates(a_run(), frame)
 
 
+def test_fresh_connections_are_no_part_of_the_load():
+    """Connecting works, every query fails: the error rate is 100 %, and no query a second."""
+    frame = samples(400, failed=200, labels=("q",))
+    connects = np.arange(len(frame)) % 2 == 0
+    frame["label"] = np.where(connects, "connect", "q")
+    frame["ok"] = connects
+    frame["connection_time"] = np.where(connects, 0.002, np.nan)
+    run = a_run(objectives=[])
+    found = {(e.metric, e.statistic, e.label): e for e in analysis.estimates(run, frame)}
+    assert found["error_rate", "value", ""].value == 1.0
+    assert found["error_rate", "value", "connect"].value == 0.0
+    assert found["throughput", "value", ""].value == 0.0
+    assert found["connection_time", "p95", ""].value == 0.002
+    assert found["connection_time", "p95", ""].caveats == ()
+
+
 def test_labels_are_data():
     frame = samples(500, labels=("GET /a\nb", '<script>"x"'))
     assert {e.label for e in analysis.estimates(a_run(), frame)} == {
