@@ -251,6 +251,13 @@ PLAN = {
             "reads the whole of `users`",
         ),
         (
+            run_of("sql", details={"plans": [PLAN | {"text": "id=1 table=users type=ALL rows=9"}]}),
+            samples_of({"slow": 10}, query_time=0.1),
+            "sequential scan",
+            1.0,
+            "reads the whole of `users`",
+        ),
+        (
             run_of("chunks"),
             samples_of({"a": 10}, processing_time=0.1, compress_time=0.08, store_time=0.01),
             "one stage dominates",
