@@ -25,6 +25,8 @@ if TYPE_CHECKING:  # only `read_samples` needs pandas; a load generator must sta
 TIMES = ("intended_start", "start", "end")
 PROBE = "connect"
 """The label of fresh connections to a database: timed beside the load, no part of it."""
+POLL = "poll"
+"""The label of questions to a watched chain: one without an answer is no block that failed."""
 _CORE = pa.schema(
     [
         ("label", pa.dictionary(pa.int32(), pa.string())),

@@ -108,6 +108,7 @@ def test_a_doubt_about_another_metric_changes_nothing():
     [
         ("p95(query_time) < 10 ms", {}, "no p95(query_time) was measured"),
         ("p95(response_time) < 1 s", {"arrival": "closed"}, "no intended start"),
+        ("error_rate < 1 %", {"arrival": "watch"}, "only watched"),
         ('p95(query_time["x"]) < 1 s', {}, 'no p95(query_time["x"]) was measured'),
     ],
 )
@@ -286,6 +287,16 @@ def test_fresh_connections_are_no_part_of_the_load():
     assert found["throughput", "value", ""].value == 0.0
     assert found["connection_time", "p95", ""].value == 0.002
     assert found["connection_time", "p95", ""].caveats == ()
+
+
+def test_an_unanswered_poll_is_no_block_that_failed():
+    frame = samples(400, labels=("poll", "block"))
+    blocks = frame["label"] == "block"
+    frame["ok"] = blocks
+    frame["arrival_interval"] = np.where(blocks, 1.0, np.nan)
+    frame["consensus_latency"] = np.where(blocks, 0.1, np.nan)
+    run = a_run(kind="blocks", arrival="watch", objectives=["p50(consensus_latency) < 1 s"])
+    assert analysis.judge(run, analysis.estimates(run, frame))[0].outcome == "met"
 
 
 def test_labels_are_data():

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from perflib import stats
 from perflib.model import METRICS, Caveat, Estimate, Objective, Run, find_metric
 from perflib.objectives import parse_objective
-from perflib.samples import TIMES, is_measured, is_probe
+from perflib.samples import POLL, TIMES, is_measured, is_probe
 from perflib.stats import Interval
 from perflib.stats.intervals import share_inflation
 
@@ -132,6 +132,8 @@ def sample_columns(run: Run, samples: pd.DataFrame) -> Iterator[Column]:
 
 def _columns(table: _Table, wanted: Sequence[Objective]) -> Iterator[Column]:
     groups = _groups(table.codes, table.names, table.beside, wanted)
+    watched = "arrival_interval" in table.metrics and POLL in table.names
+    poll = table.names.index(POLL) if watched else -1
     for name, column in table.metrics.items():
         for label, rows in groups:
             nowhere_else = not label and np.isnan(column[rows]).all()
@@ -139,7 +141,9 @@ def _columns(table: _Table, wanted: Sequence[Objective]) -> Iterator[Column]:
             values, fine = column[where], table.ok[where]
             values = values[fine & ~np.isnan(values)]
             if len(values):
-                yield Column(name, label, values, int(len(fine) - fine.sum()))
+                polled = watched and not label and name != "service_time"
+                failed = ~table.ok & (table.codes != poll) if polled else ~fine
+                yield Column(name, label, values, int(failed.sum()))
 
 
 def _until(run: Run, samples: pd.DataFrame) -> float:

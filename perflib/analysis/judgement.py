@@ -121,6 +121,11 @@ def _missing(run: Run, objective: Objective) -> Caveat:
     if objective.metric in ("response_time", "lateness") and run.arrival == "closed":
         what += ": closed arrivals have no intended start, so no response time"
         step = "use open arrivals, or promise service_time instead"
+    elif objective.metric in ("throughput", "error_rate", "response_time") and (
+        run.arrival == "watch"
+    ):
+        what += ": the target is only watched, no load is sent to it"
+        step = "promise what is seen of it, such as `mean(block_time) = 10 s ± 20 %`"
     elif objective.label:
         step = f"check that `{objective.label}` is a label of the run, or see its errors"
     elif run.errors:
