@@ -147,6 +147,16 @@ def test_flip_tells_the_chance_of_another_outcome(value, half, low, high, why):
     assert low <= found.flip <= high
 
 
+@pytest.mark.parametrize(
+    ("value", "high", "says"),
+    [(0.0, 0.4, "about 40 times"), (0.005, 0.02, "about 4 times"), (0.0099, 0.4, "at the bound")],
+    ids=["no failure yet: an interval of 3/n", "some failures: one of 1/√n", "at the bound"],
+)
+def test_an_open_question_tells_how_long_to_measure(value, high, says):
+    found = estimate(value, 0.0, high, metric="error_rate", statistic="value", unit="1")
+    assert says in verdict("error_rate < 1 %", found).next_step
+
+
 def test_flip_is_the_share_of_repeats_that_differ():
     rng, half = np.random.default_rng(1), 1e-3
     found = verdict("p95(query_time) < 10 ms", estimate(8.5e-3, 7.5e-3, 9.5e-3))

@@ -257,7 +257,8 @@ def _next(objective: Objective, estimate: Estimate, outcome: Outcome) -> str:
     if estimate.resolution > 0 and estimate.n <= 1:
         return "import a result with samples or a finer resolution"
     if distance > 0 and math.isfinite(high - low):
-        times = ((high - low) / 2 / distance) ** 2
+        at_end = estimate.value in (low, high)  # of a share: it shrinks with n, not its root
+        times = (high - low) / distance if at_end else ((high - low) / 2 / distance) ** 2
         if times < 100:
             return f"measure about {max(2, math.ceil(times))} times as long to tell"
     return (

@@ -91,6 +91,15 @@ class Crew:
         self._health(hands)
         return True
 
+    def messages(self) -> dict[str, str]:
+        """The first message of each kind of error, where it says more than its kind."""
+        return {
+            kind: text
+            for report in reversed(self.reports)
+            for kind, text in report["task"]["messages"].items()
+            if text not in ("", kind)
+        }
+
     def _processes(self) -> int:
         return min(self.scenario.processes, self.threads)
 

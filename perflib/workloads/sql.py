@@ -121,7 +121,7 @@ class SqlTarget(Target):
         )
         if crew.work():
             session.run.environment.target_version = crew.facts["version"]
-            session.run.details["messages"] = _messages(crew)
+            session.run.details["messages"] = crew.messages()
             if not session.stop.is_set():
                 self._explain(crew)
 
@@ -188,12 +188,3 @@ class SqlTarget(Target):
 def _p95(values: Any) -> float:
     ordered = sorted(values)
     return float(ordered[int(0.95 * len(ordered))]) if ordered else 0.0
-
-
-def _messages(crew: Crew) -> dict[str, str]:
-    """The first message of each kind of error."""
-    return {
-        kind: text
-        for report in reversed(crew.reports)
-        for kind, text in report["task"]["messages"].items()
-    }
