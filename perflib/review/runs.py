@@ -45,9 +45,12 @@ class Evidence:
         self.ok = self.samples[self.samples["ok"]]
         self.settings = settings
 
-    def total(self, metric: str) -> float:
-        """The sum of a metric over all good samples; 0 where it was not recorded."""
-        return float(self.ok[metric].sum()) if metric in self.ok else 0.0
+    def total(self, metric: str, label: str | None = None) -> float:
+        """The sum of a metric over all good samples, or those of `label`; 0 where not recorded."""
+        if metric not in self.ok:
+            return 0.0
+        rows = self.ok if label is None else self.ok[self.ok["label"] == label]
+        return float(rows[metric].sum())
 
     def place(self, *names: str) -> dict[str, object]:
         """File, line and name of the first setting called so, or on that topic."""
@@ -95,8 +98,8 @@ def scans(run: Evidence) -> Iterator[Finding]:
         told = next(iter(_PG_FILTER.findall(text)), "").strip('"').rpartition(".")[2]
         asked = filters_of(str(plan.get("sql", ""))).get(tables[0].lower(), set())
         column = told or ", ".join(sorted(asked))
-        of_query = run.ok.loc[run.ok["label"] == plan["query"], "query_time"].sum()
-        share = float(of_query) / (run.total("query_time") or 1.0)
+        whole = run.total("query_time")
+        share = run.total("query_time", plan["query"]) / whole if whole else 0.0
         wanted = f"{tables[0]}({column})" if column else f"{tables[0]}, by the filtered columns"
         yield run.finding(
             "sequential scan",
@@ -106,7 +109,7 @@ def scans(run: Evidence) -> Iterator[Finding]:
             evidence=next(line.strip() for line in text.splitlines() if tables[0] in line)
             + f"; p95 {format_quantity(plan.get('p95_query_time', float('nan')), 's')}",
             next_step=f"create an index on {wanted}",
-            gain=f"up to {share:.0%} of all query time",
+            gain=f"up to {share:.0%} of all query time" if whole else "unknown without samples",
         )
 
 
