@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from perflib import analysis
+from perflib.errors import ValuesError
 from perflib.model import Caveat, Counts, Estimate, GeneratorHealth, Run
 from perflib.objectives import parse_objective
 
@@ -307,6 +308,11 @@ def test_an_unanswered_poll_is_no_block_that_failed():
     frame["consensus_latency"] = np.where(blocks, 0.1, np.nan)
     run = a_run(kind="blocks", arrival="watch", objectives=["p50(consensus_latency) < 1 s"])
     assert analysis.judge(run, analysis.estimates(run, frame))[0].outcome == "met"
+
+
+def test_a_frame_that_is_no_samples_is_refused():
+    with pytest.raises(ValuesError, match="no column `label`"):
+        analysis.estimates(a_run(), pd.DataFrame({"value": [1.0]}))
 
 
 def test_labels_are_data():

@@ -18,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from perflib import stats
+from perflib.errors import ValuesError
 from perflib.model import METRICS, Caveat, Estimate, Objective, Run, find_metric
 from perflib.objectives import parse_objective
 from perflib.samples import POLL, TIMES, is_measured, is_probe
@@ -33,6 +34,7 @@ MOST_LABELS = 100
 """Only so many labels, those with the most samples, have estimates of their own."""
 FAILED_SHARE = 0.01
 """With more failures than this a mean or maximum of the successes says little."""
+_NEEDED = ("label", "start", "end", "ok")
 _NOT_METRICS = {"label", *TIMES, "ok", "error", "status", "size"}
 
 
@@ -53,6 +55,11 @@ def estimates(
     `throughput` and `error_rate` have a `value`, as have the run's facts. What an imported
     run brought itself stays, widened by its resolution, where samples give nothing better.
     """
+    if lacking := [name for name in _NEEDED if name not in samples]:
+        raise ValuesError(
+            f"the samples have no column `{lacking[0]}`",
+            expected="the frame that `perflib.samples.read_samples` gives",
+        )
     wanted = list(objectives) if objectives is not None else _objectives(run)
     until_s = _until(run, samples)
     table = _Table(samples, run.measured_from_s, until_s)

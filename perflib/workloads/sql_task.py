@@ -24,8 +24,11 @@ SIGNS = {
     "lock timeout": ("lock timeout", "lock wait timeout"),
     "timeout": ("timeout", "timed out", "max_statement_time", "execution time exceeded"),
     "deadlock": ("deadlock",),
-    "access denied": ("access denied", "authentication failed"),
+    "access denied": ("access denied", "authentication failed", "fatal:  role"),
+    "no such database": ("fatal:  database", "unknown database"),
+    "shutting down": ("shutting down", "administrator command", "shutdown in progress"),
     "connection refused": ("connection refused",),
+    "no server": ("no such file or directory", "resolve host", "can't connect"),
     "too many connections": ("too many connections", "too many clients", "connection slots are"),
     "locked": ("locked",),
     "read only": ("read only", "readonly", "read-only"),
@@ -35,6 +38,7 @@ SIGNS = {
 """What databases say, in lower case, by the short name under which it is counted."""
 NEXT_STEPS = {
     "access denied": "correct the user, the password or the database in its url",
+    "no such database": "create the database, or correct its name in the url",
     "too many connections": "raise the server's limit, or lower `pool_size` or the `users`",
 }
 
