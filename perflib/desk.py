@@ -37,7 +37,10 @@ HEADLINES = {
 
 
 class Desk:
-    """One run and everything that judges or explains it. Values in base units."""
+    """One run and everything that judges or explains it. Values in base units.
+
+    `damage` tells why a run that has samples is looked at without them.
+    """
 
     def __init__(
         self,
@@ -47,12 +50,14 @@ class Desk:
         metrics: pd.DataFrame | None = None,
         store: Store | None = None,
         configs: Path | None = None,
+        damage: str = "",
     ) -> None:
         self.run = run
         self.samples = samples
         self.metrics = metrics
         self.store = store
         self.configs = configs
+        self.damage = damage
 
     @cached_property
     def measured(self) -> pd.DataFrame:
@@ -191,8 +196,13 @@ def open_desk(
     run_id: str = "latest",
     data: str | Path = "data",
     configs: str | Path = "configs",
+    *,
+    damaged: bool = False,
 ) -> Desk:
     """The desk of one run: `run_id` is a run id or `latest` of `target`.
+
+    Samples that cannot be read raise `StoreError`; with `damaged` the run is shown by what was
+    recorded of it, and says so.
 
     A relative `data` or `configs` is looked for here and in the folders above, so that a
     notebook works from where JupyterLab opens it.
@@ -212,13 +222,21 @@ def open_desk(
             expected=f"a run of `{target}`",
             next_step="give the run's own target, or `latest`",
         )
-    kept = (store.folder(chosen) / SAMPLES).exists()
+    samples, damage = no_samples(), ""
+    try:
+        if (store.folder(chosen) / SAMPLES).exists():
+            samples = store.samples(chosen)
+    except StoreError as error:
+        if not damaged:
+            raise
+        damage = error.found
     return Desk(
         run,
-        store.samples(chosen) if kept else no_samples(),
+        samples,
         metrics=store.metrics(chosen),
         store=store,
         configs=_own_configs(find_folder(configs), run.target),
+        damage=damage,
     )
 
 
@@ -248,7 +266,8 @@ def open_all(targets: Sequence[str] = (), data: str | Path = "data") -> list[Des
     runs = store.runs()
     names = list(targets) or sorted(set(runs["target"]))
     latest = {name: store.latest(name) for name in names}
-    return [open_desk(name, run, data) for name, run in latest.items() if run is not None]
+    known = {name: run for name, run in latest.items() if run is not None}
+    return [open_desk(name, run, data, damaged=True) for name, run in known.items()]
 
 
 def open_comparison(

@@ -87,7 +87,7 @@ class _Parser:
         self._known(metric)
         label = self._label()
         if self._peek() != ")":
-            self._fail(self.at, "`)` is missing", "`)` after the metric")
+            self._fail(self.at, "`)` is missing", "`)`, or a label in brackets as in `[by_id]`")
         if metric.text in NEVER_SAMPLED:
             name = metric.text
             self._fail(first.at, f"`{name}` is one number a run", f"`{name}` without a statistic")

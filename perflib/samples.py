@@ -23,6 +23,10 @@ if TYPE_CHECKING:  # only `read_samples` needs pandas; a load generator must sta
     import pandas as pd
 
 TIMES = ("intended_start", "start", "end")
+PROBE = "connect"
+"""The label of fresh connections to a database: timed beside the load, no part of it."""
+POLL = "poll"
+"""The label of questions to a watched chain: one without an answer is no block that failed."""
 _CORE = pa.schema(
     [
         ("label", pa.dictionary(pa.int32(), pa.string())),
@@ -162,6 +166,13 @@ def read_samples(path: Path) -> pd.DataFrame:
         frame["response_time"] = frame["end"] - frame["intended_start"]
         frame["lateness"] = frame["start"] - frame["intended_start"]
     return frame
+
+
+def is_probe(samples: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Which samples are fresh connections of a database run, not calls of its load."""
+    if "connection_time" not in samples:
+        return np.zeros(len(samples), dtype=bool)
+    return (samples["label"].astype(str) == PROBE).to_numpy()
 
 
 def is_measured(

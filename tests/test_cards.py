@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -137,6 +138,17 @@ class TestAcross:
         assert "database" in text.splitlines()[0]
         assert "blockchain" in text
         assert "Missed promises first" in repr(cards.across.next_steps(desks))
+
+    def test_one_damaged_run_does_not_hide_the_others(self, store: Store, tmp_path: Path) -> None:
+        shutil.copytree(store.root, tmp_path / "data")
+        run = store.latest("database")
+        (tmp_path / "data/runs" / str(run) / "samples.parquet").write_bytes(b"PAR1 cut off")
+        desks = open_all(data=tmp_path / "data")
+        assert "blockchain" in repr(cards.across.overview(desks))
+        assert "samples cannot be read" in repr(cards.across.latest(desks))
+        assert "Missed promises first" in repr(cards.across.next_steps(desks))
+        with pytest.raises(StoreError, match="samples cannot be read"):
+            open_desk("database", data=tmp_path / "data")
 
     def test_overview_of_nothing_says_what_to_do(self) -> None:
         assert "perflib run" in repr(cards.across.overview([]))

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from perflib import analysis
+from perflib.errors import ValuesError
 from perflib.model import Caveat, Counts, Estimate, GeneratorHealth, Run
 from perflib.objectives import parse_objective
 
@@ -108,6 +109,7 @@ def test_a_doubt_about_another_metric_changes_nothing():
     [
         ("p95(query_time) < 10 ms", {}, "no p95(query_time) was measured"),
         ("p95(response_time) < 1 s", {"arrival": "closed"}, "no intended start"),
+        ("error_rate < 1 %", {"arrival": "watch"}, "only watched"),
         ('p95(query_time["x"]) < 1 s', {}, 'no p95(query_time["x"]) was measured'),
     ],
 )
@@ -144,6 +146,16 @@ def test_margin(text, value, margin):
 def test_flip_tells_the_chance_of_another_outcome(value, half, low, high, why):
     found = verdict("p95(query_time) < 10 ms", estimate(value, value - half, value + half))
     assert low <= found.flip <= high
+
+
+@pytest.mark.parametrize(
+    ("value", "high", "says"),
+    [(0.0, 0.4, "about 40 times"), (0.005, 0.02, "about 4 times"), (0.0099, 0.4, "at the bound")],
+    ids=["no failure yet: an interval of 3/n", "some failures: one of 1/√n", "at the bound"],
+)
+def test_an_open_question_tells_how_long_to_measure(value, high, says):
+    found = estimate(value, 0.0, high, metric="error_rate", statistic="value", unit="1")
+    assert says in verdict("error_rate < 1 %", found).next_step
 
 
 def test_flip_is_the_share_of_repeats_that_differ():
@@ -270,6 +282,37 @@ def test_the_order_of_rows_does_not_matter():
     frame = samples(3000)
     mixed = frame.sample(frac=1, random_state=1)
     assert analysis.estimates(a_run(), mixed) == analysis.estimates(a_run(), frame)
+
+
+def test_fresh_connections_are_no_part_of_the_load():
+    """Connecting works, every query fails: the error rate is 100 %, and no query a second."""
+    frame = samples(400, failed=200, labels=("q",))
+    connects = np.arange(len(frame)) % 2 == 0
+    frame["label"] = np.where(connects, "connect", "q")
+    frame["ok"] = connects
+    frame["connection_time"] = np.where(connects, 0.002, np.nan)
+    run = a_run(objectives=[])
+    found = {(e.metric, e.statistic, e.label): e for e in analysis.estimates(run, frame)}
+    assert found["error_rate", "value", ""].value == 1.0
+    assert found["error_rate", "value", "connect"].value == 0.0
+    assert found["throughput", "value", ""].value == 0.0
+    assert found["connection_time", "p95", ""].value == 0.002
+    assert found["connection_time", "p95", ""].caveats == ()
+
+
+def test_an_unanswered_poll_is_no_block_that_failed():
+    frame = samples(400, labels=("poll", "block"))
+    blocks = frame["label"] == "block"
+    frame["ok"] = blocks
+    frame["arrival_interval"] = np.where(blocks, 1.0, np.nan)
+    frame["consensus_latency"] = np.where(blocks, 0.1, np.nan)
+    run = a_run(kind="blocks", arrival="watch", objectives=["p50(consensus_latency) < 1 s"])
+    assert analysis.judge(run, analysis.estimates(run, frame))[0].outcome == "met"
+
+
+def test_a_frame_that_is_no_samples_is_refused():
+    with pytest.raises(ValuesError, match="no column `label`"):
+        analysis.estimates(a_run(), pd.DataFrame({"value": [1.0]}))
 
 
 def test_labels_are_data():

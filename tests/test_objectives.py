@@ -46,6 +46,7 @@ def test_what_people_write(text, metric, statistic, label, low, high, inclusive)
         ("p95(query_time) <", None, "is no quantity"),
         ("p95(query_time)", None, "a bound such as"),
         ("p95(query_time < 10 ms", "< 10", "`)` is missing"),
+        ("p95(query_time{a}) < 10 ms", "{a}", "a label in brackets"),
         ("query_time < 10 ms", "query_time", "needs a statistic"),
         ("p100(query_time) < 10 ms", "p100", "unknown statistic `p100`"),
         ("p0(query_time) < 10 ms", "p0", "unknown statistic `p0`"),

@@ -110,6 +110,14 @@ class TestFindings:
         changed = fabricate.run_of("blockchain", details={"blocks": lying})[0]
         assert "do not match the clock" in chain.arrivals(Desk(changed, samples)).alt
 
+    def test_blocks_without_a_time_have_no_spacing(self) -> None:
+        run, samples = fabricate.run_of("blockchain")
+        undated = [block | {"timestamp": None} for block in run.details["blocks"]]
+        desk = Desk(fabricate.run_of("blockchain", details={"blocks": undated})[0], samples)
+        for draw in (chain.intervals, chain.arrivals, chain.proposers):
+            assert draw(desk).alt
+        assert "told their time" in chain.intervals(desk).alt
+
     def test_a_growing_queue_is_told(self, tmp_path: Path) -> None:
         _, frame = fabricate.run_of("api_gateway")
         frame["end"] = frame["intended_start"] + 0.01 + frame["intended_start"] * 0.4

@@ -251,6 +251,13 @@ PLAN = {
             "reads the whole of `users`",
         ),
         (
+            run_of("sql", details={"plans": [PLAN | {"text": "id=1 table=users type=ALL rows=9"}]}),
+            samples_of({"slow": 10}, query_time=0.1),
+            "sequential scan",
+            1.0,
+            "reads the whole of `users`",
+        ),
+        (
             run_of("chunks"),
             samples_of({"a": 10}, processing_time=0.1, compress_time=0.08, store_time=0.01),
             "one stage dominates",
@@ -381,3 +388,10 @@ def test_the_verb_exits_with_2_when_a_file_cannot_be_read(
 
 def test_the_reference_systems_own_settings_fit_each_other() -> None:
     assert [one.code for one in findings(configs=Path("configs"))] == []
+
+
+def test_a_scan_is_told_of_a_run_whose_samples_are_gone() -> None:
+    gone = samples_of({"slow": 0}).assign(service_time=[])
+    (found,) = findings(run_of("sql", details={"plans": [PLAN]}), gone)
+    assert (found.code, found.rank) == ("sequential scan", 0.0)
+    assert found.gain == "unknown without samples"

@@ -59,6 +59,12 @@ def test_a_short_sample_says_how_many_it_needs():
     assert found.low > 90
 
 
+def test_percentiles_of_a_list_need_no_order():
+    (found,) = stats.percentiles([3.0, 1.0, math.nan, 2.0], [50])
+    assert (found.value, found.n) == (2.0, 3)
+    assert "1 of 4 values are NaN" in found.warning
+
+
 def test_nan_is_left_out_and_told():
     found = stats.percentile_interval([1.0, math.nan] * 20, 50)
     assert (found.value, found.n) == (1.0, 20)
@@ -73,6 +79,16 @@ def test_nan_is_left_out_and_told():
         (lambda: stats.percentile_interval([1.0], 0), "0 is no percentile"),
         (lambda: stats.percentile_interval([1.0], 100), "100 is no percentile"),
         (lambda: stats.percentile_interval(["x"], 50), "values are no numbers"),
+        (lambda: stats.percentile_interval([1.0], "95"), "95 is no percentile"),
+        (lambda: stats.percentiles(["x"], [50]), "values are no numbers"),
+        (lambda: stats.percentiles([], [50]), "no values"),
+        (lambda: stats.mean_interval(["1", "2"]), "values are no numbers"),
+        (lambda: stats.mean_interval(np.array(["2026-01-01"], "M8[s]")), "values are no numbers"),
+        (lambda: stats.ratio_interval(["x"], [1.0]), "values are no numbers"),
+        (lambda: stats.difference_interval([[1], [2, 3]], [1.0]), "values are no numbers"),
+        (lambda: stats.benjamini_hochberg(["x"]), "p-values are no numbers"),
+        (lambda: stats.share_interval(["yes"]), "flags are no numbers"),
+        (lambda: stats.long_run([1.0]), "1 values have no variance"),
         (lambda: stats.mean_interval([]), "no values"),
         (lambda: stats.share_interval([]), "no values"),
         (lambda: stats.rate_interval([1.0], 2, 2), "the window lasts 0 s"),

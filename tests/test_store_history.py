@@ -251,6 +251,12 @@ def test_a_url_that_leads_nowhere_is_told_without_its_password(tmp_path, url):
     assert len(str(caught.value).splitlines()) <= 2
 
 
+def test_a_missing_driver_of_the_history_is_no_matter_of_its_server(tmp_path):
+    with pytest.raises(StoreError) as caught:
+        Store(tmp_path, "postgresql+asyncpg://127.0.0.1/x").runs()
+    assert "install the driver" in caught.value.next_step
+
+
 def test_an_unreachable_history_does_not_lose_the_run(tmp_path):
     away = "postgresql+psycopg://127.0.0.1:9/x?connect_timeout=1"
     with pytest.raises(StoreError, match="history cannot be used"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import socket
 import subprocess
@@ -311,6 +312,23 @@ def test_json_rpc_answers_are_read_in_hexadecimal() -> None:
     assert set(samples.loc[samples["label"] == "block", "block_time"]) == {1.0}
 
 
+@pytest.mark.parametrize("height", [-5, 100.5, 10**30], ids=["negative", "fraction", "absurd"])
+def test_a_height_that_no_chain_has_is_an_error(height: float) -> None:
+    with Server(lambda *_: (200, {"height": height, "timestamp": 0})) as url:
+        run, _ = go(target(url), run_time="0.2 s")
+    assert set(run.errors) == {"`height` is no block height"}
+    assert voids_all(run)
+
+
+def test_a_chain_without_times_is_known_by_its_arrivals() -> None:
+    chain = FakeChain(timestamp_of=lambda _: None)  # type: ignore[arg-type, return-value]
+    run, samples = watch(chain)
+    blocks = samples[samples["label"] == "block"]
+    assert blocks["arrival_interval"].mean() == pytest.approx(SLOT_S, abs=0.05)
+    assert blocks["block_time"].isna().all()
+    assert run.details["chain"]["missed_slots"] == 0
+
+
 def story(times: list[float], arrivals: list[float], ended_s: float, slot: float = 10.0) -> Story:
     chain = Chain()
     chain.start(Block(height=0, timestamp=times[0]), arrivals[0])
@@ -335,6 +353,23 @@ def story(times: list[float], arrivals: list[float], ended_s: float, slot: float
 )
 def test_missed_slots_are_counted(times: list[float], ended_s: float, missed: int) -> None:
     assert story(times, times, ended_s).missed_slots() == missed
+
+
+def test_slots_are_not_missed_by_timestamps_that_are_coarse_or_lie() -> None:
+    arrivals = [0.5 * n for n in range(9)]
+    coarse = [float(int(arrived)) for arrived in arrivals]
+    assert story(coarse, arrivals, 4.1, slot=0.5).missed_slots() == 0
+    lies = [10.25 * n for n in range(9)]
+    assert story(lies, arrivals, 4.1, slot=0.5).missed_slots() == 0
+    assert story(coarse, [*arrivals[:-1], 5.5], 5.6, slot=0.5).missed_slots() == 3
+
+
+def test_a_node_that_often_fails_is_told() -> None:
+    seen = story([0, 10, 20], [0, 10, 20], 25)
+    seen.watch = dataclasses.replace(seen.watch, polls=100, failed=60)
+    (caveat,) = seen.caveats()
+    assert caveat.code == "polls failed"
+    assert caveat.forbids("arrival_interval")
 
 
 def test_a_run_too_short_for_a_block_says_so() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import random
 import time
@@ -206,12 +207,31 @@ def test_a_refusing_service_gives_a_run_without_verdict() -> None:
         ({"url": "http://no-such-host.invalid"}, "no connection"),
         ({"callable": "no_such_module:work"}, "no such callable"),
         ({"callable": "json:work"}, "no such callable"),
+        ({"callable": "asyncio:sleep"}, "no such callable"),
+        ({"callable": "traceback:walk_stack"}, "no such callable"),
+        ({"callable": "json:__name__"}, "no such callable"),
     ],
 )
 def test_first_contact_tells_why_it_failed(given: dict[str, str], kind: str) -> None:
     with pytest.raises(NoContactError) as error:
         ChunkTask(settings("") | given).check()
     assert error.value.kind == kind
+    assert ("`callable`" in error.value.next_step) == ("callable" in given)
+
+
+def test_what_a_function_raises_is_counted_and_its_first_words_are_kept() -> None:
+    task = ChunkTask(settings("") | {"callable": "sys:exit"})
+    task.check()
+    assert [task.perform("16 KiB", b"bad luck").error for _ in range(2)] == ["SystemExit"] * 2
+    assert task.report()["messages"] == {"SystemExit": "b'bad luck'"}
+
+
+def test_a_rate_limit_is_no_capacity() -> None:
+    turn = itertools.count()
+    with Server(lambda *call: pack(call[2]) if next(turn) % 2 else (429, {})) as url:
+        run, _ = go(target(url, sizes=["16 KiB"]), run_time="0.3 s")
+    assert "rate limited" in codes(run)
+    assert all(c.forbids("error_rate") for c in run.caveats if c.code == "rate limited")
 
 
 def test_a_client_process_that_dies_voids_the_run(

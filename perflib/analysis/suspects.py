@@ -14,6 +14,7 @@ import pandas as pd
 from msgspec import Struct
 
 from perflib.model import Run
+from perflib.samples import is_probe
 from perflib.units import format_number, format_quantity
 
 LEAST = 0.02
@@ -68,7 +69,7 @@ def _generator(run: Run, samples: pd.DataFrame) -> Iterator[Suspect]:
 
 def _queueing(_run: Run, samples: pd.DataFrame) -> Iterator[Suspect]:
     """Little's law: L = λ W. Time beyond the least loaded moments' service time is waiting."""
-    good = samples[samples["ok"] & (samples["label"] != "connect")]
+    good = samples[samples["ok"] & ~is_probe(samples)]
     if len(good) < 200 or "block_time" in good:
         return
     floor = good.groupby("label", observed=True)["service_time"].quantile(0.10)

@@ -93,7 +93,7 @@ def latest(desks: Sequence[Desk]) -> Card:
             desk.run.started_at[:16].replace("T", " "),
             Number(format_quantity(desk.run.duration_s, "s"), desk.run.duration_s),
             desk.run.environment.git_commit[:12] or "–",
-            desk.run.status,
+            (desk.run.status, desk.damage) if desk.damage else desk.run.status,
         ]
         for desk in desks
     ]

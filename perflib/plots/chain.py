@@ -39,6 +39,13 @@ def observed(desk: Desk) -> pd.DataFrame:
     return blocks.drop_duplicates("height").sort_values("height", ignore_index=True)
 
 
+def _dated(desk: Desk) -> pd.DataFrame:
+    """The blocks that tell their time."""
+    blocks = observed(desk)
+    blocks["timestamp"] = pd.to_numeric(blocks["timestamp"])
+    return blocks.dropna(subset="timestamp")
+
+
 def slot_s(desk: Desk, intervals: np.ndarray) -> float:
     """The promised time between blocks, else the usual one (s)."""
     objective = desk.promise("block_time")
@@ -50,9 +57,9 @@ def slot_s(desk: Desk, intervals: np.ndarray) -> float:
 @in_house_style
 def intervals(desk: Desk) -> Drawing:
     """The time between blocks against what was promised, with missed slots told apart."""
-    blocks = observed(desk)
+    blocks = _dated(desk)
     if len(blocks) < 3:
-        return missing(f"Only {len(blocks)} blocks were seen: no spacing to show", desk)
+        return missing(f"Only {len(blocks)} blocks told their time: no spacing to show", desk)
     gaps = np.diff(blocks["timestamp"]) / np.maximum(np.diff(blocks["height"]), 1)
     heights = blocks["height"].to_numpy()[1:]
     slot, objective = slot_s(desk, gaps), desk.promise("block_time")
@@ -87,7 +94,7 @@ def _interval_title(gaps: np.ndarray, missed: np.ndarray, slot: float) -> str:
 @in_house_style
 def arrivals(desk: Desk) -> Drawing:
     """How long after its own timestamp each block was seen: a claim checked against a clock."""
-    blocks = observed(desk)
+    blocks = _dated(desk)
     if len(blocks) < 3:
         return missing("Too few blocks to check their timestamps", desk)
     lag = blocks["arrived_s"].to_numpy() - (blocks["timestamp"] - blocks["timestamp"].iloc[0])

@@ -22,6 +22,7 @@ from perflib.plots.house import (
     source_line,
 )  # fmt: skip
 from perflib.plots.marks import bound_line, end_label, note, time_axis, unit_axis, warmup
+from perflib.samples import is_probe
 from perflib.units import format_number, format_quantity
 from perflib.wording import against, clean, count, promised
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 @in_house_style
 def throughput(desk: Desk) -> Drawing:
     """Completed and failed requests a second over time, with what was not judged shaded."""
-    rows = desk.samples[desk.samples["label"].astype(str) != "connect"]
+    rows = desk.samples[~is_probe(desk.samples)]
     if not len(rows):
         return missing("No request was made", desk)
     edges = bin_edges(float(rows["end"].max()))
@@ -74,7 +75,7 @@ def _last(values: Array) -> float:
 @in_house_style
 def arrivals(desk: Desk) -> Drawing:
     """Do answers keep up with arrivals, and how many requests are inside meanwhile?"""
-    rows = desk.samples[desk.samples["label"].astype(str) != "connect"]
+    rows = desk.samples[~is_probe(desk.samples)]
     if not len(rows):
         return missing("No request was made", desk)
     came, left = began(rows), rows["end"].to_numpy()

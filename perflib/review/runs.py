@@ -13,6 +13,7 @@ import pandas as pd
 
 from perflib.model import Run
 from perflib.review.finding import Finding
+from perflib.review.queries import filters_of
 from perflib.review.settings import Setting
 from perflib.samples import measured
 from perflib.units import format_quantity
@@ -28,6 +29,8 @@ STAGES = {
 }
 _PG_SCAN = re.compile(r"(?:Parallel )?Seq Scan on (?:\w+\.)?(\w+)")
 _LITE_SCAN = re.compile(r"^\s*SCAN (?:TABLE )?(\w+)(?! USING)(?:\s|$)", re.MULTILINE)
+_MY_SCAN = re.compile(r"\btable=(\w+) .*?\btype=ALL\b")
+_SCANS = (_PG_SCAN, _LITE_SCAN, _MY_SCAN)
 _PG_FILTER = re.compile(r"Filter: \(+([\w.\"]+)")
 
 Look = Callable[[str], Setting | None]
@@ -42,9 +45,12 @@ class Evidence:
         self.ok = self.samples[self.samples["ok"]]
         self.settings = settings
 
-    def total(self, metric: str) -> float:
-        """The sum of a metric over all good samples; 0 where it was not recorded."""
-        return float(self.ok[metric].sum()) if metric in self.ok else 0.0
+    def total(self, metric: str, label: str | None = None) -> float:
+        """The sum of a metric over all good samples, or those of `label`; 0 where not recorded."""
+        if metric not in self.ok:
+            return 0.0
+        rows = self.ok if label is None else self.ok[self.ok["label"] == label]
+        return float(rows[metric].sum())
 
     def place(self, *names: str) -> dict[str, object]:
         """File, line and name of the first setting called so, or on that topic."""
@@ -86,12 +92,14 @@ def scans(run: Evidence) -> Iterator[Finding]:
     """Plans that read a whole table to find a few rows."""
     for plan in run.run.details.get("plans", []):
         text = str(plan.get("text", ""))
-        tables = _PG_SCAN.findall(text) or _LITE_SCAN.findall(text)
+        tables = next(filter(None, (scan.findall(text) for scan in _SCANS)), [])
         if not tables:
             continue
-        column = next(iter(_PG_FILTER.findall(text)), "").strip('"').rpartition(".")[2]
-        of_query = run.ok.loc[run.ok["label"] == plan["query"], "query_time"].sum()
-        share = float(of_query) / (run.total("query_time") or 1.0)
+        told = next(iter(_PG_FILTER.findall(text)), "").strip('"').rpartition(".")[2]
+        asked = filters_of(str(plan.get("sql", ""))).get(tables[0].lower(), set())
+        column = told or ", ".join(sorted(asked))
+        whole = run.total("query_time")
+        share = run.total("query_time", plan["query"]) / whole if whole else 0.0
         wanted = f"{tables[0]}({column})" if column else f"{tables[0]}, by the filtered columns"
         yield run.finding(
             "sequential scan",
@@ -101,7 +109,7 @@ def scans(run: Evidence) -> Iterator[Finding]:
             evidence=next(line.strip() for line in text.splitlines() if tables[0] in line)
             + f"; p95 {format_quantity(plan.get('p95_query_time', float('nan')), 's')}",
             next_step=f"create an index on {wanted}",
-            gain=f"up to {share:.0%} of all query time",
+            gain=f"up to {share:.0%} of all query time" if whole else "unknown without samples",
         )
 
 
@@ -168,13 +176,16 @@ def errors(run: Evidence) -> Iterator[Finding]:
         return
     kind = max(run.run.errors, key=lambda name: run.run.errors[name])
     share = min(failed / max(total, failed), 1.0)
-    limited = "429" in kind
+    limited, messages = "429" in kind, run.run.details.get("messages", {})
     yield run.finding(
         "rate limited" if limited else "errors",
         min(0.5 + share, 1.0),
         ("rate_limit",) if limited else (),
         message=f"{failed} calls failed, most with `{kind}`",
-        evidence=", ".join(f"{name}: {count}" for name, count in run.run.errors.items()),
+        evidence=", ".join(
+            f"{name}: {count}" + (f" – {messages[name]}" if name in messages else "")
+            for name, count in run.run.errors.items()
+        ),
         next_step="lift the limit for the test's client, or load below it"
         if limited
         else f"mend `{kind}` before reading any other number",

@@ -16,7 +16,7 @@ from scipy.special import bdtrik, betaincinv, gammaincinv, ndtri
 
 from perflib.errors import ValuesError
 from perflib.model import Caveat
-from perflib.stats.longrun import Floats, long_run
+from perflib.stats.longrun import Floats, long_run, numbers
 
 RATE_BINS = 1024
 """Time bins in which a rate is counted."""
@@ -42,10 +42,11 @@ class Interval:
 
 def fraction(q: float) -> float:
     """`q` as a fraction: 0 < q < 1 is one already, 1 ≤ q < 100 is a percentage (95 → 0.95)."""
-    if 0 < q < 1:
-        return float(q)
-    if 1 <= q < 100:
-        return q / 100
+    if isinstance(q, int | float | np.number):
+        if 0 < q < 1:
+            return float(q)
+        if 1 <= q < 100:
+            return float(q) / 100
     raise ValuesError(
         f"{q} is no percentile", expected="a fraction in (0, 1) or a percentage in [1, 100)"
     )
@@ -53,10 +54,7 @@ def fraction(q: float) -> float:
 
 def finite(values: ArrayLike, name: str = "values") -> tuple[Floats, tuple[Caveat, ...]]:
     """`values` as a flat float array without NaN, and a caveat that tells how many there were."""
-    try:
-        array = np.asarray(values, dtype=np.float64).ravel()
-    except (TypeError, ValueError):
-        raise ValuesError(f"{name} are no numbers", expected="a sequence of numbers") from None
+    array = numbers(values, name)
     missing = np.isnan(array)
     if not missing.any():
         return array, ()
@@ -100,7 +98,10 @@ def percentiles(
     inflations: Sequence[float] | None = None,
     caveats: tuple[Caveat, ...] = (),
 ) -> list[Interval]:
-    """`percentile_interval` for several `qs` of values that are sorted and free of NaN."""
+    """`percentile_interval` for several `qs`; an array is sorted and free of NaN already."""
+    if not isinstance(ordered, np.ndarray):
+        ordered, caveats = finite(ordered)
+        ordered = np.sort(ordered)
     if not len(ordered):
         raise ValuesError("no values", expected="at least one number that is not NaN")
     level = fraction(level)
@@ -211,7 +212,8 @@ def share_interval(flags: ArrayLike, level: float = 0.95) -> Interval:
     Clopper & Pearson 1934 with the design effect of Korn & Graubard 1998; holds for no or
     only true flags as well.
     """
-    array = np.asarray(flags, dtype=bool).ravel()
+    array = np.asarray(flags) if isinstance(flags, np.ndarray) else numbers(flags, "flags")
+    array = array.astype(bool, copy=False).ravel()
     if not len(array):
         raise ValuesError("no values", expected="at least one flag")
     level, n = fraction(level), len(array)

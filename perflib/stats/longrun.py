@@ -15,9 +15,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.fft import dct
 from scipy.special import stdtrit
+
+from perflib.errors import ValuesError
 
 Floats = NDArray[np.float64]
 
@@ -42,8 +44,24 @@ class LongRun(NamedTuple):
         return float(stdtrit(self.freedom, (1 + level) / 2))
 
 
+def numbers(values: ArrayLike, name: str = "values") -> Floats:
+    """`values` as a flat float array; times, text and what is ragged are no numbers."""
+    wrong = ValuesError(f"{name} are no numbers", expected="a sequence of numbers")
+    try:
+        array = np.asarray(values)
+        flat: Floats = array.ravel().astype(np.float64, copy=False)
+    except (TypeError, ValueError):
+        raise wrong from None
+    if array.dtype.kind not in "biufO":
+        raise wrong
+    return flat
+
+
 def long_run(values: Floats) -> LongRun:
     """The long-run variance of `values` (in their order in time, equally spaced, n ≥ 2)."""
+    values = numbers(values)
+    if len(values) < 2:
+        raise ValuesError(f"{len(values)} values have no variance", expected="at least two")
     size = -(-len(values) // MOST_BATCHES)
     batches = batch_means(values, size) if size > 1 else values
     rho = _autocorrelation(batches)

@@ -20,6 +20,7 @@ from scipy.special import ndtr, stdtr, stdtrit
 
 from perflib.errors import ValuesError
 from perflib.stats.intervals import fraction
+from perflib.stats.longrun import numbers
 
 Floats = NDArray[np.float64]
 _MANY = 1e6
@@ -103,7 +104,7 @@ def difference_interval(
 
     Errors are in the unit of the values.
     """
-    values = (np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64))
+    values = (numbers(a), numbers(b))
     return _contrast("difference", *values, errors_a, errors_b, level)
 
 
@@ -134,7 +135,7 @@ class _Model(NamedTuple):
 
 
 def _positive(values: Sequence[float]) -> Floats:
-    array = np.asarray(values, dtype=np.float64)
+    array = numbers(values)
     if not (array > 0).all() or not np.isfinite(array).all():
         raise ValuesError("a ratio of values that are not positive", expected="finite values > 0")
     return array

@@ -10,6 +10,7 @@ from scipy.special import ndtr
 
 from perflib.errors import ValuesError
 from perflib.stats.intervals import finite
+from perflib.stats.longrun import numbers
 
 Floats = NDArray[np.float64]
 _POINTS = 512
@@ -90,7 +91,7 @@ def benjamini_hochberg(p_values: ArrayLike) -> Floats:
     Keeping those ≤ 0.05 keeps the expected share of false ones below 5 %. NaN stays NaN
     and counts as no test.
     """
-    p = np.asarray(p_values, dtype=np.float64).ravel()
+    p = numbers(p_values, "p-values")
     adjusted = np.full_like(p, np.nan)
     tested = np.flatnonzero(~np.isnan(p))
     order = tested[np.argsort(p[tested], kind="stable")]

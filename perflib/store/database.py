@@ -100,6 +100,7 @@ class Database:
             "readonly": "make the folder writable, or give another one with `data`",
             "not a database": rebuild,
             "malformed": rebuild,
+            "No module named": "install the driver that the URL names, or name `psycopg`",
         }
         fallback = "check the history's URL, its server and its permissions"
         step = next((step for sign, step in steps.items() if sign in reason), fallback)

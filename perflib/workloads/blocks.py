@@ -7,11 +7,13 @@ The arrival of a block is known to the poll interval, which is recorded.
 from __future__ import annotations
 
 import threading
+from math import isnan
 from typing import ClassVar, Literal
 
 import httpx
 from pydantic import Field
 
+from perflib.samples import POLL
 from perflib.session import Session
 from perflib.target import Scenario, Seconds
 from perflib.units import format_quantity
@@ -141,7 +143,7 @@ class _Observer:
         if error:
             self.failed += 1
             self.session.count_error(error)
-        writer.append("poll", start, self.session.now(), ok=not error, error=error)
+        writer.append(POLL, start, self.session.now(), ok=not error, error=error)
 
     def _take(self, head: Block, now: float) -> None:
         chain = self.chain
@@ -199,7 +201,7 @@ class _Observer:
             session.warn(
                 "no contact",
                 f"none of {self.polls} polls was answered: {kinds}",
-                "start the chain, or correct `url`, the paths and the fields",
+                "start the chain, or correct `url`, `protocol`, the paths and the fields",
                 ("*",),
             )
             return
@@ -226,7 +228,8 @@ def _write(story: Story, session: Session) -> None:
     for seen, spacing in story.blocks:
         block = seen.block
         latency = block.consensus_latency
-        if not told and seen.together == 1 and not story.clock_differs:
+        dated = seen.together == 1 and not isnan(block.timestamp)
+        if not told and dated and not story.clock_differs:
             latency = max(session.epoch_s + seen.arrived_s - block.timestamp, 0.0)
         values = {
             "block_time": spacing,

@@ -16,6 +16,10 @@ from perflib.units import format_quantity
 
 AGREEMENT = 0.2
 """Timestamps and arrivals may differ by this share of the time watched."""
+COARSE = 4
+"""A slot of fewer resolutions of the timestamps than this cannot be told missed by them."""
+FAILED_POLLS = 0.1
+"""A share of failed polls from which arrivals are known worse than the poll interval says."""
 FUTURE_S = 1.0
 """Timestamps further ahead of our clock than this mean that the clocks differ."""
 
@@ -125,12 +129,13 @@ class Story:
     def __post_init__(self) -> None:
         self.blocks = list(self.chain.new())
         self.spacings = [spacing for _, spacing in self.blocks if spacing is not None]
-        stamps = [seen.block.timestamp for seen, _ in self.blocks]
+        dated = [seen for seen, _ in self.blocks if not isnan(seen.block.timestamp)]
+        stamps = [seen.block.timestamp for seen in dated]
         self.resolution_s = 1.0 if stamps and all(s == int(s) for s in stamps) else 0.0
         self.slot_s = self.watch.expected_s or (median(self.spacings) if self.spacings else None)
         lags = [
             self.watch.epoch_s + seen.arrived_s - seen.block.timestamp
-            for seen, _ in self.blocks
+            for seen in dated
             if seen.together == 1
         ]
         self.lag_s = median(lags) if lags else None
@@ -154,8 +159,15 @@ class Story:
         slot = self.watch.expected_s
         if not slot:
             return 0
-        between = sum(max(round(spacing / slot) - 1, 0) for spacing in self.spacings)
+        between = sum(max(round(spacing / slot) - 1, 0) for spacing in self._steps(slot))
         return between + (max(int(self.silence_s / slot - 0.5), 0) if self.blocks else 0)
+
+    def _steps(self, slot: float) -> list[float]:
+        """Times between blocks by timestamps; by arrivals where those are coarse or contradict."""
+        coarse = slot < COARSE * self.resolution_s
+        if self.spacings and not coarse and not any(self._disagreement()):
+            return self.spacings
+        return [seen.interval for seen, _ in self.blocks if seen.interval is not None]
 
     def caveats(self) -> Iterator[Caveat]:
         """Everything that makes the numbers doubtful."""
@@ -240,6 +252,7 @@ class Story:
         together = sum(seen.together > 1 for seen, _ in self.blocks)
         backwards = sum(spacing < 0 for spacing in self.spacings)
         share = together / len(self.blocks)
+        failed = self.watch.failed if self.watch.failed > FAILED_POLLS * self.watch.polls else 0
         for count, code, message, step, voids in (
             (
                 together,
@@ -255,6 +268,14 @@ class Story:
                 f"{len(self.chain.replaced)} blocks were replaced by others",
                 "judge finality by the depth of `details.chain.replaced`",
                 (),
+            ),
+            (
+                failed,
+                "polls failed",
+                f"{failed} of {self.watch.polls} polls were not answered; "
+                "arrivals are known less exactly than the poll interval says",
+                "see the errors of the run, and mend what the node answers",
+                ("arrival_interval",) if failed > 0.5 * self.watch.polls else (),
             ),
             (
                 self.chain.backwards,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import itertools
 import random
 import sys
@@ -11,7 +12,7 @@ import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 
@@ -21,6 +22,11 @@ from perflib.workloads.worker import Done, NoContactError
 STAGES = ("compress_time", "encrypt_time", "hash_time", "store_time")
 METRICS = ("processing_time", *STAGES, "chunk_size", "stored_size", "compressed_size")
 BLOCK = 4096
+_LATER = (
+    inspect.iscoroutinefunction,
+    inspect.isgeneratorfunction,
+    inspect.isasyncgenfunction,
+)
 DOUBT = 1.02
 """Stages together may exceed the client's own time by this factor before they are doubted."""
 
@@ -63,6 +69,7 @@ class ChunkTask:
         self.answer: dict[str, str] = settings["answer"]
         self.version = ""
         self.doubted = 0
+        self.messages: dict[str, str] = {}
         self.local = threading.local()
         self.session = f"perflib-{uuid.uuid4().hex}"
         self.places = itertools.count()
@@ -103,8 +110,10 @@ class ChunkTask:
                 spent, status = time.perf_counter() - began, response.status_code
                 told = answer_of(response)
             metrics = self._checked(told, len(what))
-        except Exception as error:  # whatever a user's function raises is counted
-            return Done(kind_of(error), status, len(what))
+        except (Exception, SystemExit) as error:  # whatever a user's function raises is counted
+            kind = kind_of(error)
+            self.messages.setdefault(kind, str(error))
+            return Done(kind, status, len(what))
         if sum(metrics.get(stage, 0.0) for stage in STAGES) > spent * DOUBT:
             self.doubted += 1
         return Done("", status, len(what), metrics | {"processing_time": spent})
@@ -134,8 +143,8 @@ class ChunkTask:
         return "probe", Done()
 
     def report(self) -> dict[str, Any]:
-        """How many answers told stage times that cannot be."""
-        return {"doubted": self.doubted}
+        """How many answers told stage times that cannot be, and the first of each error."""
+        return {"doubted": self.doubted, "messages": self.messages}
 
     def _upload(self, chunk: bytes) -> httpx.Response:
         url = self.settings["url"].format(session=self.session, index=next(self.places))
@@ -158,10 +167,20 @@ def _load(name: str) -> Callable[[bytes], Any]:
     module, _, function = name.partition(":")
     sys.path.insert(0, str(Path.cwd()))
     try:
-        found: Callable[[bytes], Any] = getattr(importlib.import_module(module), function)
-    except Exception as error:  # importing runs a user's code
-        raise NoContactError("no such callable", f"{type(error).__name__}: {error}") from None
-    return found
+        return _plain(getattr(importlib.import_module(module), function), function)
+    except (Exception, SystemExit) as error:  # importing runs a user's code
+        raise NoContactError(
+            "no such callable",
+            f"{type(error).__name__}: {error}",
+            "correct `callable`: a function of the current folder that takes bytes",
+        ) from None
+
+
+def _plain(found: Any, name: str) -> Callable[[bytes], Any]:
+    """`found` if a call of it does the work, which no coroutine and no generator does."""
+    if not callable(found) or any(is_later(found) for is_later in _LATER):
+        raise TypeError(f"`{name}` is no plain function: calling it would do nothing")
+    return cast("Callable[[bytes], Any]", found)
 
 
 def _tells(told: Any, path: str) -> bool:

@@ -115,6 +115,8 @@ class ChunksTarget(Target):
         )
         if crew.work():
             session.run.environment.target_version = crew.facts["version"]
+            session.run.details["messages"] = crew.messages()
+            self._refused(crew)
             self._summarise(crew, cpu)
 
     def _weights(self, scenario: Scenario) -> list[int]:
@@ -143,6 +145,18 @@ class ChunksTarget(Target):
         else:
             run.details["absent"] = {"efficiency": cpu.why}
         self._compare_stages(crew)
+
+    def _refused(self, crew: Crew) -> None:
+        """429: the target chose not to work; neither a failure nor a success."""
+        calls = crew.tally.ok + crew.tally.failed
+        if limited := crew.session.run.errors.get("status 429", 0):
+            crew.session.warn(
+                "rate limited",
+                f"{limited} of {calls} uploads were answered 429: a limit was measured, "
+                "not the target's capacity",
+                "lift the rate limit for this client, or lower the rate",
+                ("throughput", "data_rate", "error_rate", *METRICS[:1], "response_time"),
+            )
 
     def _compare_stages(self, crew: Crew) -> None:
         doubted = sum(report["task"]["doubted"] for report in crew.reports)

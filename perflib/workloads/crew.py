@@ -7,7 +7,7 @@ the wait to the target; how many processes are enough is told by their CPU share
 from __future__ import annotations
 
 import time
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,15 +15,18 @@ from typing import Any
 from msgspec.structs import replace
 
 from perflib.load.findings import bottleneck
-from perflib.model import GeneratorHealth
+from perflib.model import Caveat, GeneratorHealth
 from perflib.session import Session
 from perflib.target import Scenario
+from perflib.units import format_quantity
 from perflib.workloads.hand import STOP_S, Hand
 from perflib.workloads.worker import NOT_STARTED, Job
 
 KEPT = 20_000
 START_S = 20.0
 SHOW_S = 0.5
+GONE_CALLS, GONE_SHARE = 5, 0.1
+"""So many failures and such a share of the measured time without a success are worth a word."""
 
 
 @dataclass
@@ -40,6 +43,8 @@ class Tally:
     recent: list[float] = field(default_factory=list)
     ok: int = 0
     failed: int = 0
+    last_ok_s: float | None = None
+    failed_since: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass
@@ -86,6 +91,15 @@ class Crew:
         self._health(hands)
         return True
 
+    def messages(self) -> dict[str, str]:
+        """The first message of each kind of error, where it says more than its kind."""
+        return {
+            kind: text
+            for report in reversed(self.reports)
+            for kind, text in report["task"]["messages"].items()
+            if text not in ("", kind)
+        }
+
     def _processes(self) -> int:
         return min(self.scenario.processes, self.threads)
 
@@ -120,21 +134,21 @@ class Crew:
         for hand in hands:
             message = hand.receive(limit, self.session.stop)
             if "ready" not in message:
-                kind, text = message.get("failed", ("no contact", ""))
+                told = message.get("failed", ("no contact", "", ""))
                 if not self.session.stop.is_set():
-                    self._no_contact(kind, text)
+                    self._no_contact(*told)
                 return False
             self.facts = message["ready"]
         return True
 
-    def _no_contact(self, kind: str, text: str) -> None:
+    def _no_contact(self, kind: str, text: str, next_step: str) -> None:
         now = self.session.now()
         self.session.count_error(kind)
         self.session.samples(self.metrics).append("first contact", now, now, ok=False, error=kind)
         self.session.warn(
             "no contact",
             f"the target did not answer: {text or kind}",
-            "start the target, or correct its url",
+            next_step or "start the target, or correct its url",
             ("*",),
         )
 
@@ -185,8 +199,12 @@ class Crew:
             if error:
                 session.count_error(error)
                 tally.failed += 1
+                if error != NOT_STARTED:
+                    tally.failed_since[error] += 1
                 continue
             tally.ok += 1
+            tally.last_ok_s = max(end, tally.last_ok_s or 0.0)
+            tally.failed_since.clear()
             tally.recent.append(end - start)
             if (start if intended is None else intended) >= since:
                 for name, value in metrics.items():
@@ -223,7 +241,10 @@ class Crew:
                 ("*",),
             )
         timed = tuple(name for name in self.metrics if name.endswith(("_time", "_wait")))
-        if self.saturates:
+        gone = self._gone(timed)
+        if gone:
+            run.caveats.append(gone)
+        elif self.saturates:  # to be refused again and again keeps a client busy, too
             for caveat in bottleneck(run.generator, 0.0):
                 run.caveats.append(replace(caveat, voids=(*caveat.voids, "data_rate", *timed)))
         if undone := run.errors.get(NOT_STARTED, 0):
@@ -234,3 +255,20 @@ class Crew:
                 "the target does not take this rate: lower it, or give it more `users`",
                 ("response_time", "lateness"),
             )
+
+    def _gone(self, timed: tuple[str, ...]) -> Caveat | None:
+        """A target that answered and then no more, to the end: its times are those of before."""
+        run, tally = self.session.run, self.tally
+        until_s, kinds = run.measured_until_s or 0.0, tally.failed_since
+        if tally.last_ok_s is None or kinds.total() < GONE_CALLS:
+            return None
+        silent_s = until_s - max(tally.last_ok_s, run.measured_from_s)
+        if silent_s < GONE_SHARE * (until_s - run.measured_from_s):
+            return None
+        told = ", ".join(f"{kind} × {count}" for kind, count in kinds.most_common(3))
+        return Caveat(
+            code="target gave out",
+            message=f"no call succeeded in the last {format_quantity(silent_s, 's')}: {told}",
+            next_step="find out why the target stopped answering, then measure again",
+            voids=(*timed, "response_time", "service_time", "lateness"),
+        )

@@ -104,7 +104,7 @@ def answer_of(response: httpx.Response) -> Any:
         raise AnswerError("the answer is no JSON") from None
 
 
-def kind_of(error: Exception) -> str:
+def kind_of(error: BaseException) -> str:
     """A short name of what went wrong with a request."""
     if isinstance(error, AnswerError):
         return str(error)

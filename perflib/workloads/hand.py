@@ -71,8 +71,8 @@ class Hand:
                 if stop.is_set():
                     return {}
                 if self.ended:
-                    return {"failed": ("client failed", self.last_words())}
-        return {"failed": ("timeout", f"no answer within {timeout_s:.0f} s")}
+                    return {"failed": ("client failed", self.last_words(), "")}
+        return {"failed": ("timeout", f"no answer within {timeout_s:.0f} s", "")}
 
     def drain(self) -> Iterator[dict[str, Any]]:
         """The messages that have arrived."""

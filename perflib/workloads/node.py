@@ -12,6 +12,9 @@ from perflib.workloads.chain import Block
 from perflib.workloads.fields import AnswerError, answer_of, find, number, timestamp
 from perflib.workloads.paths import FieldPath
 
+HIGHEST = 2**53
+"""Beyond this a JSON number is not exact."""
+
 
 class BlockFields(Settings):
     """Where a block tells what; an empty path is not asked for."""
@@ -99,7 +102,7 @@ class Node:
     def _block(self, answer: Any) -> Block:
         fields = self.fields
         return Block(
-            height=int(number(answer, fields.height)),
+            height=_height(answer, fields.height),
             timestamp=timestamp(answer, fields.timestamp),
             hash=_text(answer, fields.hash),
             parent=_text(answer, fields.parent),
@@ -108,6 +111,14 @@ class Node:
             consensus_latency=_maybe(answer, fields.consensus_latency),
             validation_time=_maybe(answer, fields.validation_time),
         )
+
+
+def _height(answer: Any, path: str) -> int:
+    """A whole number that a chain can have reached."""
+    height = number(answer, path)
+    if not height.is_integer() or not 0 <= height < HIGHEST:
+        raise AnswerError(f"`{path}` is no block height")
+    return int(height)
 
 
 def _text(answer: Any, path: str) -> str:

@@ -121,7 +121,7 @@ class SqlTarget(Target):
         )
         if crew.work():
             session.run.environment.target_version = crew.facts["version"]
-            session.run.details["messages"] = _messages(crew)
+            session.run.details["messages"] = crew.messages()
             if not session.stop.is_set():
                 self._explain(crew)
 
@@ -133,7 +133,8 @@ class SqlTarget(Target):
             raise TargetError(
                 f"`{self.name}`: {error}",
                 expected="a dialect and driver that SQLAlchemy can load",
-                next_step="install the driver, such as `pip install pymysql`",
+                next_step="install the driver that the URL names: `mysql+pymysql://…` has "
+                "`pip install pymysql`",
             ) from None
         except sa.exc.ArgumentError:
             raise TargetError(
@@ -167,10 +168,14 @@ class SqlTarget(Target):
             explain = "EXPLAIN"  # to analyse is to execute
         try:
             with engine.connect() as connection:
+                if query.writes and dialect in DIALECTS:  # MariaDB explains no write to a reader
+                    for statement in DIALECTS[dialect].begin_write:
+                        connection.exec_driver_sql(statement)
                 rows = connection.execute(sa.text(f"{explain} {query.sql}"), parameters).fetchall()
+                connection.invalidate()
             text = plan_text(rows, dialect)
         except sa.exc.SQLAlchemyError as error:
-            text = f"no plan: {type(getattr(error, 'orig', error)).__name__}"
+            text = f"no plan: {str(getattr(error, 'orig', error)).strip().splitlines()[0]}"
         return {
             "query": name,
             "sql": query.sql,
@@ -183,12 +188,3 @@ class SqlTarget(Target):
 def _p95(values: Any) -> float:
     ordered = sorted(values)
     return float(ordered[int(0.95 * len(ordered))]) if ordered else 0.0
-
-
-def _messages(crew: Crew) -> dict[str, str]:
-    """The first message of each kind of error."""
-    return {
-        kind: text
-        for report in reversed(crew.reports)
-        for kind, text in report["task"]["messages"].items()
-    }

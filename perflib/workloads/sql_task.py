@@ -15,10 +15,32 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from perflib.samples import PROBE
 from perflib.workloads.worker import Done, NoContactError
 
 CONNECT_TIMEOUT = {"psycopg", "psycopg2", "pymysql", "mysqldb", "mariadbconnector"}
 SECRET = ("password", "passwd", "secret", "token", "key")
+SIGNS = {
+    "lock timeout": ("lock timeout", "lock wait timeout"),
+    "timeout": ("timeout", "timed out", "max_statement_time", "execution time exceeded"),
+    "deadlock": ("deadlock",),
+    "access denied": ("access denied", "authentication failed", "fatal:  role"),
+    "no such database": ("fatal:  database", "unknown database"),
+    "shutting down": ("shutting down", "administrator command", "shutdown in progress"),
+    "connection refused": ("connection refused",),
+    "no server": ("no such file or directory", "resolve host", "can't connect"),
+    "too many connections": ("too many connections", "too many clients", "connection slots are"),
+    "locked": ("locked",),
+    "read only": ("read only", "readonly", "read-only"),
+    "no such table": ("no such table", "doesn't exist"),
+    "connection lost": ("lost connection", "gone away"),
+}
+"""What databases say, in lower case, by the short name under which it is counted."""
+NEXT_STEPS = {
+    "access denied": "correct the user, the password or the database in its url",
+    "no such database": "create the database, or correct its name in the url",
+    "too many connections": "raise the server's limit, or lower `pool_size` or the `users`",
+}
 
 
 class Dialect(NamedTuple):
@@ -31,7 +53,11 @@ class Dialect(NamedTuple):
 
 
 _MYSQL = Dialect(
-    session=("SET SESSION TRANSACTION READ ONLY", "SET SESSION max_execution_time = {ms}"),
+    session=(
+        "SET SESSION TRANSACTION READ ONLY",
+        # a `mysql` URL may lead to either: each reads its own comment and skips the other's
+        "SET SESSION /*!50708 max_execution_time = {ms} *//*M! max_statement_time = {ms} / 1000 */",
+    ),
     begin_write=("START TRANSACTION READ WRITE",),
     end_write=("COMMIT",),
     explain="EXPLAIN",
@@ -50,9 +76,7 @@ DIALECTS = {
         explain="EXPLAIN QUERY PLAN",
     ),
     "mysql": _MYSQL,
-    "mariadb": _MYSQL._replace(
-        session=(_MYSQL.session[0], "SET SESSION max_statement_time = {ms} / 1000")
-    ),
+    "mariadb": _MYSQL,
 }
 
 
@@ -135,7 +159,7 @@ class SqlTask:
             kind, text = self._told(error)
             if opened:
                 text = f"{len(opened)} of {self.pool_size} connections were opened, then: {text}"
-            raise NoContactError(kind, text) from None
+            raise NoContactError(kind, text, NEXT_STEPS.get(kind, "")) from None
         finally:
             for connection in opened:
                 connection.close()
@@ -184,10 +208,10 @@ class SqlTask:
         try:
             connection = self.fresh.raw_connection()
         except (sa.exc.SQLAlchemyError, OSError) as error:
-            return "connect", Done(self._told(error)[0])
+            return PROBE, Done(self._told(error)[0])
         spent = time.perf_counter() - began
         connection.close()
-        return "connect", Done(metrics={"connection_time": spent})
+        return PROBE, Done(metrics={"connection_time": spent})
 
     def report(self) -> dict[str, Any]:
         """The slowest parameters of each query and the first message of each error."""
@@ -223,11 +247,11 @@ def kind_of(cause: BaseException, text: str) -> str:
     name, lower = type(cause).__name__, text.lower()
     if isinstance(cause, sa.exc.TimeoutError):
         return "pool timeout"
-    if name == "QueryCanceled" or "timeout" in lower or "timed out" in lower:
+    if name == "QueryCanceled":
         return "timeout"
-    for sign in ("connection refused", "too many clients", "too many connections", "locked"):
-        if sign in lower:
-            return sign
+    for kind, signs in SIGNS.items():
+        if any(sign in lower for sign in signs):
+            return kind
     if name in ("OperationalError", "InterfaceError") and "clos" in lower:
         return "connection lost"
     return name
@@ -242,15 +266,23 @@ def version(connection: sa.Connection) -> str:
 
 
 def plan_text(rows: Sequence[sa.Row[Any]], dialect: str) -> str:
-    """The rows of an EXPLAIN as text, nested steps indented."""
+    """The rows of an EXPLAIN as text, nested steps indented; columns are named if there are many.
+
+    `EXPLAIN` of MySQL and MariaDB gives a row a table: `table=users type=ALL rows=5000`.
+    """
     if dialect != "sqlite":
-        return "\n".join(" ".join(f"{value}" for value in row) for row in rows)
+        return "\n".join(" ".join(_told_columns(row._mapping)) for row in rows)
     depth = {0: -1}
     lines = []
     for step, parent, _, detail in (tuple(row) for row in rows):
         depth[step] = depth.get(parent, -1) + 1
         lines.append("  " * depth[step] + detail)
     return "\n".join(lines)
+
+
+def _told_columns(row: sa.RowMapping) -> list[str]:
+    named = {name: value for name, value in row.items() if value not in (None, "")}
+    return [f"{name}={value}" if len(row) > 1 else f"{value}" for name, value in named.items()]
 
 
 def _rows(result: sa.CursorResult[Any]) -> int:

@@ -55,10 +55,13 @@ class Job(msgspec.Struct, kw_only=True):
 
 
 class NoContactError(Exception):
-    """A target that does not answer: the `kind` of error that is counted, and what it said."""
+    """A target that does not answer: the `kind` of error that is counted, and what it said.
 
-    def __init__(self, kind: str, message: str) -> None:
-        self.kind = kind
+    `next_step` is what to do, where that is known better than "start it".
+    """
+
+    def __init__(self, kind: str, message: str, next_step: str = "") -> None:
+        self.kind, self.next_step = kind, next_step
         super().__init__(message)
 
 
@@ -245,7 +248,7 @@ def main() -> None:
     try:
         worker.send({"ready": task.check()})
     except NoContactError as error:
-        worker.send({"failed": (error.kind, str(error))})
+        worker.send({"failed": (error.kind, str(error), error.next_step)})
     if begin := sys.stdin.buffer.readline():
         threading.Thread(target=_listen, args=(worker.stop,), daemon=True).start()
         gc.freeze()
