@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -75,13 +76,20 @@ def public_key(text: str) -> Ed25519PublicKey:
 
 
 def keep_secret(path: Path, fresh: bytes) -> bytes:
-    """The bytes kept at `path`; the first caller writes `fresh` there, for its owner only."""
+    """The bytes kept at `path`; the first caller puts `fresh` there, for its owner only.
+
+    The name appears with its content, so that no other caller reads an empty file.
+    """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file, name = tempfile.mkstemp(dir=path.parent)
     try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(fresh)
+        with os.fdopen(file, "wb") as unnamed:
+            unnamed.write(fresh)
+        os.link(name, path)
     except FileExistsError:
         return path.read_bytes()
+    finally:
+        os.unlink(name)
     return fresh
 
 
