@@ -89,7 +89,7 @@ def keep_secret(path: Path, fresh: bytes) -> bytes:
     except FileExistsError:
         return path.read_bytes()
     finally:
-        os.unlink(name)
+        Path(name).unlink()
     return fresh
 
 
