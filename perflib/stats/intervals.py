@@ -16,7 +16,8 @@ from scipy.special import bdtrik, betaincinv, gammaincinv, ndtri
 
 from perflib.errors import ValuesError
 from perflib.model import Caveat
-from perflib.stats.longrun import Floats, long_run, numbers
+from perflib.stats.longrun import long_run
+from perflib.stats.values import Floats, numbers
 
 RATE_BINS = 1024
 """Time bins in which a rate is counted."""

@@ -15,13 +15,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 from scipy.fft import dct
 from scipy.special import stdtrit
 
 from perflib.errors import ValuesError
-
-Floats = NDArray[np.float64]
+from perflib.stats.values import Floats, numbers
 
 MOST_BATCHES = 4096
 """Longer series are averaged into this many batches first: no accuracy lost, flat cost."""
@@ -42,19 +40,6 @@ class LongRun(NamedTuple):
     def quantile(self, level: float) -> float:
         """The two-sided Student quantile at `level`."""
         return float(stdtrit(self.freedom, (1 + level) / 2))
-
-
-def numbers(values: ArrayLike, name: str = "values") -> Floats:
-    """`values` as a flat float array; times, text and what is ragged are no numbers."""
-    wrong = ValuesError(f"{name} are no numbers", expected="a sequence of numbers")
-    try:
-        array = np.asarray(values)
-        flat: Floats = array.ravel().astype(np.float64, copy=False)
-    except (TypeError, ValueError):
-        raise wrong from None
-    if array.dtype.kind not in "biufO":
-        raise wrong
-    return flat
 
 
 def long_run(values: Floats) -> LongRun:

@@ -20,7 +20,7 @@ from scipy.special import ndtr, stdtr, stdtrit
 
 from perflib.errors import ValuesError
 from perflib.stats.intervals import fraction
-from perflib.stats.longrun import numbers
+from perflib.stats.values import numbers
 
 Floats = NDArray[np.float64]
 _MANY = 1e6

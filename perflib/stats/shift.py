@@ -10,7 +10,7 @@ from scipy.special import ndtr
 
 from perflib.errors import ValuesError
 from perflib.stats.intervals import finite
-from perflib.stats.longrun import numbers
+from perflib.stats.values import numbers
 
 Floats = NDArray[np.float64]
 _POINTS = 512

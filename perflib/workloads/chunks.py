@@ -155,7 +155,7 @@ class ChunksTarget(Target):
                 f"{limited} of {calls} uploads were answered 429: a limit was measured, "
                 "not the target's capacity",
                 "lift the rate limit for this client, or lower the rate",
-                ("throughput", "data_rate", "error_rate", *METRICS[:1], "response_time"),
+                ("throughput", "data_rate", "error_rate", "processing_time", "response_time"),
             )
 
     def _compare_stages(self, crew: Crew) -> None:
