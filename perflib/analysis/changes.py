@@ -31,7 +31,7 @@ SETTLED, CONTEXT = 680, 40
 FEWEST = 7
 DEGREES, PLACES = 3, 10.0
 """Kinds of drift that are tried; places of a counter-step that makes one, by its looks."""
-LEAST = 0.015
+LEAST = 0.02
 """A smaller relative change is not worth anybody's morning: on a second machine hardly one in
 twenty of those up to 2 % shows, of those from 20 % nine in ten."""
 
