@@ -114,6 +114,13 @@ def test_a_drift_in_noise_that_remembers_needs_more():
     assert calm.high - calm.low < slow.high - slow.low
 
 
+@pytest.mark.parametrize("first", [9, 15])
+def test_results_before_a_great_change_are_louder(first):
+    steps = [(first, -0.75), (80, 0.1)]
+    found = [places(series(seed, 120, steps)) for seed in range(30)]
+    assert sum(f == [first, 80] for f in found) >= 28, found
+
+
 def test_noisy_runs_weigh_less():
     values, spread = series(8, cv=0.005), np.full(200, 0.5)
     values[120:126] += 6

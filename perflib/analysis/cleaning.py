@@ -26,6 +26,8 @@ FEWEST, NOISE_PRICE = 22, 10.0
 another stretch must bring."""
 EXTREME = 50.0
 """How much more or less than the usual a result may weigh."""
+RELATIVE_PRICE = 9.0
+"""Log likelihood (× 2) by which noise must be likelier in proportion to the level."""
 
 
 @compiled
@@ -99,6 +101,25 @@ def clean(y: Array, root: Array, left: Array, right: Array, sd: float) -> Array:
         else:
             out[t] = min(max(y[t], low - CLIP * unit), high + CLIP * unit)
     return out
+
+
+@compiled
+def relative_root(y: Array, weight: Array, origin: float, left: Array, right: Array) -> Array:
+    """Weights where noise is in proportion to the level `y` + `origin`, if that is likelier.
+
+    Sizes are those of what local levels leave, and exponential. Results before a great change
+    are else too loud for the noise of all, and show steps that are none.
+    """
+    n = len(y)
+    level, size = np.empty(n), np.empty(n)
+    for t in range(n):
+        near = left[t] if abs(y[t] - left[t]) < abs(y[t] - right[t]) else right[t]
+        level[t], size[t] = near + origin, abs(y[t] - near) * weight[t]
+    if level.min() <= 0 <= level.max() or not size.any():
+        return weight
+    level /= np.median(level)
+    gain = n * log(size.sum() / (size / level).sum()) - np.log(level).sum()
+    return weight / level if 2 * gain > RELATIVE_PRICE else weight
 
 
 @compiled

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from perflib.analysis.cleaning import clean, legendre, levels, local_root
+from perflib.analysis.cleaning import clean, legendre, levels, local_root, relative_root
 from perflib.analysis.segments import (
     Array,
     Moments,
@@ -85,7 +85,7 @@ def explain(values: Array, root: Array, axis: Array) -> Fit | None:
     middle, unit, floor = middle_of(values), *_unit(values)
     if unit == 0:
         return None
-    model, doubt = search((values - middle) / unit, root, axis)
+    model, doubt = search((values - middle) / unit, root, axis, middle / unit)
     if not len(model.places) and not len(model.drift):
         return None
     phi, variance = model.noise[0], max(model.noise[1], floor)
@@ -163,12 +163,13 @@ def _unit(values: Array) -> tuple[float, float]:
     return (float(d[d > 0].min()), 0.01) if d.any() else (0.0, 0.0)
 
 
-def search(y: Array, root: Array, axis: Array) -> tuple[Model, float]:
+def search(y: Array, root: Array, axis: Array, origin: float) -> tuple[Model, float]:
     """The cheapest explanation, of values that are cleaned with what it says of their noise.
 
     And the chance that the noise is not as it was taken.
     """
     left, right = levels(y)
+    root = relative_root(y, root, origin, left, right)
     values = clean(y, root, left, right, 1.0)
     root, doubt = local_root(values, root)
     values = clean(y, root, left, right, first_noise(values, root)[0] ** 0.5)
