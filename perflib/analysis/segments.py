@@ -41,7 +41,7 @@ Noise = tuple[float, float, float, float]
 
 SHORTEST = 3
 """Results of the shortest segment."""
-STRICTNESS, MANY = 6.0, 200
+STRICTNESS, MANY = 5.0, 200
 """Log likelihood (× 2) that a step must bring beyond log n (n at least `MANY`: results come one
 by one and each may give an alarm) and the price of its choice."""
 NORMALITY = 1.2
@@ -56,7 +56,7 @@ NOTICED = 2.4
 """Standard errors that make a candidate."""
 DRIFT_PRICE = 12.0
 """Log likelihood (× 2) that each degree of drift must bring."""
-BUSY, SELDOM = 6.0, 100
+BUSY, SELDOM = 6.0, 60
 """A step with k others among n results (at least `SELDOM`) is BUSY log(1 + k SELDOM / n) (× 2 log
 likelihood) cheaper: what steps often, steps again, as in Pólya's urn."""
 MEMORY, PERSISTENCE = 8.0, 6.0
