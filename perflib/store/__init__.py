@@ -88,6 +88,11 @@ class Store(Decisions):
 
     # Recording
 
+    def require_writable(self) -> None:
+        """Raise `StoreError` unless a run can be kept now; asked before a load starts."""
+        folders.require_room(self._staging)
+        self.database.require_writable()
+
     def begin(self, target: str, started_at: datetime | None = None) -> tuple[str, Path]:
         """A new run's id and the empty folder in which its files are made."""
         run_id = new_run_id(target, started_at)
@@ -103,8 +108,12 @@ class Store(Decisions):
         When this returns, or fails after the folder exists, no crash can lose the run.
         """
         final = folders.publish(staging, self._runs, run)
-        with self.database.writing() as connection:
-            rows.add(connection, [run])
+        try:
+            with self.database.writing() as connection:
+                rows.add(connection, [run])
+        except StoreError as error:
+            error.found += f"; {final} is kept and joins the history when that works again"
+            raise
         return final
 
     def add_many(self, runs: Iterable[Run]) -> list[str]:
