@@ -82,6 +82,12 @@ def test_what_cannot_be_bisected(repository, good, measure, options, says):
     assert len(git(repository, "worktree", "list").splitlines()) == 1
 
 
+def test_outside_of_git_only_a_run_is_known(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(PerflibError, match=r"no run is called `HEAD~1`, and git says: .*not a git"):
+        invoke("db", "HEAD~1", "HEAD", "--measure", MEASURED)
+
+
 def test_good_comes_before_bad(repository):
     with pytest.raises(PerflibError, match="no commit leads from"):
         invoke("db", "HEAD", "HEAD~11", "--measure", MEASURED)

@@ -78,6 +78,8 @@ def test_history_lists_shows_and_prunes(call, tmp_path):
     [
         (("history", "show", "nothing"), "no run is called"),
         (("history", "prune", "--older-than", "3 parsecs"), "unknown unit"),
+        (("history", "prune", "--older-than", "1e300 d"), "1970 at most"),
+        (("history", "prune", "--older-than", "-1 d"), "1970 at most"),
         (("history", "list", "--since", "yesterday"), "does not match"),
         (("history", "list", "--limit", "0"), "x>=1"),
         (("history", "--status", "odd"), "complete"),
@@ -129,6 +131,8 @@ def test_a_damaged_run_is_told_and_hides_no_other(call, tmp_path):
     assert (code, good.id in text, "record is damaged" in text) == (0, True, True)
     code, text = call("history", "show", bad.id)
     assert (code, "record is damaged" in text) == (2, True)
+    code, text = call("backup", "kept.zip")
+    assert (code, "1 run," in text, "record is damaged" in text) == (0, True, True)
 
 
 def test_collect_keeps_and_tells_the_page(call, tmp_path):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from perflib import config
-from perflib.cli.show import console
+from perflib.cli.show import console, print_damaged
 from perflib.wording import many
 
 if TYPE_CHECKING:
@@ -32,8 +32,9 @@ def backup(archive: Path | None, file: Path, samples: bool) -> None:
     place = archive or settings.data / "backups" / f"perflib-{stamp}.zip"
     folders = {Path(target.configs) for target in settings.targets.values() if target.configs}
     folders |= {settings.reference.configs} if settings.reference else set()
+    store = _store(file)
     made = create(
-        _store(file),
+        store,
         place,
         root=Path.cwd(),
         settings=[*file.parent.glob("*.yml"), *folders],
@@ -46,6 +47,7 @@ def backup(archive: Path | None, file: Path, samples: bool) -> None:
         f"{' with samples' if samples else ''}, all decisions; {place.stat().st_size / 1e6:.1f} MB",
         soft_wrap=True,
     )
+    print_damaged(store.damaged)
 
 
 @click.command()
@@ -82,6 +84,6 @@ def _print(plan: Plan, dry_run: bool) -> None:
         ("the same", plan.same),
     ):
         if paths:
-            console.print(f"{len(paths)} files: {what}")
+            console.print(f"{many(len(paths), 'file')}: {what}")
         for path in paths[:_SHOWN] if paths is not plan.same else []:
             console.print(f"  {path}", markup=False, soft_wrap=True)

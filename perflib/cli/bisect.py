@@ -99,7 +99,11 @@ def _commit(text: str, file: Path, data: Path | None) -> str:
     if done.returncode == 0:
         return done.stdout.strip()
     store = open_store(file, data)
-    run = store.load(pick_runs(store, text)[-1])
+    try:
+        run = store.load(pick_runs(store, text)[-1])
+    except PerflibError as fault:
+        fault.found += f", and git says: {done.stderr.strip() or 'no such revision'}"
+        raise
     if not run.environment.git_commit:
         raise PerflibError(f"run {run.id} does not tell its git commit")
     return run.environment.git_commit

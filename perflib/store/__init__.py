@@ -147,8 +147,10 @@ class Store(Decisions):
     def load(self, run_id: str) -> Run:
         """The record of `run_id`, from its folder or, if others recorded it, from the history."""
         folder = self.folder(run_id)
-        if folder.exists():
-            return folders.read_record(folder)
+        return folders.read_record(folder) if folder.exists() else self.remembered(run_id)
+
+    def remembered(self, run_id: str) -> Run:
+        """The record of `run_id` as the history keeps it, whatever became of its folder."""
         with self._history.reading() as connection:
             data = history.record(connection, run_id)
             if data is not None:
@@ -258,16 +260,21 @@ class Store(Decisions):
         doomed = runs[~stays].reset_index(drop=True)
         if not dry_run:
             self._refuse_read_only()
+            self.database.require_writable()  # or folders would go whose rows stay
             self._remove(doomed["run_id"].tolist())
             self._sweep(now - _ABANDONED)
         return doomed
 
     def _remove(self, run_ids: Sequence[str]) -> None:
-        for run_id in run_ids:
-            if self.folder(run_id).exists():
-                folders.remove(self.folder(run_id), self._staging)
-        with self.database.writing() as connection:
-            rows.remove(connection, run_ids)
+        gone = []
+        try:
+            for run_id in run_ids:
+                gone.append(run_id)
+                if self.folder(run_id).exists():
+                    folders.remove(self.folder(run_id), self._staging)
+        finally:  # after Ctrl-C no row is left without its folder
+            with self.database.writing() as connection:
+                rows.remove(connection, gone)
 
     def _sweep(self, before: datetime) -> None:
         for left in self._staging.glob("*/"):

@@ -88,9 +88,12 @@ class Database:
 
     def refusal(self) -> StoreError:
         """What to say to one who wants to write where that is not possible."""
+        other = "name another place with `data` or `history`"
+        if self._source is None:
+            return StoreError("history is in memory, read-only", next_step=other)
         return StoreError(
             "history is read-only here",
-            next_step="make the folder writable, or name another place with `data` or `history`",
+            next_step=f"make the folder writable, or {other}",
             file=self.name,
         )
 
