@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -266,6 +267,16 @@ def test_pruning_that_is_interrupted_leaves_no_row_without_its_folder(outdated, 
     there = {path.name for path in (outdated.root / "runs").iterdir()}
     assert len(there) == 2
     assert set(Store(outdated.root).runs()["run_id"]) == there
+
+
+def test_pruning_sweeps_up_what_is_abandoned_and_not_what_is_long(outdated):
+    """A run of days changes its samples, not its folder."""
+    abandoned, long = (outdated.begin("database")[1] for _ in range(2))
+    (long / "samples.parquet").write_bytes(b"PAR1")
+    for path in (abandoned, long):
+        os.utime(path, (1.7e9, 1.7e9))
+    outdated.prune(timedelta(days=30), dry_run=False)
+    assert (abandoned.exists(), long.exists()) == (False, True)
 
 
 def test_imports_are_recorded_once(tmp_path):

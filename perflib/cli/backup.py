@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,6 +63,7 @@ def restore(archive: Path, file: Path, force: bool, dry_run: bool) -> None:
     """
     from perflib.backup import restore as bring_back
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # all is put back then as well
     plan = bring_back(_store(file), archive, root=Path.cwd(), force=force, dry_run=dry_run)
     _print(plan, dry_run)
 

@@ -278,7 +278,8 @@ class Store(Decisions):
 
     def _sweep(self, before: datetime) -> None:
         for left in self._staging.glob("*/"):
-            if left.stat().st_mtime < before.timestamp():
+            changed = max(path.stat().st_mtime for path in (left, *left.iterdir()))
+            if changed < before.timestamp():  # a run of days goes on writing its samples
                 folders.remove(left, self._staging)
 
     # The history database
