@@ -45,6 +45,7 @@ def measure(
     """
     targets = [config.target(name) for name in names or config.targets]
     store = Store(config.data, config.history)
+    store.require_writable()
     with system(config, targets, say) as found, _stop_on_signal() as stop:
 
         def run(target: Target, run_time_s: float = 0.0) -> Run:

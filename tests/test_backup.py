@@ -89,6 +89,14 @@ def test_samples_travel_when_asked_for(project, tmp_path):
     assert len(store.samples(store.latest("database"))) == 50
 
 
+def test_a_damaged_record_is_kept_as_the_history_knows_it(project, tmp_path):
+    store = Store(project / "data")
+    run = store.load(store.latest("database"))
+    (store.folder(run.id) / "run.json").write_bytes(b"{")
+    restore(Store(tmp_path / "new"), backed_up(project), root=tmp_path / "new")
+    assert Store(tmp_path / "new").load(run.id) == run
+
+
 def test_a_restore_of_what_is_there_changes_nothing(project):
     file, before = backed_up(project, samples=True), snapshot(project)
     plan = restore(Store(project / "data"), file, root=project)
@@ -154,11 +162,13 @@ def test_a_failure_half_way_puts_everything_back(project):
     assert snapshot(project) == before
 
 
-def rewritten(file: Path, change: Callable[[dict[str, bytes]], None], honest: bool = True) -> Path:
+def rewritten(
+    file: Path, change: Callable[[dict[str, bytes]], None], honest: bool = True, **told: str
+) -> Path:
     """A copy of the archive after `change`; an honest one has the manifest that fits."""
     with zipfile.ZipFile(file) as archive:
         content = {name: archive.read(name) for name in archive.namelist()}
-    manifest = json.loads(content.pop("manifest.json"))
+    manifest = json.loads(content.pop("manifest.json")) | told
     change(content)
     if honest:
         manifest["files"] = {
@@ -267,6 +277,7 @@ DAMAGES: dict[str, Callable[[Path], Path]] = {
     ),
     "no decisions": lambda file: rewritten(file, lambda c: c.pop("history/triage.json")),
     "odd decisions": lambda file: rewritten(file, put("history/triage.json", b'[{"x": 1}]')),
+    "no time": lambda file: rewritten(file, lambda _: None, created_at="yesterday"),
     "no manifest": lambda file: _write(file, _bare_zip(file)),
     "not there": lambda file: file.with_name("gone.zip"),
     "a folder": lambda file: file.parent,

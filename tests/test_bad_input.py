@@ -325,7 +325,7 @@ def test_a_read_only_folder_is_read_and_refuses_runs(call: Call, project: Path) 
         before = kept(project / "data")
         code, text = call("run")
         assert code == 2, text
-        assert_sentence(text, "cannot be made", "make the folder accessible")
+        assert_sentence(text, "cannot be written", "make the folder accessible")
         assert run_id in call("history")[1]
         assert kept(project / "data") == before
 

@@ -1,3 +1,4 @@
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -80,6 +81,26 @@ def test_what_cannot_be_bisected(repository, good, measure, options, says):
         invoke("db", good, "HEAD", "--measure", measure, *options)
     assert says in caught.value.found
     assert len(git(repository, "worktree", "list").splitlines()) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_bisection_that_is_ended_leaves_nothing(repository, number):
+    command = [sys.executable, "-m", "perflib", "bisect", "db", "HEAD~11", "HEAD", "--measure"]
+    with subprocess.Popen(
+        [*command, f"{sys.executable} bench.py"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert b"differ by a factor" in process.stdout.readline()
+        process.send_signal(number)
+        _, complaint = process.communicate(timeout=60)
+    assert (process.returncode, complaint.strip()) == (130, b"")
+    assert len(git(repository, "worktree", "list").splitlines()) == 1
+
+
+def test_outside_of_git_only_a_run_is_known(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(PerflibError, match=r"no run is called `HEAD~1`, and git says: .*not a git"):
+        invoke("db", "HEAD~1", "HEAD", "--measure", MEASURED)
 
 
 def test_good_comes_before_bad(repository):

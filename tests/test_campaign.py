@@ -14,7 +14,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from perflib.errors import PerflibError
+from perflib import campaign
+from perflib.config import load
+from perflib.errors import PerflibError, StoreError
 from perflib.model import Run
 from perflib.run import execute
 from perflib.store import Store
@@ -90,6 +92,33 @@ def test_runs_add_up(config: Path, tmp_path: Path) -> None:
     for _ in range(2):
         perflib("run", "db", "--config", config)
     assert len(recorded(tmp_path)) == 2
+
+
+@pytest.mark.parametrize(
+    ("key", "place", "says"),
+    [
+        ("history", "mysql://root:hunter2@localhost/x", "names mysql"),
+        ("history", "postgresql+asyncpg://127.0.0.1/x", "install the driver"),
+        ("history", "postgresql+psycopg://127.0.0.1:9/x", "Connection refused"),
+        ("history", "sqlite:///{folder}/text.txt", "not a database"),
+        ("history", "sqlite:///{folder}/text.txt/h.sqlite", "cannot be made"),
+        ("data", "{folder}/text.txt", "cannot be made"),
+        ("data", "/proc/data", "cannot be made"),
+    ],
+)
+def test_a_place_that_cannot_keep_a_run_is_told_before_any_load(
+    config: Path, tmp_path: Path, key: str, place: str, says: str
+) -> None:
+    (tmp_path / "text.txt").write_text("no database, but a text of some length\n" * 99)
+    config.write_text(f"{config.read_text()}history: ''\n")
+    lines = [line for line in config.read_text().splitlines() if not line.startswith(f"{key}: ")]
+    config.write_text("\n".join([*lines, f"{key}: '{place.format(folder=tmp_path)}'\n"]))
+    settings, loads = load(config), list[str]()
+    with pytest.raises(StoreError, match=says) as caught:
+        campaign.measure(settings, (), settings.scenario(), show=lambda name, _: loads.append(name))
+    assert caught.value.exit_code == 2
+    assert caught.value.next_step
+    assert (loads, recorded(tmp_path)) == ([], [])
 
 
 def test_ctrl_c_keeps_what_was_measured(config: Path, tmp_path: Path) -> None:

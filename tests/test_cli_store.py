@@ -78,6 +78,8 @@ def test_history_lists_shows_and_prunes(call, tmp_path):
     [
         (("history", "show", "nothing"), "no run is called"),
         (("history", "prune", "--older-than", "3 parsecs"), "unknown unit"),
+        (("history", "prune", "--older-than", "1e300 d"), "1970 at most"),
+        (("history", "prune", "--older-than", "-1 d"), "1970 at most"),
         (("history", "list", "--since", "yesterday"), "does not match"),
         (("history", "list", "--limit", "0"), "x>=1"),
         (("history", "--status", "odd"), "complete"),
@@ -95,6 +97,31 @@ def test_mistakes_are_sentences(call, tmp_path, words, message):
     assert (code, message in text, "Traceback" in text) == (2, True, False), text
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("history",), 0, "nothing is recorded here"),
+        (("history", "show", "one"), 2, "no run is called"),
+        (("history", "prune", "--yes"), 0, "0 runs would go"),
+        (("trend",), 3, "no run has this"),
+        (("gate",), 3, "no run to judge"),
+        (("compare", "one", "one"), 2, "no run is called"),
+        (("export", "one"), 2, "no run is called"),
+        (("bisect", "one", "good", "bad"), 2, "no run is called"),
+        (("triage",), 0, "no decisions yet"),
+        (("report",), 2, "no runs are recorded"),
+        (("import", "gone.json"), 2, "no such file"),
+        (("backup", "kept.zip"), 0, "0 runs"),
+        (("restore", "gone.zip"), 2, "no such file"),
+    ],
+)
+def test_reading_where_nothing_is_recorded_writes_nothing(call, tmp_path, words, code, message):
+    configure(tmp_path)
+    found, text = call(*words)
+    assert (found, message in text) == (code, True), text
+    assert not Path("data").exists()
+
+
 def test_a_damaged_run_is_told_and_hides_no_other(call, tmp_path):
     configure(tmp_path)
     good, bad = recorded(Store("data")), recorded(Store("data"))
@@ -104,6 +131,8 @@ def test_a_damaged_run_is_told_and_hides_no_other(call, tmp_path):
     assert (code, good.id in text, "record is damaged" in text) == (0, True, True)
     code, text = call("history", "show", bad.id)
     assert (code, "record is damaged" in text) == (2, True)
+    code, text = call("backup", "kept.zip")
+    assert (code, "1 run," in text, "record is damaged" in text) == (0, True, True)
 
 
 def test_collect_keeps_and_tells_the_page(call, tmp_path):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import os
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 
 from perflib.errors import StoreError
 from perflib.model import Estimate, Objective, Outcome, Run, Verdict, to_json
-from perflib.store import BAD, BASELINE, RECORDS, Store, new_run_id
+from perflib.store import BAD, BASELINE, RECORDS, Store, folder, new_run_id
 from perflib.store.folder import check_id
 from tests.fabricate import run_of, write_samples
 
@@ -230,6 +232,51 @@ def test_pruning_tells_first_and_keeps_what_is_needed(tmp_path):
     )
     assert {path.name for path in (tmp_path / "runs").iterdir()} == set(store.runs()["run_id"])
     assert set(store.points()["run_id"]) == set(store.runs()["run_id"])
+
+
+@pytest.fixture
+def outdated(tmp_path) -> Store:
+    """Four runs, three of which pruning removes."""
+    store = Store(tmp_path)
+    for day in range(1, 5):
+        recorded(store, started_at=f"2026-01-0{day}T00:00:00Z")
+    return store
+
+
+def test_pruning_removes_no_folder_whose_row_it_cannot_remove(outdated, monkeypatch):
+    monkeypatch.setattr("perflib.store.database.BUSY_TIMEOUT_S", 0.1)
+    with (
+        Store(outdated.root).database.writing(),
+        pytest.raises(StoreError, match="database is locked"),
+    ):
+        Store(outdated.root).prune(timedelta(days=30), keep=1, dry_run=False)
+    assert len(list((outdated.root / "runs").iterdir())) == 4
+
+
+def test_pruning_that_is_interrupted_leaves_no_row_without_its_folder(outdated, monkeypatch):
+    remove, left = folder.remove, iter("12")
+
+    def interrupted(*places: Path) -> None:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        remove(*places)
+
+    monkeypatch.setattr(folder, "remove", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        outdated.prune(timedelta(days=30), keep=1, dry_run=False)
+    there = {path.name for path in (outdated.root / "runs").iterdir()}
+    assert len(there) == 2
+    assert set(Store(outdated.root).runs()["run_id"]) == there
+
+
+def test_pruning_sweeps_up_what_is_abandoned_and_not_what_is_long(outdated):
+    """A run of days changes its samples, not its folder."""
+    abandoned, long = (outdated.begin("database")[1] for _ in range(2))
+    (long / "samples.parquet").write_bytes(b"PAR1")
+    for path in (abandoned, long):
+        os.utime(path, (1.7e9, 1.7e9))
+    outdated.prune(timedelta(days=30), dry_run=False)
+    assert (abandoned.exists(), long.exists()) == (False, True)
 
 
 def test_imports_are_recorded_once(tmp_path):

@@ -162,6 +162,8 @@ def test_a_read_only_store_is_read_and_refuses_to_write(tmp_path, history):
         assert len(store.samples(run_id)) == 50
         for write in (
             lambda: store.begin("t"),
+            store.require_writable,
+            Store(tmp_path, f"sqlite:///{root}/history.sqlite").require_writable,
             store.reindex,
             lambda: store.add_triage(target="t", action=BAD, reason="x"),
             lambda: store.keep_changes([]),

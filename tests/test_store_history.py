@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -259,9 +260,65 @@ def test_a_missing_driver_of_the_history_is_no_matter_of_its_server(tmp_path):
 
 def test_an_unreachable_history_does_not_lose_the_run(tmp_path):
     away = "postgresql+psycopg://127.0.0.1:9/x?connect_timeout=1"
-    with pytest.raises(StoreError, match="history cannot be used"):
+    with pytest.raises(StoreError, match="history cannot be used") as caught:
         recorded(Store(tmp_path, away))
-    assert len(Store(tmp_path).runs()) == 1
+    (run_id,) = Store(tmp_path).runs()["run_id"]
+    assert f"{tmp_path / 'runs' / run_id} is kept" in str(caught.value)
+
+
+def test_a_server_that_never_answers_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr("perflib.store.database.CONNECT_TIMEOUT_S", 2)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        url = f"postgresql+psycopg://127.0.0.1:{mute.getsockname()[1]}/x"
+        with pytest.raises(StoreError, match="timeout"):
+            Store(tmp_path, url).require_writable()
+
+
+def test_a_history_that_is_moved_away_during_a_run_is_made_again(tmp_path):
+    store = Store(tmp_path)
+    earlier = recorded(store)
+    (tmp_path / "history.sqlite").unlink()
+    later = recorded(store)
+    assert Store(tmp_path).runs()["run_id"].tolist() == sorted([earlier.id, later.id])
+
+
+def test_a_history_that_a_newer_perflib_changes_during_a_run_is_left_alone(url, tmp_path):
+    store = Store(tmp_path / "data", url)
+    recorded(store)
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0999'"))
+    with pytest.raises(StoreError, match=r"newer perflib .* is kept"):
+        recorded(store)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM runs")).scalar() == 1
+
+
+def test_reading_makes_no_history_and_sees_the_one_that_another_makes(tmp_path):
+    store = Store(tmp_path / "data")
+    assert store.runs().empty
+    assert store.triage().empty
+    assert not store.root.exists()
+    run = recorded(Store(tmp_path / "data"))
+    assert store.runs()["run_id"].tolist() == [run.id]
+
+
+def test_reading_waits_for_no_writer(tmp_path):
+    run = recorded(Store(tmp_path))
+    with Store(tmp_path).database.writing():
+        assert Store(tmp_path).latest("database") == run.id
+
+
+def test_a_user_who_may_only_read_is_told_before_a_run(server, tmp_path):
+    Store(tmp_path, server).require_writable()
+    engine = create_engine(server, poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE ROLE reader LOGIN"))
+        connection.execute(text("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader"))
+    reader = Store(tmp_path, server.replace("postgres:@", "reader:@"))
+    assert reader.runs().empty
+    with pytest.raises(StoreError, match="permission denied"):
+        reader.require_writable()
 
 
 def test_many_points_come_as_columns(tmp_path):

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO, Annotated, Any
 
 import msgspec
 from msgspec import Struct
@@ -48,7 +48,7 @@ class Manifest(Struct, kw_only=True):
     """What the archive holds and when it was made."""
 
     format: int
-    created_at: str
+    created_at: Annotated[datetime, msgspec.Meta(tz=True)]
     perflib: str
     samples: bool
     files: dict[str, Entry]
@@ -67,7 +67,7 @@ def create(
     aside = file.with_name(f".{file.name}.{os.getpid()}")
     manifest = Manifest(
         format=FORMAT,
-        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        created_at=datetime.now(UTC).replace(microsecond=0),
         perflib=__version__,
         samples=samples,
         files={},
@@ -97,11 +97,20 @@ def _contents(
     yield CHANGES, _table(store.changes())
     for run_id in store.runs()["run_id"]:
         folder = store.folder(run_id)
-        own = folder / RECORD
-        yield f"runs/{run_id}/{RECORD}", own if own.exists() else to_json(store.load(run_id))
+        yield f"runs/{run_id}/{RECORD}", _record(store, run_id)
         for name in SAMPLE_FILES if samples else ():
             if (folder / name).exists():
                 yield f"runs/{run_id}/{name}", folder / name
+
+
+def _record(store: Store, run_id: str) -> bytes:
+    """The record of a run; where its folder's is damaged, as the history keeps it."""
+    own = store.folder(run_id) / RECORD
+    try:
+        run = store.load(run_id)
+    except StoreError:
+        return to_json(store.remembered(run_id))
+    return own.read_bytes() if own.exists() else to_json(run)
 
 
 def _setting_files(places: Iterable[Path]) -> list[Path]:

@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from perflib.backup.archive import CHANGES, TRIAGE, Archive, digest_of
 from perflib.errors import StoreError
 from perflib.store import Store
 from perflib.store.folder import explained
+from perflib.wording import many
 
 
 @dataclass
@@ -48,7 +48,7 @@ def restore(
         plan = _plan(archive, places)
         if plan.newer and not (force or dry_run):
             raise StoreError(
-                f"{len(plan.newer)} files here are newer than the backup, such as {plan.newer[0]}",
+                f"newer than the backup: {many(len(plan.newer), 'file')}, such as {plan.newer[0]}",
                 next_step="look with `--dry-run`; overwrite them with `--force`",
                 file=file,
             )
@@ -99,7 +99,7 @@ def _places(archive: Archive, store: Store, root: Path) -> dict[str, Path]:
 
 
 def _plan(archive: Archive, places: dict[str, Path]) -> Plan:
-    made = datetime.fromisoformat(archive.manifest.created_at).timestamp()
+    made = archive.manifest.created_at.timestamp()
     plan = Plan()
     for name, place in places.items():
         with explained(place, "read"):

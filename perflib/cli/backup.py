@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from perflib import config
-from perflib.cli.show import console
+from perflib.cli.show import console, print_damaged
 from perflib.wording import many
 
 if TYPE_CHECKING:
@@ -32,8 +33,9 @@ def backup(archive: Path | None, file: Path, samples: bool) -> None:
     place = archive or settings.data / "backups" / f"perflib-{stamp}.zip"
     folders = {Path(target.configs) for target in settings.targets.values() if target.configs}
     folders |= {settings.reference.configs} if settings.reference else set()
+    store = _store(file)
     made = create(
-        _store(file),
+        store,
         place,
         root=Path.cwd(),
         settings=[*file.parent.glob("*.yml"), *folders],
@@ -46,6 +48,7 @@ def backup(archive: Path | None, file: Path, samples: bool) -> None:
         f"{' with samples' if samples else ''}, all decisions; {place.stat().st_size / 1e6:.1f} MB",
         soft_wrap=True,
     )
+    print_damaged(store.damaged)
 
 
 @click.command()
@@ -60,6 +63,7 @@ def restore(archive: Path, file: Path, force: bool, dry_run: bool) -> None:
     """
     from perflib.backup import restore as bring_back
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # all is put back then as well
     plan = bring_back(_store(file), archive, root=Path.cwd(), force=force, dry_run=dry_run)
     _print(plan, dry_run)
 
@@ -82,6 +86,6 @@ def _print(plan: Plan, dry_run: bool) -> None:
         ("the same", plan.same),
     ):
         if paths:
-            console.print(f"{len(paths)} files: {what}")
+            console.print(f"{many(len(paths), 'file')}: {what}")
         for path in paths[:_SHOWN] if paths is not plan.same else []:
             console.print(f"  {path}", markup=False, soft_wrap=True)

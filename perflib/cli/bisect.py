@@ -7,6 +7,8 @@ commit whose side stays unclear, or that cannot be measured, is skipped rather t
 from __future__ import annotations
 
 import math
+import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -72,6 +74,7 @@ def bisect(  # noqa: PLR0913, PLR0917 (click hands over each option)
     GOOD and BAD are git revisions or runs. Each commit is measured as often as it takes to
     tell its side with an error of 5 % in all. Without --measure, `perflib run TARGET` measures.
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the work tree goes then as well
     if not measure:
         step = [sys.executable, "-m", "perflib.cli.measured", target, metric, statistic]
         measure = subprocess.list2cmdline([*step, str(file.resolve())])
@@ -99,7 +102,11 @@ def _commit(text: str, file: Path, data: Path | None) -> str:
     if done.returncode == 0:
         return done.stdout.strip()
     store = open_store(file, data)
-    run = store.load(pick_runs(store, text)[-1])
+    try:
+        run = store.load(pick_runs(store, text)[-1])
+    except PerflibError as fault:
+        fault.found += f", and git says: {done.stderr.strip() or 'no such revision'}"
+        raise
     if not run.environment.git_commit:
         raise PerflibError(f"run {run.id} does not tell its git commit")
     return run.environment.git_commit
@@ -142,9 +149,18 @@ def _search(plan: Plan, kept: Path, first: str, last: str) -> int:
     _git(tree, "bisect", "start", last, first)
     step = [sys.executable, "-m", "perflib.cli.bisect", str(kept)]
     with subprocess.Popen(
-        ["git", "bisect", "run", *step], cwd=tree, stdout=subprocess.PIPE, text=True
+        ["git", "bisect", "run", *step],
+        cwd=tree,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        process_group=0,
     ) as process:
-        lines = [line.rstrip() for line in process.stdout or ()]
+        try:
+            lines = [line.rstrip() for line in process.stdout or ()]
+        except KeyboardInterrupt:  # it would go on in a work tree that is gone
+            os.killpg(process.pid, signal.SIGTERM)
+            raise
     for line in lines:
         if line.startswith("perflib: "):
             console.print(escape(line.removeprefix("perflib: ")))

@@ -75,8 +75,10 @@ def capacity(
     load = wanted.loaded(settings.scenario(scenario)).model_copy(update=lasting | steady)
     first = _above_zero("--start", start, "req/s") if start else load.rate or 100.0
     most = _above_zero("--limit", limit, "req/s")
+    store = Store(settings.data, settings.history)
+    store.require_writable()
     with campaign.system(settings, [wanted], show.console.print) as (found,):
-        seeker = Seeker(found, load, Store(settings.data, settings.history))
+        seeker = Seeker(found, load, store)
         try:
             seeker.seek(first, most, precision)
         except KeyboardInterrupt:

@@ -81,8 +81,7 @@ def list_runs(
         click.echo(found.to_json(orient="records", date_format="iso", indent=1))
         return
     show.console.print(_runs_table(found, store.verdicts(target)))
-    for error in store.damaged:
-        show.console.print(f"[yellow]![/] {escape(str(error))}", soft_wrap=True)
+    show.print_damaged(store.damaged)
     if found.empty:
         none = store.runs(limit=1).empty
         other = "no run is like this; `perflib history list` shows the newest of all"
@@ -129,7 +128,7 @@ def prune(
     store: Store, target: str | None, older_than: str, keep: int, dry_run: bool, yes: bool
 ) -> int:
     """Remove old runs (of TARGET) with their samples; baselines always stay."""
-    age = timedelta(seconds=parse_quantity(older_than, "s"))
+    age = _age(older_than)
     doomed = store.prune(age, keep=keep, target=target)
     if not doomed.empty:
         show.console.print(_runs_table(doomed, store.verdicts(target)))
@@ -143,13 +142,24 @@ def prune(
     return ExitCode.MET
 
 
+def _age(text: str) -> timedelta:
+    """The age `text` tells, of which there was a day."""
+    age_s = parse_quantity(text, "s")
+    if not 0 <= age_s <= datetime.now(UTC).timestamp():
+        raise PerflibError(
+            f"`--older-than '{text}'`",
+            expected="an age that reaches back to 1970 at most",
+            next_step="write it as `--older-than '90 d'`",
+        )
+    return timedelta(seconds=age_s)
+
+
 @history.command()
 @_store
 def reindex(store: Store) -> None:
     """Make the history database again from the folders of runs; decisions are kept."""
     show.console.print(f"in the history: {many(store.reindex(), 'run')}")
-    for error in store.damaged:
-        show.console.print(f"[yellow]![/] {escape(str(error))}", soft_wrap=True)
+    show.print_damaged(store.damaged)
 
 
 def _utc(moment: datetime | None) -> datetime | None:

@@ -146,4 +146,4 @@ def show_pages(reports: Reports) -> int:
 
 
 def _complain(page: Page) -> None:
-    click.secho(f"failed: {page.path}: {page.failed[:200]}", fg="red", err=True)
+    click.secho(f"failed: {page.path}: {page.failed[:1000]}", fg="red", err=True)

@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from perflib.errors import ExitCode
+from perflib.errors import ExitCode, PerflibError
 from perflib.model import Estimate, Outcome, Run
 from perflib.units import format_quantity
 
@@ -86,6 +86,12 @@ def _reasons(run: Run) -> Iterable[tuple[str, str]]:
 def _note(target: str, message: str, next_step: str) -> None:
     step = f"\n  → {next_step}" if next_step else ""
     console.print(f"[yellow]![/] {escape(f'{target}: {message}{step}')}", soft_wrap=True)
+
+
+def print_damaged(problems: Iterable[PerflibError]) -> None:
+    """Tell of runs that could not be read and are therefore not among what was shown."""
+    for problem in problems:
+        console.print(f"[yellow]![/] {escape(str(problem))}", soft_wrap=True)
 
 
 @contextmanager

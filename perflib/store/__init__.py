@@ -88,6 +88,11 @@ class Store(Decisions):
 
     # Recording
 
+    def require_writable(self) -> None:
+        """Raise `StoreError` unless a run can be kept now; asked before a load starts."""
+        folders.require_room(self._staging)
+        self.database.require_writable()
+
     def begin(self, target: str, started_at: datetime | None = None) -> tuple[str, Path]:
         """A new run's id and the empty folder in which its files are made."""
         run_id = new_run_id(target, started_at)
@@ -103,8 +108,12 @@ class Store(Decisions):
         When this returns, or fails after the folder exists, no crash can lose the run.
         """
         final = folders.publish(staging, self._runs, run)
-        with self.database.writing() as connection:
-            rows.add(connection, [run])
+        try:
+            with self.database.writing() as connection:
+                rows.add(connection, [run])
+        except StoreError as error:
+            error.found += f"; {final} is kept and joins the history when that works again"
+            raise
         return final
 
     def add_many(self, runs: Iterable[Run]) -> list[str]:
@@ -138,8 +147,10 @@ class Store(Decisions):
     def load(self, run_id: str) -> Run:
         """The record of `run_id`, from its folder or, if others recorded it, from the history."""
         folder = self.folder(run_id)
-        if folder.exists():
-            return folders.read_record(folder)
+        return folders.read_record(folder) if folder.exists() else self.remembered(run_id)
+
+    def remembered(self, run_id: str) -> Run:
+        """The record of `run_id` as the history keeps it, whatever became of its folder."""
         with self._history.reading() as connection:
             data = history.record(connection, run_id)
             if data is not None:
@@ -249,20 +260,26 @@ class Store(Decisions):
         doomed = runs[~stays].reset_index(drop=True)
         if not dry_run:
             self._refuse_read_only()
+            self.database.require_writable()  # or folders would go whose rows stay
             self._remove(doomed["run_id"].tolist())
             self._sweep(now - _ABANDONED)
         return doomed
 
     def _remove(self, run_ids: Sequence[str]) -> None:
-        for run_id in run_ids:
-            if self.folder(run_id).exists():
-                folders.remove(self.folder(run_id), self._staging)
-        with self.database.writing() as connection:
-            rows.remove(connection, run_ids)
+        gone = []
+        try:
+            for run_id in run_ids:
+                gone.append(run_id)
+                if self.folder(run_id).exists():
+                    folders.remove(self.folder(run_id), self._staging)
+        finally:  # after Ctrl-C no row is left without its folder
+            with self.database.writing() as connection:
+                rows.remove(connection, gone)
 
     def _sweep(self, before: datetime) -> None:
         for left in self._staging.glob("*/"):
-            if left.stat().st_mtime < before.timestamp():
+            changed = max(path.stat().st_mtime for path in (left, *left.iterdir()))
+            if changed < before.timestamp():  # a run of days goes on writing its samples
                 folders.remove(left, self._staging)
 
     # The history database

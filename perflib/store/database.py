@@ -10,6 +10,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +22,22 @@ from sqlalchemy import (
     Select,
     create_engine,
     event,
+    false,
     inspect,
     make_url,
+    select,
     text,
 )
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool, StaticPool
 
 from perflib.errors import StoreError
+from perflib.store import schema
 from perflib.store.folder import explained
 from perflib.store.schema import REVISIONS, VERSION_TABLE, metadata
 
 BUSY_TIMEOUT_S = 60
+CONNECT_TIMEOUT_S = 10
 _CHUNK = 1000
 """Rows fetched at once: few enough to stay in the processor's cache, which halves the time."""
 _FIRST_LOCK = 7_102_947
@@ -43,45 +48,64 @@ class Database:
     """Connections to the history at SQLAlchemy URL `url`; `sqlite://` is one in memory.
 
     Connections are not pooled: the history is asked seldom, and a process that forks must
-    not share one. `read_only` says that what people decide cannot be kept.
+    not share one. `read_only` says that what people decide cannot be kept. Only writing makes
+    a file: until then reading finds an empty history.
     """
 
     def __init__(self, url: str | URL) -> None:
-        parsed = _checked(url)
-        self.name = parsed.render_as_string()
-        self.read_only = False
-        with self._guard():
-            if parsed.get_backend_name() == "postgresql":
-                self._engine = create_engine(parsed, poolclass=NullPool)
-            else:
-                file = None if parsed.database in (None, "", ":memory:") else Path(parsed.database)
-                writable = file if file is not None and _writable(file) else None
-                self.read_only = writable is None
-                self._engine = _on_disk(writable) if writable else _in_memory(file)
-            with self._begin("IMMEDIATE") as connection:
-                self._prepare(connection)
+        self._url = _checked(url)
+        self.name = self._url.render_as_string()
+        self._server = self._url.get_backend_name() == "postgresql"
+        self._source = _file_of(self._url)
+        self._file = self._source if self._source and _writable(self._source) else None
+        self.read_only = not (self._server or self._file)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection that sees one state of the history."""
-        with self._guard(), self._begin("DEFERRED") as connection:
-            yield connection
+        absent = self._file is not None and not self._file.exists()
+        with self._guard(), _begun(self._empty if absent else self._engine, "DEFERRED") as opened:
+            yield opened
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """A transaction: all of it is kept or nothing."""
-        with self._guard(), self._begin("IMMEDIATE") as connection:
+        """A transaction: all of it is kept or nothing.
+
+        The tables are looked at each time: a run takes long enough for the file to be moved
+        away, or for a newer perflib to change it.
+        """
+        with self._guard(), _begun(self._engine, "IMMEDIATE") as connection:
+            self._prepare(connection)
             yield connection
 
-    def close(self) -> None:
-        """Let go of what a database in memory holds."""
-        self._engine.dispose()
+    def require_writable(self) -> None:
+        """Raise `StoreError` unless this user may add a run now; no row is added."""
+        if self._source and self.read_only:
+            raise self.refusal()
+        nothing = select(schema.runs.c.id).where(false())
+        with self.writing() as connection:
+            connection.execute(schema.runs.insert().from_select(["id"], nothing))
 
-    @contextmanager
-    def _begin(self, mode: str) -> Iterator[Connection]:
-        connection = self._engine.connect().execution_options(sqlite_begin=mode)
-        with connection, connection.begin():
-            yield connection
+    def refusal(self) -> StoreError:
+        """What to say to one who wants to write where that is not possible."""
+        other = "name another place with `data` or `history`"
+        if self._source is None:
+            return StoreError("history is in memory, read-only", next_step=other)
+        return StoreError(
+            "history is read-only here",
+            next_step=f"make the folder writable, or {other}",
+            file=self.name,
+        )
+
+    @cached_property
+    def _engine(self) -> Engine:
+        if self._server:
+            return self._prepared(create_engine(_not_for_ever(self._url), poolclass=NullPool))
+        return self._prepared(_on_disk(self._file) if self._file else _in_memory(self._source))
+
+    @cached_property
+    def _empty(self) -> Engine:
+        return self._prepared(_in_memory(None))
 
     @contextmanager
     def _guard(self) -> Iterator[None]:
@@ -105,6 +129,15 @@ class Database:
         fallback = "check the history's URL, its server and its permissions"
         step = next((step for sign, step in steps.items() if sign in reason), fallback)
         return StoreError(f"history cannot be used ({reason})", next_step=step, file=self.name)
+
+    def _prepared(self, engine: Engine) -> Engine:
+        """`engine` with the tables of this version; only making or changing them takes a lock."""
+        with _begun(engine, "DEFERRED") as connection:
+            version = self._version(connection)
+        if version != REVISIONS[-1]:
+            with _begun(engine, "IMMEDIATE") as connection:
+                self._prepare(connection)
+        return engine
 
     def _prepare(self, connection: Connection) -> None:
         """Create the tables of a fresh database, migrate an old one, refuse a newer one."""
@@ -134,6 +167,13 @@ class Database:
             return None
         found = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()
         return None if found is None else str(found)
+
+
+@contextmanager
+def _begun(engine: Engine, mode: str) -> Iterator[Connection]:
+    connection = engine.connect().execution_options(sqlite_begin=mode)
+    with connection, connection.begin():
+        yield connection
 
 
 def columns(connection: Connection, query: Select[Any], dtypes: dict[str, Any]) -> dict[str, Any]:
@@ -180,6 +220,18 @@ def _checked(url: str | URL) -> URL:
             next_step="correct `history` in the configuration",
         )
     return parsed
+
+
+def _not_for_ever(url: URL) -> URL:
+    """`url` with an end of waiting for a host that does not answer, unless it names its own."""
+    libpq = url.get_driver_name() in ("psycopg", "psycopg2")
+    return url.set(query={"connect_timeout": str(CONNECT_TIMEOUT_S), **url.query}) if libpq else url
+
+
+def _file_of(url: URL) -> Path | None:
+    """The file of a SQLite database; a server has none, nor has `sqlite://`."""
+    on_disk = url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:")
+    return Path(str(url.database)) if on_disk else None
 
 
 def _writable(file: Path) -> bool:

@@ -104,8 +104,4 @@ class Decisions(ABC):
 
     def _refuse_read_only(self) -> None:
         if self._history.read_only:
-            raise StoreError(
-                "history is read-only here",
-                next_step="make the folder writable, or give another one with `data`",
-                file=self._history.name,
-            )
+            raise self._history.refusal()

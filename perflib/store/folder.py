@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import msgspec
 import pandas as pd
@@ -22,6 +23,8 @@ from perflib.model import RUN_SCHEMA, Run, to_json
 
 RECORD = "run.json"
 _SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_ROOM = 2**20
+"""Bytes that a short run takes; without them none begins."""
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -137,6 +140,15 @@ def read_metrics(file: Path) -> pd.DataFrame | None:
     return frame
 
 
+def require_room(folder: Path) -> None:
+    """Make `folder`; raise `StoreError` where it cannot be written or the disk is full."""
+    with explained(folder, "made"):
+        folder.mkdir(parents=True, exist_ok=True)
+    with explained(folder, "written"), TemporaryFile(dir=folder) as file:
+        file.write(bytes(_ROOM))
+        os.fsync(file.fileno())
+
+
 def publish(staging: Path, runs: Path, run: Run, *, flush: bool = True) -> Path:
     """Write the record of `run` into `staging` and rename that to `runs/<id>`, never over another.
 
@@ -183,13 +195,13 @@ def explained(path: Path, verb: str) -> Iterator[None]:
     """Turn an operating system's refusal into a `StoreError` that says what to do."""
     try:
         yield
-    except FileNotFoundError:
-        raise StoreError(
-            "nothing is recorded here",
-            next_step="list the runs with `perflib history list`",
-            file=path,
-        ) from None
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and verb in ("read", "removed"):
+            raise StoreError(
+                "nothing is recorded here",
+                next_step="list the runs with `perflib history list`",
+                file=path,
+            ) from None
         full = error.errno in _FULL
         raise StoreError(
             f"cannot be {verb} ({error.strerror})",
