@@ -49,6 +49,13 @@ def test_numbers_are_those_of_the_file(case: Case) -> None:
     assert read == pytest.approx(case.expected)
 
 
+@pytest.mark.parametrize("case", CASES, ids=IDS)
+def test_nothing_is_said_twice(case: Case) -> None:
+    for reading in readings(source_of(case)):
+        keys = [indicator.key for indicator in reading.indicators]
+        assert len(keys) == len(set(keys))
+
+
 @pytest.mark.parametrize("case", [case for case in CASES if case.format in STREAMED])
 def test_a_file_of_any_size_is_never_looked_at_as_a_whole(case: Case) -> None:
     long = Source(Path("unnamed"), content=case.text.encode())
@@ -183,6 +190,54 @@ def test_the_moments_of_a_series_are_kept() -> None:
         "labels": ["", ""],
         "value": [1.0, 3.0],
     }
+
+
+K6_CSV = "metric_name,timestamp,metric_value,error\nhttp_reqs,{0},1,\nhttp_req_duration,{0},5,\n"
+
+
+@pytest.mark.parametrize(
+    ("time", "step"),
+    [
+        ("1795645349", 1.0),
+        ("1795645349123", 1e-3),
+        ("1795645349123456", 1e-6),
+        ("2026-11-25T22:22:59Z", 1.0),
+        ("2026-11-25T22:22:59.317123456Z", 1e-9),
+    ],
+)
+def test_k6_csv_is_as_exact_as_the_time_format_that_was_asked_for(time: str, step: float) -> None:
+    content = K6_CSV.format(time).encode()
+    (reading,) = readings(Source(Path("points.csv"), content=content))
+    assert reading.time_step_s == pytest.approx(step)
+
+
+@pytest.mark.parametrize(
+    ("text", "requests"),
+    [
+        (
+            '{"metrics":{"iterations":{"count":1},"http_req_failed":{"passes":1,"fails":3,"value":0.25}}}',
+            4,
+        ),
+        (
+            "  http_req_failed..: 25.00% 2 out of 8\n  http_reqs....: 8 4/s\n"
+            "  iterations....: 2 1/s\n",
+            8,
+        ),
+    ],
+)
+def test_k6_tells_of_how_many_requests_a_share_is(text: str, requests: int) -> None:
+    (reading,) = readings(Source(Path("summary"), content=text.encode()))
+    assert [i.n for i in reading.indicators if i.metric == "error_rate"] == [requests]
+
+
+@pytest.mark.parametrize("key", ["generatedAt", "generated_at"])
+def test_k6_tells_when_its_summary_was_made(key: str) -> None:
+    text = (
+        f'{{"metadata":{{"{key}":"2026-01-01T00:00:10Z"}},"config":{{"duration":4}},"results":'
+        '{"metrics":[{"name":"http_reqs","type":"counter","values":{"count":5}}]}}'
+    )
+    (reading,) = readings(Source(Path("summary"), content=text.encode()))
+    assert reading.started_at == "2026-01-01T00:00:06+00:00"
 
 
 LONG = {
