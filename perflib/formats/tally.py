@@ -83,12 +83,13 @@ class Request(NamedTuple):
     size: int = 0
 
 
-def batches(requests: Iterable[Request]) -> Iterator[pa.RecordBatch]:
+def batches(requests: Iterable[Request], *, outside: bool = False) -> Iterator[pa.RecordBatch]:
     """Requests one by one in, batches of them out."""
     rows = iter(requests)
     while chosen := list(islice(rows, BATCH_ROWS)):
         label, start, end, ok, error, status, size = zip(*chosen, strict=True)
-        yield batch(label, start, end, ok, error=error, status=status, size=size)
+        more: dict[str, Any] = {"error": error, "status": status, "size": size}
+        yield batch(label, start, end, ok, outside=outside, **more)
 
 
 class Tally:

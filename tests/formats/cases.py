@@ -1316,4 +1316,28 @@ CASES = [
             ("", "error_rate", "value"): 0.25,
         },
     ),
+    Case(  # a transaction beside its parts, and one that holds them
+        "jmeter-xml",
+        '<?xml version="1.0"?>\n<testResults version="1.2">\n'
+        '<httpSample t="100" ts="1700000000000" s="true" lb="a" rc="200"/>\n'
+        '<sample t="150" ts="1700000000000" s="true" lb="both" rm="Number of samples in transaction'
+        ' : 1, number of failing samples : 0"/>\n'
+        '<sample t="300" ts="1700000000700" s="false" lb="whole" rm="Number of samples in'
+        ' transaction : 1, number of failing samples : 1">\n'
+        '<httpSample t="200" ts="1700000000700" s="false" lb="b" rc="500"/></sample>\n'
+        "</testResults>\n",
+        {
+            ("", "requests", "value"): 2,
+            ("", "service_time", "mean"): 0.2,
+            ("both", "service_time", "mean"): 0.15,
+            ("whole", "service_time", "mean"): 0.3,
+            ("b", "requests", "value"): None,
+        },
+    ),
+    Case(  # the attack and the wait for its last answer
+        "vegeta-report",
+        '{"latencies":{"mean":2000000},"requests":20,"rate":10,"throughput":8,"success":1,'
+        '"duration":2000000000,"wait":500000000}',
+        {("", "duration", "value"): 2.5, ("", "service_time", "mean"): 0.002},
+    ),
 ]

@@ -240,6 +240,34 @@ def test_k6_tells_when_its_summary_was_made(key: str) -> None:
     assert reading.started_at == "2026-01-01T00:00:06+00:00"
 
 
+@pytest.mark.parametrize(
+    ("time", "step"),
+    [
+        ("1700000000", 1.0),
+        ("1700000000123", 0.0),
+        ("25.11.2026 22:38:26", 1.0),
+        ("2026/11/25 22:38:17.333", 0.0),
+    ],
+)
+def test_jmeters_times_are_as_exact_as_their_format(time: str, step: float) -> None:
+    content = f"timeStamp;elapsed;label;success\n{time};5;a;true\n".encode()
+    (reading,) = readings(Source(Path("rows.csv"), content=content))
+    assert reading.time_step_s == step
+
+
+def test_artillerys_rate_is_known_no_better_than_its_requests_over_time() -> None:
+    text = (
+        '{"aggregate":{"counters":{"http.requests":72},"rates":{"http.request_rate":15},'
+        '"firstMetricAt":1700000000000,"lastMetricAt":1700000006000,"summaries":'
+        '{"http.response_time":{"min":0,"p50":0}}},"intermediate":[]}'
+    )
+    (reading,) = readings(Source(Path("report"), content=text.encode()))
+    found = {(i.metric, i.statistic): (i.value, i.resolution) for i in reading.indicators}
+    assert found["throughput", "value"] == (15, pytest.approx(3))
+    # whole milliseconds
+    assert found["service_time", "min"] == found["service_time", "p50"] == (0, 1e-3)
+
+
 LONG = {
     "k6-text": (
         "     execution: local",
