@@ -884,7 +884,8 @@ CASES = [
     Case(  # before, skipped transactions were among the counted
         "pgbench-log",
         "1700000001 10 900 0 90 110 5 25 1 9 1\n",
-        {("", "transactions", "value"): 9, ("", "transaction_time", "mean"): 100e-6},
+        # it ran at a rate: it has lags
+        {("", "transactions", "value"): 9, ("", "response_time", "mean"): 100e-6},
     ),
     Case(  # reconnecting, two scripts with the same statement, failures and retries
         "pgbench",
@@ -1339,5 +1340,31 @@ CASES = [
         '{"latencies":{"mean":2000000},"requests":20,"rate":10,"throughput":8,"success":1,'
         '"duration":2000000000,"wait":500000000}',
         {("", "duration", "value"): 2.5, ("", "service_time", "mean"): 0.002},
+    ),
+    Case(  # at a rate: times count from the scheduled starts
+        "pgbench",
+        "transaction type: x\nnumber of transactions actually processed: 528\n"
+        "latency average = 11.741 ms\nrate limit schedule lag: avg 0.792 (max 4.952) ms\n",
+        {
+            ("", "response_time", "mean"): 0.011741,
+            ("", "transaction_time", "mean"): None,
+            ("", "schedule_lag", "max"): 0.004952,
+        },
+    ),
+    Case(  # 0.4 s of 1.5 s and 0.1 s of 0.5 s were lag, in the seventh column
+        "pgbench-log",
+        "0 1 1500000 0 1700000002 500000 400000\n0 2 skipped 0 1700000002 600000 0\n"
+        "0 3 500000 0 1700000003 0 100000\n",
+        {
+            ("", "response_time", "mean"): 1.0,
+            ("", "service_time", "mean"): None,
+            ("", "throughput", "value"): 1.0,
+            ("", "skipped", "value"): 1,
+        },
+    ),
+    Case(  # a seventh column of retries
+        "pgbench-log",
+        "0 1 1500000 0 1700000002 500000 2\n0 2 500000 0 1700000003 0 0\n",
+        {("", "service_time", "mean"): 1.0, ("", "response_time", "mean"): None},
     ),
 ]
