@@ -1367,4 +1367,13 @@ CASES = [
         "0 1 1500000 0 1700000002 500000 2\n0 2 500000 0 1700000003 0 0\n",
         {("", "service_time", "mean"): 1.0, ("", "response_time", "mean"): None},
     ),
+    Case(  # `compare --csv` of one run, with columns of parameters
+        "pytest-benchmark",
+        "name,param:n,param:s,min,max,mean,stddev,median,iqr,outliers,ops,rounds,iterations\n"
+        '"test_b.py::test_s[a,""b""]",,"a,""b""",1e-07,5e-07,3e-07,1e-08,2e-07,1e-09,5;7,5e6,9,29\n',
+        {
+            ('test_b.py::test_s[a,"b"]', "time", "p50"): 2e-7,
+            ('test_b.py::test_s[a,"b"]', "rate", "value"): 5e6,
+        },
+    ),
 ]

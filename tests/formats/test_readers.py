@@ -359,6 +359,7 @@ def test_strict_makes_the_first_broken_row_an_error() -> None:
             b'{"num_requests":1.7e308,"total_response_time":1,"response_times":{}}]',
             "no entry with Locust's statistics",
         ),
+        (b"name,min,ops\na,1,5\nb,1,5\na,2,5\n", "several runs .* again"),
         (b"sysbench 1.0.20 (using system LuaJIT)\nCreating file test_file.0\n", "only prepared"),
         (b'{"machine":"m","arch":"x","cpu":"c","os":"o","ram":"8G","version":1}', "asv's descr"),
         (b"# TYPE a gauge\na 0 2\na 0 1\n# EOF\n", "appears again"),
