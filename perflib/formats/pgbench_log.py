@@ -110,7 +110,7 @@ def _requests(source: Source, *, lagged: bool) -> Iterator[tuple[Request, int]]:
         cells = text.split()
         if not cells:
             continue
-        if not _is_single(cells) or len(cells[2]) > MOST_DIGITS:
+        if not _is_single(cells) or max(map(len, cells)) > MOST_DIGITS:
             source.skip(line, "no transaction of pgbench's")
         elif cells[2].isdecimal():
             end = int(cells[4]) * 10**9 + int(cells[5]) * 1000

@@ -22,6 +22,9 @@ from perflib.formats.base import Indicator, Reading
 from perflib.model import Estimate
 
 PERCENTILES = (50.0, 90.0, 95.0, 99.0)
+# names with numbers in them can be millions: those beyond share one
+MOST_LABELS = 10_000
+OTHERS = "(others)"
 OUTSIDE = {b"totals": b"outside"}
 BATCH_ROWS = 65_536
 _NS = 1e-9
@@ -134,13 +137,15 @@ class Tally:
         self.rows += rows.num_rows
 
     def _coded(self, labels: pa.DictionaryArray) -> npt.NDArray[np.uint16]:
-        ours = [
-            self._labels.setdefault(name, len(self._labels))
-            for name in labels.dictionary.to_pylist()
-        ]
+        ours = [self._code(name) for name in labels.dictionary.to_pylist()]
         codes = labels.indices.to_numpy(zero_copy_only=False)
         coded: npt.NDArray[np.uint16] = np.asarray(ours, dtype=np.uint16)[codes]
         return coded
+
+    def _code(self, name: str) -> int:
+        if name not in self._labels and len(self._labels) >= MOST_LABELS:
+            name = OTHERS
+        return self._labels.setdefault(name, len(self._labels))
 
     @property
     def duration_s(self) -> float:

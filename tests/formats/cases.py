@@ -1376,4 +1376,9 @@ CASES = [
             ('test_b.py::test_s[a,"b"]', "rate", "value"): 5e6,
         },
     ),
+    Case(  # less than a nanosecond
+        "criterion",
+        "plain                   time:   [825.98 ps 1.0131 ns 1.2098 ns]\n",
+        {("plain", "time", "low"): 825.98e-12, ("plain", "time", "mean"): 1.0131e-9},
+    ),
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from perflib.errors import FormatError
 from perflib.formats import FORMATS, recognise
 from perflib.formats.base import Source
 from perflib.formats.loading import COLUMNS, load_results, readings, summarised
+from perflib.formats.tally import MOST_LABELS, OTHERS
 from tests.formats.cases import CASES, LOCUST_COLUMNS, Case
 
 # a request a row
@@ -268,6 +270,23 @@ def test_artillerys_rate_is_known_no_better_than_its_requests_over_time() -> Non
     assert found["service_time", "min"] == found["service_time", "p50"] == (0, 1e-3)
 
 
+def test_criterions_estimates_are_named_by_the_file_beside(tmp_path: Path) -> None:
+    (tmp_path / "benchmark.json").write_text('{"group_id":"g","function_id":"f","full_id":"g/f"}')
+    path = tmp_path / "estimates.json"
+    named = ("mean", "median", "std_dev")
+    path.write_text(json.dumps({name: {"point_estimate": 5} for name in named}))
+    (reading,) = readings(Source(path))
+    assert {i.label for i in reading.indicators} == {"g/f"}
+
+
+def test_names_beyond_ten_thousand_share_one() -> None:
+    rows = "".join(f"{1700000000000 + at},5,/item/{at},true\n" for at in range(MOST_LABELS + 7))
+    content = f"timeStamp,elapsed,label,success\n{rows}".encode()
+    (reading,) = readings(Source(Path("rows.csv"), content=content))
+    counts = {i.label: i.value for i in summarised(reading) if i.metric == "requests"}
+    assert (len(counts), counts[""], counts[OTHERS]) == (MOST_LABELS + 2, MOST_LABELS + 7, 7)
+
+
 LONG = {
     "k6-text": (
         "     execution: local",
@@ -359,6 +378,7 @@ def test_strict_makes_the_first_broken_row_an_error() -> None:
             b'{"num_requests":1.7e308,"total_response_time":1,"response_times":{}}]',
             "no entry with Locust's statistics",
         ),
+        (b'{"group_id":"g","function_id":null,"full_id":"g"}', "description of a benchmark"),
         (b"name,min,ops\na,1,5\nb,1,5\na,2,5\n", "several runs .* again"),
         (b"sysbench 1.0.20 (using system LuaJIT)\nCreating file test_file.0\n", "only prepared"),
         (b'{"machine":"m","arch":"x","cpu":"c","os":"o","ram":"8G","version":1}', "asv's descr"),
