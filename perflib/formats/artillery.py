@@ -71,14 +71,30 @@ def _version_2(found: Found, aggregate: dict[str, Any]) -> None:
             "failures", "value", errors + bad, "req", source_name="errors.* + http.codes.4xx, 5xx"
         )
         found.add("error_rate", "value", min((errors + bad) / requests, 1.0), n=requests)
-    rate = _object(aggregate, "rates").get("http.request_rate")
-    found.add("throughput", "value", rate, "req/s", source_name="http.request_rate")
+    _rate(found, aggregate, requests)
     for name, summary in _object(aggregate, "summaries").items():
         if not isinstance(summary, dict):
             continue
         answers = _ANSWERS.fullmatch(name)
         metric, label = ("service_time", answers[1] or "") if answers else (name, "")
-        _summary(found, metric, label, summary, name, "ms" if _TIMES.match(name) else "1")
+        unit = "ms" if _TIMES.match(name) else "1"
+        _summary(found, metric, label, summary, name, unit, 1.0 if answers else 0.0)
+
+
+def _rate(found: Found, aggregate: dict[str, Any], requests: float | None) -> None:
+    """The mean of whole rates of periods, the last ones perhaps short: known no better than that.
+
+    How far it is off is told by the requests and the time from the first metric to the last.
+    """
+    rate = number(_object(aggregate, "rates").get("http.request_rate"))
+    first, last = (number(aggregate.get(key)) for key in ("firstMetricAt", "lastMetricAt"))
+    if rate is None:
+        return
+    off = 1.0
+    if requests and first and last and last > first:
+        off = max(off, abs(rate - requests / (last - first) * 1e3))
+    more: dict[str, Any] = {"source_name": "http.request_rate", "resolution": off}
+    found.add("throughput", "value", rate, "req/s", approximate=True, **more)
 
 
 def _version_1(found: Found, aggregate: dict[str, Any]) -> None:
@@ -104,8 +120,15 @@ def _version_1(found: Found, aggregate: dict[str, Any]) -> None:
 
 
 def _summary(
-    found: Found, metric: str, label: str, summary: dict[str, Any], name: str, unit: str
+    found: Found,
+    metric: str,
+    label: str,
+    summary: dict[str, Any],
+    name: str,
+    unit: str,
+    step: float = 0.0,
 ) -> None:
+    """Version 2 times answers in whole milliseconds: `step`."""
     for key, statistic in _STATISTICS.items():
         value = number(summary.get(key))
         sketched = statistic.startswith("p")
@@ -120,7 +143,7 @@ def _summary(
             source_name=f"{name}.{key}",
             n=summary.get("count"),
             approximate=sketched,
-            resolution=abs(value) * ACCURACY if sketched else 0.0,
+            resolution=max(step, abs(value) * ACCURACY if sketched else 0.0),
         )
 
 

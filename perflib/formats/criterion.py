@@ -27,6 +27,8 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 # the time of a sample; before criterion 0.3 always in nanoseconds
 _RAW = {"sample_measured_value", "sample_time_nanos"}
+_SAMPLES = {"sampling_mode", "iters", "times"}
+_DESCRIPTION = {"group_id", "function_id", "full_id"}
 _ESTIMATES = {"mean": "mean", "median": "p50", "std_dev": "stdev", "stddev": "stdev"}
 
 
@@ -36,7 +38,7 @@ def recognise(source: Source) -> bool:
         return True
     document = source.json
     if isinstance(document, dict):
-        if {"sampling_mode", "iters", "times"} <= set(document):
+        if any(keys <= set(document) for keys in (_SAMPLES, _DESCRIPTION)):
             return True
         lowered = {str(name).lower(): value for name, value in document.items()}
         return all(_is_estimate(lowered.get(name)) for name in ("mean", "median"))
@@ -121,12 +123,17 @@ def _is_estimate(value: Any) -> bool:
 
 
 def _json(source: Source) -> Reading:
-    """`estimates.json` is in nanoseconds and has no name in it; messages carry both."""
-    found = Found()
+    """`estimates.json` is in nanoseconds, its name stands in a file beside; messages carry both."""
+    found, label = Found(), _name_beside(source)
+    if isinstance(source.json, dict) and _DESCRIPTION.issubset(source.json):
+        raise source.fail(
+            "criterion's description of a benchmark, without measurements",
+            next_step="import `estimates.json` beside it",
+        )
     if isinstance(source.json, dict) and "iters" in source.json:
         totals, counts = (source.json[key] for key in ("times", "iters"))
         pairs = zip(totals, counts, strict=False) if _are_lists(totals, counts) else ()
-        _add_samples(found, "", "ns", [_each(total, count) for total, count in pairs])
+        _add_samples(found, label, "ns", [_each(total, count) for total, count in pairs])
         return Reading(tool=TOOL, indicators=found.indicators)
     if isinstance(source.json, dict) and "reason" not in source.json:
         if not {"std_dev", "stddev"} & {str(name).lower() for name in source.json}:
@@ -137,8 +144,8 @@ def _json(source: Source) -> Reading:
         for name, value in source.json.items():
             statistic = _ESTIMATES.get(str(name).lower())
             if statistic and _is_estimate(value):
-                point = value["point_estimate"]
-                found.add("time", statistic, point, "ns", source_name=f"{name}.point_estimate")
+                more: dict[str, Any] = {"label": label, "source_name": f"{name}.point_estimate"}
+                found.add("time", statistic, value["point_estimate"], "ns", **more)
         return Reading(tool=TOOL, indicators=found.indicators)
     for line, text in source.lines():
         try:
@@ -149,6 +156,13 @@ def _json(source: Source) -> Reading:
         if isinstance(message, dict) and message.get("reason") == "benchmark-complete":
             _message(found, message)
     return Reading(tool=TOOL, indicators=found.indicators)
+
+
+def _name_beside(source: Source) -> str:
+    """What `benchmark.json` in the same folder calls the benchmark."""
+    beside = Source(source.path.with_name("benchmark.json"))
+    described = beside.json if beside.path.is_file() else None
+    return str(described.get("full_id") or "") if isinstance(described, dict) else ""
 
 
 def _message(found: Found, message: dict[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """hey's `-o csv` and oha's `--output-format csv`: a request a row, in seconds from the start.
 
-oha lists answers only, not requests that got none, so its rows do not tell the failures.
+Both list answers only, not requests that got none, so the rows do not tell the failures.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def read(source: Source) -> Iterator[Reading]:
         tool="hey" if from_hey else "oha",
         samples=lambda: batches(_requests(source, columns)),
         clock=False,
-        outcomes=from_hey,
+        outcomes=False,
         resolution_s=1e-4 if from_hey else 0.0,
     )
 

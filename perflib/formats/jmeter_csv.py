@@ -22,14 +22,15 @@ import pyarrow.compute as pc
 import pyarrow.csv as pcsv
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.jmeter_layout import Layout, first_rows, layout_of
+from perflib.formats.jmeter_layout import TRANSACTION, Layout, first_rows, layout_of
 from perflib.formats.tally import batch
 
 TOOL = "JMeter"
 Whole = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 BLOCK_BYTES = 2**20
-TRANSACTION = "Number of samples in transaction"
+# a smaller time counts seconds
+_EARLIEST_MS = 10**11
 # what fits all of the first rows is taken: days and months may change places
 _DAYS = (
     *("%Y-%m-%d", "%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y"),
@@ -69,16 +70,28 @@ def read(source: Source) -> Iterator[Reading]:
         clock=clock,
         outcomes="success" in layout.columns,
         resolution_s=1e-3,
-        time_step_s=0.0 if clock else math.inf,
+        time_step_s=_step(source, layout, patterns or ()) if clock else math.inf,
     )
+
+
+def _step(source: Source, layout: Layout, patterns: tuple[str, ...]) -> float:
+    """To what times are written: milliseconds, or seconds."""
+    told = _times(source, layout)
+    whole = any(text.isdecimal() and int(text) < _EARLIEST_MS for text in told)
+    return 1.0 if whole or not any("%f" in pattern for pattern in patterns) else 0.0
+
+
+def _times(source: Source, layout: Layout) -> list[str]:
+    """The times in the first rows."""
+    at, rows = layout.columns.index("timeStamp"), first_rows(source.head_text, layout.separator)
+    return [row[at].strip() for row in rows[int(layout.header) :] if len(row) > at]
 
 
 def _patterns(source: Source, layout: Layout) -> tuple[str, ...] | None:
     """The patterns of dates that the first rows fit; None where they tell no time."""
     if "timeStamp" not in layout.columns:
         return None
-    at, rows = layout.columns.index("timeStamp"), first_rows(source.head_text, layout.separator)
-    told = [row[at].strip() for row in rows[int(layout.header) :] if len(row) > at]
+    told = _times(source, layout)
     if any(text.isdecimal() for text in told):
         return _DATES
     dated = [text for text in told if _date(text, _DATES) is not None]
@@ -246,7 +259,7 @@ def _milliseconds(column: pa.Array, patterns: tuple[str, ...]) -> tuple[Whole, F
     """Epoch milliseconds of numbers or of dates in any of `patterns` (taken as UTC)."""
     values, valid = _integers(column)
     if valid.any() or not len(column):
-        return np.where(values < 10**11, values * 1000, values), valid
+        return np.where(values < _EARLIEST_MS, values * 1000, values), valid
     read = [_date(text.as_py(), patterns) for text in column]
     return np.array([each or 0 for each in read]), np.array([each is not None for each in read])
 

@@ -18,6 +18,8 @@ ORDER = tuple(
     " failureMessage bytes sentBytes grpThreads allThreads URL Filename Latency Encoding"
     " SampleCount ErrorCount Hostname IdleTime Connect".split()
 )
+# the message of a transaction controller
+TRANSACTION = "Number of samples in transaction"
 NEEDED = {"elapsed", "label", "success"}
 # a header names its columns, so any selection will do that tells a duration
 NAMED = 3

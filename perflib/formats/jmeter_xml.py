@@ -1,21 +1,25 @@
 """JMeter's XML results (JTL): samples of any element name, parsed as a stream.
 
 A sample inside another one is a part of it (a redirect, an embedded resource): the parent
-stands for the whole and its parts are not counted again.
+stands for the whole and its parts are not counted again. A transaction beside its parts keeps
+its label but stays out of the totals.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from xml.etree.ElementTree import ParseError
 
+import pyarrow as pa
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 
 from perflib.formats.base import Reading, Source, Stream
 from perflib.formats.found import number
-from perflib.formats.tally import Request, batches
+from perflib.formats.jmeter_layout import TRANSACTION
+from perflib.formats.tally import BATCH_ROWS, Request, batches
 
 TOOL = "JMeter"
 # a sample saved as a Java object: elements instead of attributes
@@ -43,19 +47,30 @@ def recognise(source: Source) -> bool:
 
 def read(source: Source) -> Iterator[Reading]:
     """One run; its samples stream."""
-    yield Reading(tool=TOOL, samples=lambda: batches(_requests(source)), resolution_s=1e-3)
+    yield Reading(tool=TOOL, samples=lambda: _batches(source), resolution_s=1e-3)
 
 
-def _requests(source: Source) -> Iterator[Request]:
+def _batches(source: Source) -> Iterator[pa.RecordBatch]:
+    rows = _requests(source)
+    while chosen := list(islice(rows, BATCH_ROWS)):
+        parts = [row for row, transaction in chosen if not transaction]
+        wholes = [row for row, transaction in chosen if transaction]
+        yield from batches(parts)
+        yield from batches(wholes, outside=bool(parts))
+
+
+def _requests(source: Source) -> Iterator[tuple[Request, bool]]:
+    """Each outermost sample, and whether it is a transaction whose parts stand beside it."""
     read_any = False
     try:
-        for attributes in _outermost(source):
+        for attributes, holds in _outermost(source):
             row = _row(attributes)
             if row is None:
                 source.skip(0, f"a sample without time or duration: {dict(attributes)!s:.80}")
             else:
                 read_any = True
-                yield row
+                message = attributes.get("rm", "")
+                yield row, message.startswith(TRANSACTION) and not holds
     except ParseError as error:
         line, _ = error.position
         if not read_any or "no element found" not in str(error):
@@ -69,9 +84,13 @@ def _requests(source: Source) -> Iterator[Request]:
         raise source.fail(f"XML in an encoding that is not known: {error}") from None
 
 
-def _outermost(source: Source) -> Iterator[dict[str, str]]:
-    """The attributes of samples that are in no other sample, forgetting what was read."""
+def _outermost(source: Source) -> Iterator[tuple[dict[str, str], bool]]:
+    """The attributes of samples that are in no other sample, and whether they hold others.
+
+    What was read is forgotten.
+    """
     depth = inside = 0
+    holds = False
     root = None
     for event, element in iterparse(Stream(_allowed(source.blocks())), events=("start", "end")):
         if event == "start":
@@ -79,15 +98,17 @@ def _outermost(source: Source) -> Iterator[dict[str, str]]:
             root = element if root is None else root
             if depth > DEEPEST:
                 raise source.fail(f"XML nested deeper than {DEEPEST}")
-            inside += "t" in element.attrib and "lb" in element.attrib
+            if "t" in element.attrib and "lb" in element.attrib:
+                holds = inside > 0
+                inside += 1
             continue
         depth -= 1
         if "t" in element.attrib and "lb" in element.attrib:
             inside -= 1
             if not inside:
-                yield element.attrib
+                yield element.attrib, holds
         elif depth == 1 and element.find("elapsedTime") is not None:
-            yield {name: element.findtext(tag, "") for name, tag in _AS_OBJECT.items()}
+            yield {name: element.findtext(tag, "") for name, tag in _AS_OBJECT.items()}, False
         if depth == 1 and root is not None:
             root.clear()
 

@@ -8,7 +8,7 @@ numbers stay without a unit.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from perflib.formats.found import Found, number
@@ -28,6 +28,15 @@ def statistic(name: str) -> str:
     return f"p{float(match[1]):g}" if match else _STATISTICS.get(name, "")
 
 
+def once(values: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """k6's keys and values without the second name of one statistic: `med` is `p(50)`."""
+    told = set[str]()
+    for key, value in values:
+        if statistic(key) not in told:
+            told.add(statistic(key) or key)
+            yield key, value
+
+
 def is_time(name: str, contains: str = "") -> bool:
     """Whether the metric is a time: told by the output, or one of k6's own."""
     return contains == "time" or (not contains and bool(TIMES.fullmatch(name)))
@@ -44,10 +53,9 @@ def add_metric(found: Found, name: str, values: Mapping[str, Any], contains: str
     metric, label = base_and_label(name)
     unit = "ms" if is_time(metric, contains) else ("B" if contains == "data" else "1")
     if metric == "http_req_failed":
-        share = values.get("rate", values.get("value"))
-        found.add("error_rate", "value", share, label=label, source_name=name)
+        found.add("error_rate", "value", label=label, source_name=name, **_share(values))
         return
-    for key, value in values.items():
+    for key, value in once(values.items()):
         if found_as := statistic(key):
             ours = _OURS.get(metric, metric)
             found.add(
@@ -70,13 +78,17 @@ def _add_counts(found: Found, name: str, values: Mapping[str, Any], contains: st
         found.add("requests", "value", values.get("count"), "req", **more)
         found.add("throughput", "value", values.get("rate"), "req/s", **more)
     elif "matches" in values or ("passes" in values and "fails" in values):
-        share = values.get("rate", values.get("value"))
-        n = values.get("total")
-        if "passes" in values:
-            n = (number(values["passes"]) or 0) + (number(values["fails"]) or 0)
-        found.add(metric, "value", share, label=label, source_name=name, n=n)
+        found.add(metric, "value", label=label, source_name=name, **_share(values))
     elif "count" in values and not set(values) & set(_STATISTICS):
         found.add(metric, "count", values["count"], "B" if data else "1", **more)
         found.add(metric, "rate", values.get("rate"), "B/s" if data else "1/s", **more)
     elif "value" in values and "count" not in values:
         found.add(metric, "value", values["value"], **more)
+
+
+def _share(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A rate and of how many it is one."""
+    n = values.get("total")
+    if "passes" in values:
+        n = (number(values["passes"]) or 0) + (number(values.get("fails")) or 0)
+    return {"value": values.get("rate", values.get("value")), "n": n}

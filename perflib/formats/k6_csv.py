@@ -1,7 +1,8 @@
-"""k6's `--out csv`: the same points as its NDJSON, times in whole seconds."""
+"""k6's `--out csv`: the same points as its NDJSON, times in whole seconds or as asked for."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from perflib.formats.base import Reading, Source
@@ -11,6 +12,8 @@ from perflib.formats.k6_points import REQUEST, nanoseconds, reading
 from perflib.formats.tables import header, rows
 from perflib.formats.tally import Request, batches
 
+# seconds have ten digits, a date may have a fraction
+_TIME = re.compile(r"\n[^,\n]*,(?:\d{10}(\d*)|[\d-]+T[\d:]+(?:\.(\d+))?)")
 _NEEDED = {"metric_name", "timestamp", "metric_value"}
 
 
@@ -22,7 +25,8 @@ def recognise(source: Source) -> bool:
 def read(source: Source) -> Iterator[Reading]:
     """One run, its requests as samples."""
     from_csv = reading(lambda: batches(_requests(source)))
-    from_csv.time_step_s = 1.0
+    finer = _TIME.search(source.head_text)
+    from_csv.time_step_s = 10.0 ** -len((finer[1] or finer[2] or "") if finer else "")
     yield from_csv
 
 

@@ -110,9 +110,9 @@ def _rate(found: Found, duration_s: float) -> None:
 def _started(document: dict[str, Any]) -> str:
     """1.5's metadata states when the summary was made: that, less the run's duration."""
     metadata = document.get("metadata")
-    made = metadata.get("generatedAt") if isinstance(metadata, dict) else None
+    known = metadata if isinstance(metadata, dict) else {}
     try:
-        when = datetime.fromisoformat(str(made))
+        when = datetime.fromisoformat(str(known.get("generatedAt") or known.get("generated_at")))
         return (when - timedelta(seconds=_duration(document))).isoformat()
     except (ValueError, OverflowError):
         return ""

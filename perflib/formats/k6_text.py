@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from perflib.formats.base import Reading, Source
 from perflib.formats.found import Found, decimal_places, number
-from perflib.formats.k6 import TOOL, statistic
+from perflib.formats.k6 import TOOL, once, statistic
 
 _LINE = re.compile(r"^[\s✓✗]*([A-Za-z]\w*(?:\{[^}]*\})?|\{[^}]*\})\.*: +(\S.*)$")
 _TIMES = re.compile(r"(avg|min|med|max|p\(?[\d.]+\)?)=([^\s,]+)")
@@ -15,7 +16,7 @@ _PART = re.compile(r"([\d.]+)(h|ms|m|s|µs|us|ns)")
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "µs": 1e-6, "us": 1e-6, "ns": 1e-9}
 _SIZED = re.compile(r"([\d.]+) ([kMGT]?i?B)\s+([\d.]+) ([kMGT]?i?B)/s")
 _COUNTED = re.compile(r"(\d+)\s+([\d.]+)/s")
-_SHARE = re.compile(r"([\d.]+)%")
+_SHARE = re.compile(r"([\d.]+)%(?:\s+\d+ out of (\d+))?")
 _BYTES = {
     "B": 1.0,
     "kB": 1e3,
@@ -27,8 +28,8 @@ _BYTES = {
     "MiB": 2.0**20,
     "GiB": 2.0**30,
 }
-# sections of newer versions: the totals, then the same metrics again by group or scenario
-_SECTION = re.compile(r"^\s*█ (?:(GROUP|SCENARIO): )?(.*?)\s*$")
+# sections of newer versions: the totals, then the same metrics again by scenario and group
+_SECTION = re.compile(r"^(\s*)(?:█|↳(?= GROUP: )) (?:(GROUP|SCENARIO): )?(.*?)\s*$")
 _BANNER = re.compile(r"^\s*execution: (?:local|cloud)\s*$", re.MULTILINE)
 _OWN = ("iteration_duration...", "iterations....", "vus_max....", "http_reqs....")
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -43,18 +44,20 @@ def recognise(source: Source) -> bool:
 
 def read(source: Source) -> Iterator[Reading]:
     """One run for each summary in the file; the printed digits are the resolution."""
-    found, last, part, seen = Found(), "", "", set[tuple[str, str]]()
+    found, last, part, seen = Found(), "", list[tuple[int, str]](), set[tuple[str, str]]()
     for _, raw in source.lines():
         text = _ANSI.sub("", raw)
         if section := _SECTION.match(text):
-            part = section[2] if section[1] else ""
+            # a group stands deeper than what it is in
+            part = [(deep, name) for deep, name in part if deep < len(section[1])]
+            part += [(len(section[1]), section[3])] if section[2] else []
         match = _LINE.match(text)
         if match is None:
             continue
         name, rest = match[1], match[2]
         tags = name.strip("{} ") if name.startswith("{") else ""
         last = last if tags else name
-        label = ", ".join(each for each in (part, tags) if each)
+        label = ", ".join(each for each in ("::".join(name for _, name in part), tags) if each)
         if (last, label) in seen:
             yield Reading(tool=TOOL, indicators=found.indicators)
             found, seen = Found(), set()
@@ -67,7 +70,7 @@ def read(source: Source) -> Iterator[Reading]:
 
 def _add(found: Found, name: str, label: str, rest: str) -> None:
     ours = "service_time" if name == "http_req_duration" else name
-    for key, value in _TIMES.findall(rest):
+    for key, value in once(_TIMES.findall(rest)):
         seconds, step = duration(value)
         if seconds is not None:
             found.add(
@@ -99,7 +102,8 @@ def _add(found: Found, name: str, label: str, rest: str) -> None:
     elif match := _SHARE.match(rest):
         metric = "error_rate" if name == "http_req_failed" else name
         step = 10.0 ** -decimal_places(match[1])
-        found.add(metric, "value", match[1], "%", label=label, source_name=name, resolution=step)
+        more: dict[str, Any] = {"label": label, "source_name": name, "resolution": step}
+        found.add(metric, "value", match[1], "%", n=match[2], **more)
 
 
 def duration(text: str) -> tuple[float | None, float]:

@@ -1,5 +1,7 @@
 """pgbench's text report. `tps` is told with or without the time to connect, and stays apart.
 
+At a rate (`--rate`) its latencies count from the scheduled starts: they are response times.
+
 A log that only fills tables (`pgbench -i`) is recognised and refused.
 """
 
@@ -20,6 +22,7 @@ _FAILED = re.compile(r"number of failed transactions: (\d+)")
 # until 9.5 with a colon
 _LATENCY = re.compile(r"latency (average|stddev)(?: =|:) ([\d.]+) ms")
 _TPS = re.compile(r"tps = ([\d.]+)(?: \((.*?)\))?")
+_LAG = re.compile(r"rate limit schedule lag: avg ([\d.]+) \(max ([\d.]+)\) ms")
 _CONNECT = re.compile(r"(initial|average) connection time = ([\d.]+) ms")
 _SETTING = re.compile(r"(transaction type|number of clients|scaling factor|query mode): (.+)")
 _SCRIPT = re.compile(r"SQL script (\d+): (.+)")
@@ -87,14 +90,18 @@ def _reading(part: str, version: str) -> Reading:
         found.add("failures", "value", failures, "tx", source_name="failed transactions")
         if n + failures:
             found.add("error_rate", "value", failures / (n + failures), n=n + failures)
-    _add(found, whole, "", n)
+    lag = _LAG.search(whole)
+    metric = "response_time" if lag else "transaction_time"
+    _add(found, whole, metric, "", n)
+    for statistic, text in zip(("mean", "max"), lag.groups() if lag else (), strict=False):
+        found.add("schedule_lag", statistic, text, "ms", source_name="rate limit schedule lag")
     for kind, text in _CONNECT.findall(whole):
         found.add("connection_time", "mean", text, "ms", source_name=f"{kind} connection time")
     for script in scripts:
         if head := _SCRIPT.match(script):
             each = _EACH.search(script)
             name_of = head[2].strip()
-            _add(found, script, name_of, number(each[1]) if each else None)
+            _add(found, script, metric, name_of, number(each[1]) if each else None)
             _statements(found, script, f"{name_of}: " if len(scripts) > 1 else "")
     _statements(found, whole, "")
     settings = {key.replace(" ", "_"): value.strip() for key, value in _SETTING.findall(whole)}
@@ -111,10 +118,10 @@ def _statements(found: Found, text: str, prefix: str) -> None:
         )
 
 
-def _add(found: Found, text: str, label: str, n: float | None) -> None:
+def _add(found: Found, text: str, timed: str, label: str, n: float | None) -> None:
     for kind, value in _LATENCY.findall(text):
         found.add(
-            "transaction_time",
+            timed,
             {"average": "mean", "stddev": "stdev"}[kind],
             value,
             "ms",

@@ -1,23 +1,29 @@
 """pgbench's `--log` files: a transaction a row, or with `--aggregate-interval` an interval a row.
 
-The times of transactions are microseconds; a transaction's time of day is its end.
+The times of transactions are microseconds; a transaction's time of day is its end. At a rate
+(`--rate`) they count from the scheduled starts and are response times.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
+
+import pyarrow as pa
 
 from perflib.formats.base import Indicator, Reading, Source
 from perflib.formats.found import Found, iso
 from perflib.formats.locust_history import table
-from perflib.formats.tally import Request, batches
+from perflib.formats.tally import BATCH_ROWS, Request, batch, batches
 
 TOOL = "pgbench"
 # columns with all parts (version 15), and up to the skipped transactions (before)
 WHOLE, SKIPPED = 15, 11
 MOST_DIGITS = 14
+_MOST_RETRIES = 1000
+_TIMED = "transaction_time"
 _OUTCOMES = ("failed", "skipped", "serialization", "deadlock")
 
 
@@ -47,10 +53,11 @@ def read(source: Source) -> Iterator[Reading]:
     if _is_aggregate(first) and not _is_single(first):
         yield _aggregate(source)
         return
+    lagged = _lagged(source)
     yield Reading(
         tool=TOOL,
         indicators=_untimed(source),
-        samples=lambda: batches(_requests(source)),
+        samples=lambda: _batches(source, lagged=lagged),
         outcomes=False,
         resolution_s=1e-6,
     )
@@ -74,16 +81,42 @@ def _share(found: Found, failures: float, done: float) -> None:
         found.add("error_rate", "value", failures / (done + failures), n=done + failures)
 
 
-def _requests(source: Source) -> Iterator[Request]:
+def _lagged(source: Source) -> bool:
+    """Whether the rows tell how late each transaction began: its schedule lag.
+
+    A seventh column alone can be the retries instead, of which nobody allows a thousand.
+    """
+    rows = [cells for text in source.head_text.split("\n")[:-1] if (cells := text.split())]
+    seventh = [int(cells[6]) for cells in rows if len(cells) > 6 and cells[6].isdecimal()]
+    told = any(len(cells) == 8 or cells[2] == "skipped" for cells in rows if len(cells) > 6)
+    return told or max(seventh, default=0) > _MOST_RETRIES
+
+
+def _batches(source: Source, *, lagged: bool) -> Iterator[pa.RecordBatch]:
+    rows = _requests(source, lagged=lagged)
+    if not lagged:
+        yield from batches(request for request, _ in rows)
+        return
+    while chosen := list(islice(rows, BATCH_ROWS)):
+        requests, lags = zip(*chosen, strict=True)
+        label, start, end, ok, *_ = zip(*requests, strict=True)
+        intended = [each - lag for each, lag in zip(start, lags, strict=True)]
+        yield batch(label, start, end, ok, intended_ns=intended)
+
+
+def _requests(source: Source, *, lagged: bool) -> Iterator[tuple[Request, int]]:
+    """Each transaction and how late it began, in nanoseconds."""
     for line, text in source.lines():
         cells = text.split()
         if not cells:
             continue
-        if not _is_single(cells) or len(cells[2]) > MOST_DIGITS:
+        if not _is_single(cells) or max(map(len, cells)) > MOST_DIGITS:
             source.skip(line, "no transaction of pgbench's")
         elif cells[2].isdecimal():
             end = int(cells[4]) * 10**9 + int(cells[5]) * 1000
-            yield Request(f"script {cells[3]}", end - int(cells[2]) * 1000, end, ok=True)
+            lag = int(cells[6]) * 1000 if lagged and cells[6:7] and cells[6].isdecimal() else 0
+            start = end - int(cells[2]) * 1000 + lag
+            yield Request(f"script {cells[3]}", start, end, ok=True), lag
 
 
 def _aggregate(source: Source) -> Reading:
@@ -99,11 +132,13 @@ def _aggregate(source: Source) -> Reading:
     found.add("transactions", "value", total, "tx", source_name="num_transactions")
     if total > 0:
         more: dict[str, Any] = {"n": total}
+        # the lags are the columns behind the latencies
+        timed = "response_time" if any(len(row) > 6 and row[6] for row in rows) else _TIMED
         mean = sum(row[2] for row in rows) / total
-        found.add("transaction_time", "mean", mean, "us", source_name="sum_latency", **more)
+        found.add(timed, "mean", mean, "us", source_name="sum_latency", **more)
         least, most = min(row[4] for row in rows), max(row[5] for row in rows)
-        found.add("transaction_time", "min", least, "us", source_name="min_latency", **more)
-        found.add("transaction_time", "max", most, "us", source_name="max_latency", **more)
+        found.add(timed, "min", least, "us", source_name="min_latency", **more)
+        found.add(timed, "max", most, "us", source_name="max_latency", **more)
     if all(len(row) == WHOLE for row in rows):
         _share(found, sum(row[13] + row[14] for row in rows), total)
     if len(rows) > 2 and rows[-1][0] > rows[1][0]:

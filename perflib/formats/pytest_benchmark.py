@@ -1,4 +1,7 @@
-"""pytest-benchmark's JSON: seconds a call, over rounds of `iterations` calls."""
+"""pytest-benchmark's JSON: seconds a call, over rounds of `iterations` calls; and its CSV.
+
+The CSV of `compare` does not tell which run a row is of, so it is read for one run only.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import Any
 
 from perflib.formats.base import Reading, Source
 from perflib.formats.found import Found
+from perflib.formats.tables import header, rows
 
 TOOL = "pytest-benchmark"
 _STATISTICS = {
@@ -18,19 +22,28 @@ _STATISTICS = {
     "q1": "p25",
     "q3": "p75",
 }
-
-
+_COLUMNS = {*_STATISTICS, "iqr", "outliers", "ops", "rounds", "iterations"} - {"q1", "q3"}
 _NO_COMMIT = ("unversioned", "unknown")
 
 
 def recognise(source: Source) -> bool:
-    """`benchmarks` with `stats`, beside `machine_info`."""
+    """`benchmarks` with `stats`, beside `machine_info`, or the columns that `--csv` may have."""
+    if _csv(source):
+        return True
     document = source.json
     return isinstance(document, dict) and {"benchmarks", "machine_info"} <= set(document)
 
 
+def _csv(source: Source) -> bool:
+    columns = [each for each in header(source, ",")[0] if not each.startswith("param:")]
+    return len(columns) > 1 and columns[0] == "name" and set(columns[1:]) <= _COLUMNS
+
+
 def read(source: Source) -> Iterator[Reading]:
     """One run, a label a test."""
+    if _csv(source):
+        yield _compared(source)
+        return
     document, found = source.json, Found()
     listed = document["benchmarks"]
     for entry in listed if isinstance(listed, list) else ():
@@ -38,10 +51,7 @@ def read(source: Source) -> Iterator[Reading]:
         if not isinstance(stats, dict):
             source.skip(0, "a benchmark without statistics")
             continue
-        label = str(entry.get("fullname") or entry.get("name") or "")
-        more: dict[str, Any] = {"label": label, "n": stats.get("rounds")}
-        found.add_all("time", stats, _STATISTICS, "s", **more)
-        found.add("rate", "value", stats.get("ops"), "ops/s", source_name="ops", **more)
+        _add(found, stats, str(entry.get("fullname") or entry.get("name") or ""))
     commit = document.get("commit_info")
     named = str(commit.get("id") or "") if isinstance(commit, dict) else ""
     yield Reading(
@@ -51,3 +61,23 @@ def read(source: Source) -> Iterator[Reading]:
         commit="" if named in _NO_COMMIT else named,
         indicators=found.indicators,
     )
+
+
+def _compared(source: Source) -> Reading:
+    found, told = Found(), set[str]()
+    for line, row in rows(source):
+        if row["name"] in told:
+            raise source.fail(
+                f"several runs that it does not tell apart: `{row['name']}` again",
+                line,
+                next_step="import the JSON of each run, or `pytest-benchmark compare --csv=… NNNN`",
+            )
+        told.add(row["name"])
+        _add(found, row, row["name"])
+    return Reading(tool=TOOL, indicators=found.indicators)
+
+
+def _add(found: Found, stats: dict[str, Any], label: str) -> None:
+    more: dict[str, Any] = {"label": label, "n": stats.get("rounds")}
+    found.add_all("time", stats, _STATISTICS, "s", **more)
+    found.add("rate", "value", stats.get("ops"), "ops/s", source_name="ops", **more)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from perflib.formats.found import decimal_places, number
 
 _UNITS = {
+    "ps": 1e-12,
     "ns": 1e-9,
     "us": 1e-6,
     "µs": 1e-6,

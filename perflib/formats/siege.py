@@ -1,6 +1,7 @@
 """siege: its summary (text or JSON), and the lines that `--verbose` prints a request.
 
-Times are printed to 10 ms.
+Times are printed to 10 ms. A request without an answer has no line, so the lines do not tell
+the failures; the summary does, but siege 4 counts as failed only what got no answer or a 5xx.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import math
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 from perflib.formats.base import Reading, Source
 from perflib.formats.found import Found, number
@@ -16,12 +18,18 @@ from perflib.formats.tally import Request, batches
 
 TOOL = "siege"
 _ANSI = re.compile(r"\x1b?\[[0-9;]*m")
-_VERBOSE = re.compile(
-    r"\s*(?:\d+,)?HTTP/[\d.]+,(\d{3}),\s*([\d.]+),\s*(\d+),([^,]*),(?:[^,]*),"
-    r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)"
-)
-# without `timestamp = true` in siege's settings
-_UNTIMED = re.compile(r"\s*HTTP/[\d.]+ (\d{3})\s+([\d.]+) secs:\s+(\d+) bytes ==> (.+)")
+_DATE = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
+# with `csv = true`, and without; the first may show the user's number, as `display-id` asks for
+_LINES = [
+    re.compile(rf"\s*(?:\[\D*(?P<stamp>{_DATE})\] )?{line}")
+    for line in (
+        r"(?:\d+,)?HTTP/[\d.]+,(?P<status>\d{3}),\s*(?P<took>[\d.]+),\s*(?P<size>\d+),"
+        rf"(?P<url>.*),[^,]*,(?P<end>{_DATE})",
+        r"(?:\d+\) )?HTTP/[\d.]+ (?P<status>\d{3})(?:\(C\))?\s+(?P<took>[\d.]+) secs:"
+        r"\s+(?P<size>\d+) bytes ==> (?P<url>.+)",
+    )
+]
+_BANNER = re.compile(r"\*\* SIEGE ")
 _FIELD = re.compile(r'[\s{>]*"?([A-Za-z][\w ]+?)"?:\s+"?([\d.]+)"?\s*(\S*?),?\s*$')
 _FIELDS = {
     "transactions": ("requests", "req"),
@@ -38,85 +46,128 @@ def recognise(source: Source) -> bool:
     """Its verbose lines, or its summary."""
     head = _ANSI.sub("", source.head_text)
     lines = head.split("\n", 40)[:40]
-    if any(_VERBOSE.match(line) or _UNTIMED.match(line) for line in lines):
+    if any(map(_row, lines)):
         return True
     words = head.lower().replace("_", " ")
     return "transaction rate" in words and "longest transaction" in words
 
 
-def read(source: Source) -> Iterator[Reading]:
-    """One run for each summary in the file; verbose lines become samples."""
-    found, rows, stated, clock = Found(), list[Request](), dict[str, float](), True
-    for line, raw in source.lines():
-        text = _ANSI.sub("", raw)
-        if match := _VERBOSE.match(text) or _UNTIMED.match(text):
-            clock = clock and match.re is _VERBOSE
-            row = _sample(match)
-            if row is None:
-                source.skip(line, "no time or duration")
-            else:
-                rows.append(row)
-        elif match := _FIELD.match(text):
-            _add(found, stated, match)
-            if match[1].strip().lower().startswith("shortest"):
-                yield _reading(found, stated, rows, clock=clock)
-                found, rows, stated, clock = Found(), [], {}, True
-    if rows or found.indicators:
-        yield _reading(found, stated, rows, clock=clock)
+def _row(text: str) -> re.Match[str] | None:
+    return next((match for line in _LINES if (match := line.match(text))), None)
 
 
-def _reading(
-    found: Found, stated: dict[str, float], rows: list[Request], *, clock: bool
-) -> Reading:
-    if stated.get("transactions") == 0:
-        # without any answer siege prints zeros for its times
-        found.indicators[:] = [i for i in found.indicators if i.metric != "service_time"]
-    requests, failed = stated.get("transactions"), stated.get("failed_transactions")
-    if requests is not None and failed is not None and requests + failed:
-        found.add("error_rate", "value", failed / (requests + failed), n=requests + failed)
-    return Reading(
-        tool=TOOL,
-        indicators=found.indicators,
-        samples=(lambda: batches(rows)) if rows else None,
-        clock=clock,
-        resolution_s=1e-2,
-        time_step_s=1.0 if clock else math.inf,
-    )
+class _Run:
+    """What one run of siege has said so far."""
 
+    def __init__(self) -> None:
+        self.found = Found()
+        self.rows: list[Request] = []
+        self.stated: dict[str, float] = {}
+        self.clock, self.bannered, self.summed = True, False, False
 
-def _add(found: Found, stated: dict[str, float], match: re.Match[str]) -> None:
-    name = match[1].strip().lower().replace(" ", "_")
-    if name in _FIELDS:
-        metric, unit = _FIELDS[name]
-        stated[name] = number(match[2]) or 0.0
-        found.add(metric, "value", match[2], unit, source_name=match[1])
-    elif name in _TIMES:
-        unit = "ms" if match[3] == "ms" else "s"
-        step = 10.0 ** -len(match[2].partition(".")[2])
-        found.add(
-            "service_time", _TIMES[name], match[2], unit, source_name=match[1], resolution=step
+    def goes_on(self, text: str, row: re.Match[str] | None, field: re.Match[str] | None) -> bool:
+        """Whether `text` is still of this run.
+
+        Lines and summary come by two streams: after a banner, lines behind a summary belong to it.
+        """
+        if _BANNER.match(text):
+            return not (self.rows or self.stated)
+        if row is not None:
+            return self.bannered or not self.summed
+        return not (self.summed and field and _key(field) == "transactions")
+
+    def add(self, row: Request, *, timed: bool) -> None:
+        """Add a verbose line."""
+        self.clock = self.clock and timed
+        self.rows.append(row)
+
+    def state(self, field: re.Match[str]) -> None:
+        """Add a line of the summary."""
+        name = _key(field)
+        self.summed = self.summed or name == "shortest_transaction"
+        self.stated[name] = number(field[2]) or 0.0
+        if name in _FIELDS:
+            metric, unit = _FIELDS[name]
+            self.found.add(metric, "value", field[2], unit, source_name=field[1])
+        elif name in _TIMES:
+            unit = "ms" if field[3] == "ms" else "s"
+            step = 10.0 ** -len(field[2].partition(".")[2])
+            more: dict[str, Any] = {"source_name": field[1], "resolution": step}
+            self.found.add("service_time", _TIMES[name], field[2], unit, **more)
+
+    def reading(self) -> Reading:
+        """The run."""
+        found, stated = self.found, self.stated
+        if stated.get("transactions") == 0:
+            # without any answer siege prints zeros for its times
+            found.indicators[:] = [i for i in found.indicators if i.metric != "service_time"]
+        requests, failed = stated.get("transactions"), stated.get("failed_transactions")
+        if requests is not None and failed is not None and requests + failed:
+            total = requests + failed
+            # a 4xx is a transaction for siege, but no successful one
+            failed = max(failed, total - stated.get("successful_transactions", requests))
+            found.add("error_rate", "value", failed / total, n=total)
+        return Reading(
+            tool=TOOL,
+            indicators=found.indicators,
+            samples=(lambda: batches(self.rows)) if self.rows else None,
+            clock=self.clock,
+            outcomes=False,
+            resolution_s=1e-2,
+            time_step_s=1.0 if self.clock else math.inf,
         )
 
 
-def _sample(match: re.Match[str]) -> Request | None:
-    took, status = number(match[2]), int(match[1])
+def read(source: Source) -> Iterator[Reading]:
+    """One run for each summary in the file; verbose lines become samples."""
+    run = _Run()
+    for line, raw in source.lines():
+        text = _ANSI.sub("", raw)
+        row, field = _row(text), _FIELD.match(text)
+        if not run.goes_on(text, row, field):
+            yield run.reading()
+            run = _Run()
+        if _BANNER.match(text):
+            run.bannered = True
+        elif row is None:
+            if field:
+                run.state(field)
+        elif sample := _sample(row):
+            run.add(sample, timed=bool(_when(row)))
+        else:
+            source.skip(line, "no time or duration")
+    if run.rows or run.found.indicators:
+        yield run.reading()
+
+
+def _key(field: re.Match[str]) -> str:
+    return field[1].strip().lower().replace(" ", "_")
+
+
+def _when(row: re.Match[str]) -> str:
+    """siege's local time without a zone, when the request ended."""
+    said = row.groupdict()
+    return said.get("end") or said["stamp"] or ""
+
+
+def _sample(row: re.Match[str]) -> Request | None:
+    took, status = number(row["took"]), int(row["status"])
     if took is None or took >= 1e9:
         return None
-    end_ns = round(took * 1e9)
-    if match.re is _VERBOSE:
+    end_ns = took_ns = round(took * 1e9)
+    if when := _when(row):
         try:
-            # siege writes local time without a zone, when the request ended
-            end = datetime.strptime(match[5], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+            end = datetime.fromisoformat(when).replace(tzinfo=UTC)
         except ValueError:
             return None
         end_ns = round(end.timestamp()) * 10**9
     ok = status < 400
     return Request(
-        " ".join(match[4].split()),
-        end_ns - round(took * 1e9),
+        " ".join(row["url"].split()),
+        end_ns - took_ns,
         end_ns,
         ok,
         "" if ok else f"status {status}",
         status,
-        min(int(match[3]), 2**62),
+        min(int(row["size"]), 2**62),
     )

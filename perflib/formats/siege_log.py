@@ -45,8 +45,10 @@ def read(source: Source) -> Iterator[Reading]:
                 found.add(
                     metric, statistic, row[name], unit, source_name=name, resolution=step, **more
                 )
-        if done is not None and failed is not None and done + failed > 0:
-            found.add("error_rate", "value", failed / (done + failed), n=done + failed)
+        total = (more["n"] or 0.0) + (failed or 0.0)
+        if done is not None and failed is not None and total > 0:
+            # a 4xx is a transaction for siege 4, but no successful one
+            found.add("error_rate", "value", max(failed, total - done) / total, n=total)
         yield Reading(
             tool=TOOL,
             started_at=when.replace(tzinfo=UTC).isoformat(),

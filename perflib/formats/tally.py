@@ -22,6 +22,9 @@ from perflib.formats.base import Indicator, Reading
 from perflib.model import Estimate
 
 PERCENTILES = (50.0, 90.0, 95.0, 99.0)
+# names with numbers in them can be millions: those beyond share one
+MOST_LABELS = 10_000
+OTHERS = "(others)"
 OUTSIDE = {b"totals": b"outside"}
 BATCH_ROWS = 65_536
 _NS = 1e-9
@@ -83,12 +86,13 @@ class Request(NamedTuple):
     size: int = 0
 
 
-def batches(requests: Iterable[Request]) -> Iterator[pa.RecordBatch]:
+def batches(requests: Iterable[Request], *, outside: bool = False) -> Iterator[pa.RecordBatch]:
     """Requests one by one in, batches of them out."""
     rows = iter(requests)
     while chosen := list(islice(rows, BATCH_ROWS)):
         label, start, end, ok, error, status, size = zip(*chosen, strict=True)
-        yield batch(label, start, end, ok, error=error, status=status, size=size)
+        more: dict[str, Any] = {"error": error, "status": status, "size": size}
+        yield batch(label, start, end, ok, outside=outside, **more)
 
 
 class Tally:
@@ -133,13 +137,15 @@ class Tally:
         self.rows += rows.num_rows
 
     def _coded(self, labels: pa.DictionaryArray) -> npt.NDArray[np.uint16]:
-        ours = [
-            self._labels.setdefault(name, len(self._labels))
-            for name in labels.dictionary.to_pylist()
-        ]
+        ours = [self._code(name) for name in labels.dictionary.to_pylist()]
         codes = labels.indices.to_numpy(zero_copy_only=False)
         coded: npt.NDArray[np.uint16] = np.asarray(ours, dtype=np.uint16)[codes]
         return coded
+
+    def _code(self, name: str) -> int:
+        if name not in self._labels and len(self._labels) >= MOST_LABELS:
+            name = OTHERS
+        return self._labels.setdefault(name, len(self._labels))
 
     @property
     def duration_s(self) -> float:

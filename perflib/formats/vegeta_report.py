@@ -49,7 +49,9 @@ def read(source: Source) -> Iterator[Reading]:
     found.add(
         "throughput", "value", report.get("throughput"), "req/s", source_name="throughput", n=n
     )
-    found.add("duration", "value", report.get("duration"), "ns", source_name="duration")
+    attacked, waited = number(report.get("duration")), number(report.get("wait")) or 0.0
+    total = None if attacked is None else attacked + waited
+    found.add("duration", "value", total, "ns", source_name="duration + wait")
     success = number(report["success"])
     if success is not None:
         found.add("error_rate", "value", 1 - success, source_name="success", n=n)

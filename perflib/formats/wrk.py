@@ -23,6 +23,8 @@ _ERRORS = re.compile(r"\s*Socket errors: connect (\d+), read (\d+), write (\d+),
 _STATUS = re.compile(r"\s*Non-2xx or 3xx responses: (\d+)")
 _RATE = re.compile(r"\s*Requests/sec:\s*([\d.]+)")
 _TRANSFER = re.compile(r"\s*Transfer/sec:\s*(\S+)")
+# runs of less than ten seconds have no calibration, and no rate was taken
+_WRK2 = re.compile(r"Thread calibration|HdrHistogram|Req/Sec\s+-?nan")
 _SPECTRUM = re.compile(r"\s+([\d.]+)\s+([01]\.\d{6})\s+(\d+)\s+([\d.]+|inf)")
 
 
@@ -47,14 +49,15 @@ def read(source: Source) -> Iterator[Reading]:
 
 
 def _with_answers(lines: list[str]) -> list[str]:
-    """Without any answer wrk prints zeros for its times, which are left out."""
-    if any((total := _TOTAL.match(text)) and number(total[1]) == 0 for text in lines):
+    """Without an answer in time wrk prints zeros for its times, which are left out."""
+    longest = (m and quantity(m[3]) for m in map(_LATENCY.match, lines))
+    if any(most and most.value == 0 for most in longest):
         return [text for text in lines if not (_LATENCY.match(text) or _PERCENTILE.match(text))]
     return lines
 
 
 def _reading(source: Source, url: str, lines: list[str]) -> Reading:
-    wrk2 = any("Thread calibration" in line or "HdrHistogram" in line for line in lines)
+    wrk2 = any(map(_WRK2.search, lines))
     corrected, found = ("response_time" if wrk2 else "service_time"), Found()
     metric = corrected
     for text in lines:

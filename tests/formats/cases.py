@@ -528,7 +528,8 @@ CASES = [
         "hey-csv",
         "response-time,DNS+dialup,DNS,Request-write,Response-delay,Response-read,status-code,offset\n"
         "0.5000,0.1,0,0,0,0,200,0.0\n0.3000,0.1,0,0,0,0,500,0.7\n",
-        {("", "service_time", "mean"): 0.4, ("", "throughput", "value"): 2.0},
+        {("", "service_time", "mean"): 0.4, ("", "throughput", "value"): 2.0}
+        | {("", "error_rate", "value"): None},  # requests without an answer have no row
     ),
     Case(
         "oha-json",
@@ -796,7 +797,8 @@ CASES = [
         "siege",
         "\x1b[0;34mHTTP/1.1 200     0.10 secs:      10 bytes ==> GET  /\x1b[0m\n"
         "HTTP/1.1 500     0.30 secs:      10 bytes ==> GET  /\nTransactions:\t\t     1 hits\n",
-        {("", "service_time", "mean"): 0.2, ("", "error_rate", "value"): 0.5}
+        # requests without an answer have no line
+        {("", "service_time", "mean"): 0.2, ("", "error_rate", "value"): None}
         | {("", "throughput", "value"): None, ("", "requests", "value"): 1},
     ),
     Case(  # no answer at all: zeros that were not measured
@@ -882,7 +884,8 @@ CASES = [
     Case(  # before, skipped transactions were among the counted
         "pgbench-log",
         "1700000001 10 900 0 90 110 5 25 1 9 1\n",
-        {("", "transactions", "value"): 9, ("", "transaction_time", "mean"): 100e-6},
+        # it ran at a rate: it has lags
+        {("", "transactions", "value"): 9, ("", "response_time", "mean"): 100e-6},
     ),
     Case(  # reconnecting, two scripts with the same statement, failures and retries
         "pgbench",
@@ -1235,5 +1238,147 @@ CASES = [
         "라벨,표본 수,평균,중간값,90% 선,최소값,최대값,오류 %,처리량,수신 KB/초\n"
         "A,10,5,4,8,1,9,0.00%,1.5,2.0\n총계,10,5,4,8,1,9,50.00%,1.5,2.0\n",
         {("", "error_rate", "value"): 0.5, ("A", "service_time", "p90"): 0.008},
+    ),
+    Case(  # answers after the timeout have no time
+        "wrk",
+        "Running 3s test @ http://x/\n  1 threads and 4 connections\n"
+        "    Latency     0.00us    0.00us   0.00us    -nan%\n  Latency Distribution\n"
+        "     50%    0.00us\n  8 requests in 3.07s, 1.89KB read\n"
+        "  Socket errors: connect 0, read 0, write 0, timeout 8\nRequests/sec:      2.60\n",
+        {
+            ("", "service_time", "mean"): None,
+            ("", "service_time", "p50"): None,
+            ("", "error_rate", "value"): 1,
+        },
+    ),
+    Case(  # wrk2 without `--latency` in less than the ten seconds of its calibration
+        "wrk",
+        "Running 2s test @ http://x/\n  1 threads and 4 connections\n"
+        "    Latency    29.00ms    7.52ms  48.03ms   72.50%\n"
+        "    Req/Sec       -nan      -nan   0.00      0.00%\n  40 requests in 2.04s, 9KB read\n",
+        {("", "response_time", "mean"): 0.029, ("", "service_time", "mean"): None},
+    ),
+    Case(  # summary and lines are two streams; of ten requests two were 404 and one a 500
+        "siege",
+        "** SIEGE 4.0.7\n[Wed, 2026-11-25 22:19:01] HTTP/1.1 200(C)  0.20 secs:       6 bytes ==>"
+        " GET  /a\nTransactions:\t\t9 hits\nSuccessful transactions: 7\nFailed transactions: 1\n"
+        "Longest transaction: 0.40\nShortest transaction: 0.20\n"
+        "[Wed, 2026-11-25 22:19:03] HTTP/1.1 404     0.40 secs:     153 bytes ==> GET  /b\n",
+        {
+            ("", "error_rate", "value"): 0.3,
+            ("GET /a", "requests", "value"): 1,
+            ("GET /b", "requests", "value"): 1,
+            ("GET /b", "error_rate", "value"): None,
+        },
+    ),
+    Case(  # `csv = true`, with a comma in the address
+        "siege",
+        "  3,HTTP/1.1,200,  0.25,      6,http://x/a?b=1,2,0,2026-11-25 22:19:01\n",
+        {("http://x/a?b=1,2", "service_time", "mean"): 0.25},
+    ),
+    Case(  # a 404 is a transaction, but no successful one
+        "siege-log",
+        "      Date & Time,  Trans,  Elap Time,  Data Trans,  Resp Time,  Trans Rate,  Throughput,"
+        "  Concurrent,    OKAY,   Failed\n"
+        "2026-11-25 22:19:01,   76,   0.32,   0,   0.02,   237.50,   0.00,   3.94,   52,   4\n",
+        {("", "error_rate", "value"): 0.35},
+    ),
+    Case(  # groups inside of scenarios and groups
+        "k6-text",
+        "  █ TOTAL RESULTS \n\n    http_req_failed..: 25.00% 2 out of 8\n"
+        "    http_reqs........: 8      4/s\n    iterations.......: 2 1/s\n\n"
+        "  █ SCENARIO: first \n\n    ✗ ok\n      ↳  80% — ✓ 8 / ✗ 2\n\n    http_reqs....: 6 3/s\n\n"
+        '    ↳ GROUP: outer, "1" \n\n      http_reqs....: 4 2/s\n\n'
+        "      ↳ GROUP: inner \n\n        http_reqs....: 1 0.5/s\n\n"
+        "    ↳ GROUP: last \n\n      http_reqs....: 2 1/s\n\n"
+        "  █ SCENARIO: second \n\n    http_reqs....: 2 1/s\n",
+        {
+            ("", "requests", "value"): 8,
+            ("first", "requests", "value"): 6,
+            ('first::outer, "1"', "requests", "value"): 4,
+            ('first::outer, "1"::inner', "requests", "value"): 1,
+            ("first::last", "requests", "value"): 2,
+            ("second", "requests", "value"): 2,
+        },
+    ),
+    Case(  # the median under both of its names
+        "k6-text",
+        "    http_req_duration..: avg=2ms med=1ms p(50)=1ms p(95)=3ms\n    http_reqs....: 8 4/s\n"
+        "    iterations....: 2 1/s\n",
+        {("", "service_time", "p50"): 0.001, ("", "service_time", "p95"): 0.003},
+    ),
+    Case(  # k6 2: `--summary-export` with `--summary-trend-stats`
+        "k6-summary",
+        '{"metrics":{"iterations":{"count":2,"rate":1},"http_req_failed":{"passes":1,"fails":3,'
+        '"value":0.25},"http_req_duration":{"med":5,"p(50)":5,"p(99.9)":9,"count":4}}}',
+        {
+            ("", "service_time", "p50"): 0.005,
+            ("", "service_time", "p99.9"): 0.009,
+            ("", "error_rate", "value"): 0.25,
+        },
+    ),
+    Case(  # a transaction beside its parts, and one that holds them
+        "jmeter-xml",
+        '<?xml version="1.0"?>\n<testResults version="1.2">\n'
+        '<httpSample t="100" ts="1700000000000" s="true" lb="a" rc="200"/>\n'
+        '<sample t="150" ts="1700000000000" s="true" lb="both" rm="Number of samples in transaction'
+        ' : 1, number of failing samples : 0"/>\n'
+        '<sample t="300" ts="1700000000700" s="false" lb="whole" rm="Number of samples in'
+        ' transaction : 1, number of failing samples : 1">\n'
+        '<httpSample t="200" ts="1700000000700" s="false" lb="b" rc="500"/></sample>\n'
+        "</testResults>\n",
+        {
+            ("", "requests", "value"): 2,
+            ("", "service_time", "mean"): 0.2,
+            ("both", "service_time", "mean"): 0.15,
+            ("whole", "service_time", "mean"): 0.3,
+            ("b", "requests", "value"): None,
+        },
+    ),
+    Case(  # the attack and the wait for its last answer
+        "vegeta-report",
+        '{"latencies":{"mean":2000000},"requests":20,"rate":10,"throughput":8,"success":1,'
+        '"duration":2000000000,"wait":500000000}',
+        {("", "duration", "value"): 2.5, ("", "service_time", "mean"): 0.002},
+    ),
+    Case(  # at a rate: times count from the scheduled starts
+        "pgbench",
+        "transaction type: x\nnumber of transactions actually processed: 528\n"
+        "latency average = 11.741 ms\nrate limit schedule lag: avg 0.792 (max 4.952) ms\n",
+        {
+            ("", "response_time", "mean"): 0.011741,
+            ("", "transaction_time", "mean"): None,
+            ("", "schedule_lag", "max"): 0.004952,
+        },
+    ),
+    Case(  # 0.4 s of 1.5 s and 0.1 s of 0.5 s were lag, in the seventh column
+        "pgbench-log",
+        "0 1 1500000 0 1700000002 500000 400000\n0 2 skipped 0 1700000002 600000 0\n"
+        "0 3 500000 0 1700000003 0 100000\n",
+        {
+            ("", "response_time", "mean"): 1.0,
+            ("", "service_time", "mean"): None,
+            ("", "throughput", "value"): 1.0,
+            ("", "skipped", "value"): 1,
+        },
+    ),
+    Case(  # a seventh column of retries
+        "pgbench-log",
+        "0 1 1500000 0 1700000002 500000 2\n0 2 500000 0 1700000003 0 0\n",
+        {("", "service_time", "mean"): 1.0, ("", "response_time", "mean"): None},
+    ),
+    Case(  # `compare --csv` of one run, with columns of parameters
+        "pytest-benchmark",
+        "name,param:n,param:s,min,max,mean,stddev,median,iqr,outliers,ops,rounds,iterations\n"
+        '"test_b.py::test_s[a,""b""]",,"a,""b""",1e-07,5e-07,3e-07,1e-08,2e-07,1e-09,5;7,5e6,9,29\n',
+        {
+            ('test_b.py::test_s[a,"b"]', "time", "p50"): 2e-7,
+            ('test_b.py::test_s[a,"b"]', "rate", "value"): 5e6,
+        },
+    ),
+    Case(  # less than a nanosecond
+        "criterion",
+        "plain                   time:   [825.98 ps 1.0131 ns 1.2098 ns]\n",
+        {("plain", "time", "low"): 825.98e-12, ("plain", "time", "mean"): 1.0131e-9},
     ),
 ]

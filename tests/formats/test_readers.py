@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from perflib.errors import FormatError
 from perflib.formats import FORMATS, recognise
 from perflib.formats.base import Source
 from perflib.formats.loading import COLUMNS, load_results, readings, summarised
+from perflib.formats.tally import MOST_LABELS, OTHERS
 from tests.formats.cases import CASES, LOCUST_COLUMNS, Case
 
 # a request a row
@@ -47,6 +49,13 @@ def test_numbers_are_those_of_the_file(case: Case) -> None:
     }
     read = {key: found.get(key) for key in case.expected}
     assert read == pytest.approx(case.expected)
+
+
+@pytest.mark.parametrize("case", CASES, ids=IDS)
+def test_nothing_is_said_twice(case: Case) -> None:
+    for reading in readings(source_of(case)):
+        keys = [indicator.key for indicator in reading.indicators]
+        assert len(keys) == len(set(keys))
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.format in STREAMED])
@@ -185,6 +194,99 @@ def test_the_moments_of_a_series_are_kept() -> None:
     }
 
 
+K6_CSV = "metric_name,timestamp,metric_value,error\nhttp_reqs,{0},1,\nhttp_req_duration,{0},5,\n"
+
+
+@pytest.mark.parametrize(
+    ("time", "step"),
+    [
+        ("1795645349", 1.0),
+        ("1795645349123", 1e-3),
+        ("1795645349123456", 1e-6),
+        ("2026-11-25T22:22:59Z", 1.0),
+        ("2026-11-25T22:22:59.317123456Z", 1e-9),
+    ],
+)
+def test_k6_csv_is_as_exact_as_the_time_format_that_was_asked_for(time: str, step: float) -> None:
+    content = K6_CSV.format(time).encode()
+    (reading,) = readings(Source(Path("points.csv"), content=content))
+    assert reading.time_step_s == pytest.approx(step)
+
+
+@pytest.mark.parametrize(
+    ("text", "requests"),
+    [
+        (
+            '{"metrics":{"iterations":{"count":1},"http_req_failed":{"passes":1,"fails":3,"value":0.25}}}',
+            4,
+        ),
+        (
+            "  http_req_failed..: 25.00% 2 out of 8\n  http_reqs....: 8 4/s\n"
+            "  iterations....: 2 1/s\n",
+            8,
+        ),
+    ],
+)
+def test_k6_tells_of_how_many_requests_a_share_is(text: str, requests: int) -> None:
+    (reading,) = readings(Source(Path("summary"), content=text.encode()))
+    assert [i.n for i in reading.indicators if i.metric == "error_rate"] == [requests]
+
+
+@pytest.mark.parametrize("key", ["generatedAt", "generated_at"])
+def test_k6_tells_when_its_summary_was_made(key: str) -> None:
+    text = (
+        f'{{"metadata":{{"{key}":"2026-01-01T00:00:10Z"}},"config":{{"duration":4}},"results":'
+        '{"metrics":[{"name":"http_reqs","type":"counter","values":{"count":5}}]}}'
+    )
+    (reading,) = readings(Source(Path("summary"), content=text.encode()))
+    assert reading.started_at == "2026-01-01T00:00:06+00:00"
+
+
+@pytest.mark.parametrize(
+    ("time", "step"),
+    [
+        ("1700000000", 1.0),
+        ("1700000000123", 0.0),
+        ("25.11.2026 22:38:26", 1.0),
+        ("2026/11/25 22:38:17.333", 0.0),
+    ],
+)
+def test_jmeters_times_are_as_exact_as_their_format(time: str, step: float) -> None:
+    content = f"timeStamp;elapsed;label;success\n{time};5;a;true\n".encode()
+    (reading,) = readings(Source(Path("rows.csv"), content=content))
+    assert reading.time_step_s == step
+
+
+def test_artillerys_rate_is_known_no_better_than_its_requests_over_time() -> None:
+    text = (
+        '{"aggregate":{"counters":{"http.requests":72},"rates":{"http.request_rate":15},'
+        '"firstMetricAt":1700000000000,"lastMetricAt":1700000006000,"summaries":'
+        '{"http.response_time":{"min":0,"p50":0}}},"intermediate":[]}'
+    )
+    (reading,) = readings(Source(Path("report"), content=text.encode()))
+    found = {(i.metric, i.statistic): (i.value, i.resolution) for i in reading.indicators}
+    assert found["throughput", "value"] == (15, pytest.approx(3))
+    # whole milliseconds
+    assert found["service_time", "min"] == found["service_time", "p50"] == (0, 1e-3)
+
+
+def test_criterions_estimates_are_named_by_the_file_beside(tmp_path: Path) -> None:
+    (tmp_path / "benchmark.json").write_text('{"group_id":"g","function_id":"f","full_id":"g/f"}')
+    path = tmp_path / "estimates.json"
+    named = ("mean", "median", "std_dev")
+    path.write_text(json.dumps({name: {"point_estimate": 5} for name in named}))
+    (reading,) = readings(Source(path))
+    assert {i.label for i in reading.indicators} == {"g/f"}
+
+
+def test_names_beyond_ten_thousand_share_one() -> None:
+    rows = "".join(f"{1700000000000 + at},5,/item/{at},true\n" for at in range(MOST_LABELS + 7))
+    content = f"timeStamp,elapsed,label,success\n{rows}".encode()
+    (reading,) = readings(Source(Path("rows.csv"), content=content))
+    counts = {i.label: i.value for i in summarised(reading) if i.metric == "requests"}
+    assert (len(counts), counts[""], counts[OTHERS]) == (MOST_LABELS + 2, MOST_LABELS + 7, 7)
+
+
 LONG = {
     "k6-text": (
         "     execution: local",
@@ -276,6 +378,8 @@ def test_strict_makes_the_first_broken_row_an_error() -> None:
             b'{"num_requests":1.7e308,"total_response_time":1,"response_times":{}}]',
             "no entry with Locust's statistics",
         ),
+        (b'{"group_id":"g","function_id":null,"full_id":"g"}', "description of a benchmark"),
+        (b"name,min,ops\na,1,5\nb,1,5\na,2,5\n", "several runs .* again"),
         (b"sysbench 1.0.20 (using system LuaJIT)\nCreating file test_file.0\n", "only prepared"),
         (b'{"machine":"m","arch":"x","cpu":"c","os":"o","ram":"8G","version":1}', "asv's descr"),
         (b"# TYPE a gauge\na 0 2\na 0 1\n# EOF\n", "appears again"),

@@ -277,7 +277,7 @@ BY_HAND = {
     "sysbench/Tony*": {("", "throughput", "value"): 222.13, ("", "event_time", "p95"): 0.06219}
     | {("", "event_time", "max"): 0.13783},
     "siege/*": {("", "service_time", "min"): 0.36, ("", "service_time", "max"): 0.41}
-    | {("", "requests", "value"): 10, ("", "error_rate", "value"): 0},
+    | {("", "requests", "value"): 10},
     "artillery/*": {("", "requests", "value"): 300, ("", "error_rate", "value"): 1.0}
     | {("", "throughput", "value"): 5},
     "taurus*/*": {("", "service_time", "p95"): 1.293, ("", "service_time", "p99.9"): 1.718}
