@@ -26,6 +26,8 @@ LONG_READ = 256 * 1024
 LARGEST_HEAD = 256 * 1024
 NEVER_NS = 1 << 62
 EMPTY_LINE = b"\r\n\r\n"
+UNSETTLED = (b"1", b"")
+"""How the status of an interim answer (100, 103) begins, which the final one follows, and none."""
 clock = time.monotonic_ns
 _FRAMED = re.compile(rb"\r\n(?:content-length:|transfer-encoding:[^\r]*chunked)", re.IGNORECASE)
 
@@ -210,15 +212,19 @@ class Connection:
             else:  # fits into the empty buffer of an idle line
                 self._send(payload)
             data = self._receive(READ)
-        except (ConnectionResetError, BrokenPipeError) as error:
-            raise ClosedEarly("connection reset", str(error)) from None
+        except (ConnectionResetError, BrokenPipeError):
+            raise ClosedEarly("connection reset") from None
         if not data:
             raise ClosedEarly("connection closed", "before any answer")
-        while data[9:10] == b"1":  # an interim answer (100, 103): the final one follows
+        while data[9:10] in UNSETTLED:
             data = self._after_interim(data)
         return data
 
     def _after_interim(self, data: bytes) -> bytes:
+        while len(data) < 12:
+            data += self._receive_some(len(data))
+        if data[9:10] != b"1":
+            return data
         if data[9:12] == b"101":
             raise Refused("protocol upgrade", "this client speaks HTTP/1.1 only")
         while EMPTY_LINE not in data:
