@@ -119,6 +119,14 @@ def test_an_unreachable_target_is_a_record_of_errors(tmp_path):
     assert codes(run) >= {"no contact"}
 
 
+def test_what_the_kind_of_an_error_leaves_open_is_told(tmp_path):
+    elsewhere = {"requests": [{"path": "http://127.0.0.1:9/"}]}
+    with answering() as url:
+        run, samples, _ = load(tmp_path, url, target=elsewhere)
+    assert run.errors == {"undeclared host": len(samples)}
+    assert run.details["messages"]["undeclared host"].startswith("127.0.0.1:9; see")
+
+
 def test_refusals_are_reported_apart(tmp_path):
     with answering(0, 1000, 429) as url:
         run, samples, _ = load(tmp_path, url)

@@ -278,7 +278,7 @@ class PerfHttpSession:
     ) -> None:
         """One row; and Locust's `request` event where somebody else listens to it."""
         recorder = self._engine.recorder
-        kind = 0 if error is None else recorder.error(_kind(error))
+        kind = 0 if error is None else recorder.error(_kind(error), _message(error))
         heard = response is not None and len(self._listeners) != self._engine.quiet
         label = ask.label | FIRED if heard else ask.label
         self._add(pack(ask.intended, ask.start, end, size, label, kind, status))
@@ -302,6 +302,11 @@ def _is_plain(head: bytes) -> bool:
     """Whether nothing in `head` needs the long way. Most heads repeat until their date changes."""
     head = head.lower()
     return b"\r\nset-cookie:" not in head and b"\r\ncontent-encoding:" not in head
+
+
+def _message(error: Exception) -> str:
+    """What the kind of `error` leaves open; a status leaves nothing, its address may be secret."""
+    return error.detail if isinstance(error, Fault) and not isinstance(error, BadStatus) else ""
 
 
 def _kind(error: Exception) -> str:

@@ -177,6 +177,8 @@ def complete(session: Session, plan: Plan, outcome: Outcome, ceiling: float | No
     run.generator.ceiling = ceiling
     run.facts["connections"] = float(sum(worker.connections for worker in outcome.workers))
     run.details["generator"] = to_builtins(outcome.workers)
+    told = [worker.messages.items() for worker in outcome.workers]
+    run.details["messages"] = messages = {kind: text for each in told for kind, text in each}
     if run.measured_until_s is not None:
         run.measured_until_s = min(run.measured_until_s, session.now())
         span = run.measured_from_s, run.measured_until_s
@@ -189,7 +191,7 @@ def complete(session: Session, plan: Plan, outcome: Outcome, ceiling: float | No
         run.caveats += bottleneck(run.generator, rate)
     run.caveats += lost_workers(outcome)
     run.caveats += refusals(run.errors, len(table))
-    run.caveats += unreached(run.errors, len(table))
+    run.caveats += unreached(run.errors, len(table), messages)
     run.caveats += unfinished(outcome, plan)
     if outcome.died and not session.stop.is_set():
         run.status = "failed"
