@@ -226,7 +226,7 @@ class PerfHttpSession:
         """Bring `ask` to its end, whatever happens, and record it once."""
         asked = ask.url
         status, head, content, end = 0, b"", None, 0
-        fault: Fault | None = None
+        fault: Exception | None = None
         try:
             reply = self._transport.travel(ask, first)
             end = clock()  # decoding the content is our own time, not the target's
@@ -236,9 +236,11 @@ class PerfHttpSession:
             fault = None if status in SUCCESSES else BadStatus(status, ask.url)
         except NETWORK_ERRORS as error:
             fault = fault_of(error)
-        except BaseException:
-            if self._engine.recording:  # the user was killed, or the caller's own time ran out
-                self._record(ask, 0, 0, clock(), None, Fault("cut off"))
+        except BaseException as error:
+            if self._engine.recording:
+                # else the user was killed, or the caller's own time ran out
+                fault = error if isinstance(error, Exception) else Fault("cut off")
+                self._record(ask, 0, 0, clock(), None, fault)
             raise
         end = end or clock()
         request = Asked(ask.method, asked, ask.body, ask.payload)
