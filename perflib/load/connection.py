@@ -141,10 +141,8 @@ class Connection:
 
     def stale(self) -> bool:
         """Whether an idle line has something to read: the server closed it, or sent garbage."""
-        if self.tls:
-            return False
         try:
-            self._recv(1, socket.MSG_PEEK)
+            self._socket._sock.recv(1, socket.MSG_PEEK)  # of TLS the bytes as they came
         except BlockingIOError:
             return False
         except OSError:
@@ -156,7 +154,7 @@ class Connection:
         try:
             data = self._first(payload, now_ns)
             self._parser.feed_data(data)
-            if self._unfinished:
+            if self._unfinished or without_body:
                 return self._long(data, without_body)
             pieces = self._pieces
             body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
@@ -233,12 +231,12 @@ class Connection:
         return data or self._receive_some(0)
 
     def _long(self, data: bytes, without_body: bool) -> Parts:
-        """The rest of an answer whose first bytes did not finish it."""
+        """The rest of an answer whose first bytes did not finish it, or that has no body."""
         head = self._head(data)
         status = self._parser.get_status_code()
+        if without_body and self._pieces:
+            raise BrokenAnswer("garbage after the answer", "a body answers HEAD")
         if without_body and self._unfinished:
-            if self._pieces:
-                raise BrokenAnswer("garbage after the answer", "a body answers HEAD")
             self._keep = b"\r\nconnection: close" not in head.lower()
             self._parser = httptools.HttpResponseParser(self)
             self._unfinished.clear()
