@@ -7,7 +7,6 @@ it measured. Only a full disk or a broken store can stop a run from being kept.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -29,7 +28,7 @@ from perflib.store.folder import explained
 from perflib.target import Scenario, Target
 
 Show = Callable[[str, Mapping[str, str]], None]
-CLOCK_TOLERANCE_S = 0.5
+CLOCK_TOLERANCE_S, CLOCK_LOOK_S = 0.5, 0.2
 METRICS = "metrics.parquet"
 
 
@@ -86,6 +85,9 @@ def _settings(target: Target) -> dict[str, str]:
 
 def _measure(target: Target, scenario: Scenario, session: Session) -> None:
     with ExitStack() as stack:
+        ended = threading.Event()
+        stack.callback(ended.set)
+        threading.Thread(target=_watch_clock, args=(session, ended), daemon=True).start()
         if target.metrics_url:
             scraper = Scraper(target.metrics_url, session.folder / METRICS, zero_ns=session.zero_ns)
             stack.callback(lambda: session.run.caveats.extend(scraper.stop()))
@@ -93,6 +95,12 @@ def _measure(target: Target, scenario: Scenario, session: Session) -> None:
         target.measure(scenario, session)
     if session.stop.is_set():
         session.run.status = "interrupted"
+
+
+def _watch_clock(session: Session, ended: threading.Event) -> None:
+    """A clock that jumps forth and back shows no difference at the end."""
+    while not ended.wait(CLOCK_LOOK_S):
+        session.look_at_clock()
 
 
 def _finish(session: Session, store: Store, secrets: Iterable[str]) -> Run:
@@ -137,12 +145,12 @@ def _check_surroundings(session: Session) -> None:
             "measure again while nothing is installed or changed",
             ("*",),
         )
-    drift = (time.time() - session.epoch_s) - session.now()
-    if abs(drift) > CLOCK_TOLERANCE_S:
-        way = "forward" if drift > 0 else "back"
+    session.look_at_clock()
+    if abs(session.drift_s) > CLOCK_TOLERANCE_S:
+        way = "forward" if session.drift_s > 0 else "back"
         session.warn(
             "clock jumped",
-            f"the wall clock moved {way} by {abs(drift):.1f} s against the monotonic clock",
+            f"the wall clock moved {way} by {abs(session.drift_s):.1f} s against the monotonic one",
             "stop clock adjustments during the run (NTP step, suspend) and measure again",
             ("*",),
         )

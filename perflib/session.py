@@ -33,6 +33,7 @@ class Session:
         self.stop = threading.Event()
         self.epoch_s = time.time()
         self._zero_ns = time.monotonic_ns()
+        self.drift_s = 0.0
         self._writer: SampleWriter | None = None
 
     @property
@@ -43,6 +44,12 @@ class Session:
     def now(self) -> float:
         """Seconds since the run's start."""
         return (time.monotonic_ns() - self._zero_ns) * 1e-9
+
+    def look_at_clock(self) -> None:
+        """Keep in `drift_s` how far the wall clock went at most, against the monotonic one."""
+        before, wall = self.now(), time.time() - self.epoch_s
+        drift = min(wall - before, wall - self.now(), key=abs)  # it may be paused in between
+        self.drift_s = max(self.drift_s, drift, key=abs)
 
     def samples(self, metrics: tuple[str, ...] = ()) -> SampleWriter:
         """The writer of this run's samples, with one column for each of `metrics`."""

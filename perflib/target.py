@@ -6,6 +6,7 @@ units. Field names that appear here are the keys of the YAML files.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
@@ -26,6 +27,9 @@ from perflib.units import parse_quantity
 
 if TYPE_CHECKING:
     from perflib.session import Session
+
+
+_TOKEN = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
 
 
 def _quantity(base: str, example: str) -> tuple[BeforeValidator, WithJsonSchema]:
@@ -61,6 +65,19 @@ def _url(value: str) -> str:
 
 HttpUrl = Annotated[str, AfterValidator(_url)]
 """An http or https address, or nothing."""
+
+
+def _headers(fields: dict[str, str]) -> dict[str, str]:
+    for name, value in fields.items():
+        if not _TOKEN.fullmatch(name):
+            raise ValueError(f"`{name}` names no header field; expected a name such as `X-Id`")
+        if not (value.isascii() and value.isprintable()):
+            raise ValueError(f"the value of `{name}` holds a line break, or is not ASCII")
+    return fields
+
+
+Headers = Annotated[dict[str, str], AfterValidator(_headers)]
+"""Header fields that every client can send."""
 
 
 def _objective(value: Any) -> Objective:

@@ -18,7 +18,7 @@ from perflib import campaign
 from perflib.config import load
 from perflib.errors import PerflibError, StoreError
 from perflib.model import Run
-from perflib.run import execute
+from perflib.run import CLOCK_LOOK_S, execute
 from perflib.store import Store
 from perflib.target import Scenario
 from perflib.workloads.sql import SqlTarget
@@ -156,6 +156,22 @@ def test_what_ends_a_measurement_is_kept_with_it(
         execute(target, Scenario(), Store(tmp_path / "data"))
     (run,) = recorded(tmp_path)
     assert run.status == status
+
+
+def test_a_clock_that_jumps_forth_and_back_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measure(*_: object) -> None:
+        wall = time.time
+        with monkeypatch.context() as jump:
+            jump.setattr(time, "time", lambda: wall() - 3)
+            time.sleep(3 * CLOCK_LOOK_S)
+
+    monkeypatch.setattr(SqlTarget, "measure", measure)
+    target = SqlTarget(name="db", kind="sql", url="sqlite://", queries={"one": {"sql": "SELECT 1"}})
+    run = execute(target, Scenario(), Store(tmp_path / "data"))
+    told = {caveat.code: caveat.message for caveat in run.caveats}
+    assert "the wall clock moved back by 3.0 s" in told["clock jumped"]
 
 
 def test_a_target_that_is_not_there_is_unknown(config: Path, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ targets:
     queries: {one: {sql: SELECT 1}}
     objectives: [p95(query_time) < 10 ms]
 """
+HTTP = "targets:\n  web:\n    kind: http\n    url: http://h\n"
 
 
 def write(folder: Path, text: str, scenarios: str | None = None) -> Path:
@@ -70,6 +71,12 @@ def test_environment_variables_are_filled_in(
         (GOOD + GOOD, 7, "`targets` is given twice"),
         (GOOD.replace("x.db", "${NOT_SET_ANYWHERE}"), 4, "NOT_SET_ANYWHERE is not set"),
         ("targets: !!python/object:os.system x\n", 1, "broken YAML"),
+        (HTTP + "    requests: [{path: x}]\n", 5, "expected a path such as `/health`"),
+        (HTTP + "    requests: [{path: /, method: G ET}]\n", 5, "a method such as `GET`"),
+        (HTTP + "    headers: {X A: b}\n", 5, "`X A` names no header field"),
+        (HTTP + '    headers: {X-A: "b\\nc"}\n', 5, "the value of `X-A` holds a line break"),
+        (HTTP.replace(": http\n", ": chunks\n") + "    headers: {X-A: ä}\n", 5, "is not ASCII"),
+        (HTTP.replace(": http\n", ": blocks\n") + "    headers: {X-A: ä}\n", 5, "is not ASCII"),
     ],
     ids=lambda value: str(value)[:30],
 )

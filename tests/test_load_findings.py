@@ -6,7 +6,7 @@ import pytest
 from perflib.cli.capacity import judged, step_time_s
 from perflib.load import plan as plans
 from perflib.load.capacity import Step, search
-from perflib.load.findings import bottleneck, refusals, steadiness, unfinished
+from perflib.load.findings import bottleneck, refusals, steadiness, unfinished, unreached
 from perflib.load.plan import Plan, Worker
 from perflib.load.steady import steady_from
 from perflib.load.usl import fit_usl, usl
@@ -52,6 +52,26 @@ def test_refusals_are_told_apart(errors, codes, void):
     found = list(refusals(errors, 100))
     assert [caveat.code for caveat in found] == codes
     assert any(caveat.forbids("throughput") for caveat in found) is void
+
+
+@pytest.mark.parametrize(
+    ("errors", "messages", "says", "step"),
+    [
+        ({"connection refused": 9}, {}, "answered: connection refused", "start the target"),
+        (
+            {"certificate not trusted": 5, "timeout": 0, "connection reset": 4},
+            {"certificate not trusted": "self-signed"},
+            "answered: connection reset, certificate not trusted (self-signed)",
+            "start the target",
+        ),
+        ({"certificate not trusted": 9}, {}, "certificate", "SSL_CERT_FILE"),
+        ({"TLS failed": 9}, {"TLS failed": "wrong version"}, "(wrong version)", "speaks no TLS"),
+    ],
+)
+def test_no_contact_says_what_was_in_the_way(errors, messages, says, step):
+    (caveat,) = unreached(errors, 9, messages)
+    assert says in caveat.message
+    assert step in caveat.next_step
 
 
 @pytest.mark.parametrize(("undone", "found"), [(0, 0), (1, 0), (50, 1)])

@@ -28,6 +28,7 @@ t_bucket{le="+Inf"} 6
 t_sum 4.5
 t_count 6
 """
+EXEMPLAR = '# TYPE a counter\na_total 7 # {id="x"} .5\n# EOF\n'
 
 
 def registry() -> CollectorRegistry:
@@ -66,6 +67,24 @@ def test_what_the_official_client_writes_is_read(generate, content_type):
 )
 def test_what_the_format_allows_is_read(page, expected):
     assert [sample.value for sample in parse_metrics(page)] == [expected]
+
+
+@pytest.mark.parametrize(
+    "exemplar",
+    [
+        "",
+        ' # {id="x"} .5',
+        ' # {id="x"} .5 1520879607.789',
+        " # {} 1",
+        r' # {id="say \"x\"",b="\\"} +Inf',
+        ' # {id="# {}"} 1',
+        f' # {{id="{"x" * 200}"}} 1',
+    ],
+)
+@pytest.mark.parametrize("series", ["a_total", r'a_total{b="# {c=\"d\"} 1"}'])
+def test_what_an_exemplar_holds_costs_no_page(series, exemplar):
+    page = f"# TYPE a counter\n{series} 7{exemplar}\n# EOF\n"
+    assert [sample.value for sample in parse_metrics(page, OPENMETRICS)] == [7]
 
 
 def test_names_stay_as_written():
@@ -126,6 +145,10 @@ def test_what_the_format_forbids_is_refused_with_its_line(page, line, message):
         ("# TYPE up gauge\nup 1\n", OPENMETRICS, "EOF"),
         ("# TYPE up gauge\n\nup 1\n# EOF\n", OPENMETRICS, "blank line"),
         ("# TYPE up gauge\nup 1\nup 2\n# EOF\n", OPENMETRICS, "appears again"),
+        (EXEMPLAR.replace(".5", "half"), OPENMETRICS, "half"),
+        (EXEMPLAR.replace('"} .5', "} .5"), OPENMETRICS, "Invalid labels"),
+        (EXEMPLAR.replace(".5", '.5 # {id="x"} .5'), OPENMETRICS, "Invalid labels"),
+        (EXEMPLAR.replace('{id="x"}', "slow"), OPENMETRICS, "Invalid line"),
     ],
 )
 def test_the_content_type_decides_what_is_allowed(page, content_type, message):

@@ -119,6 +119,34 @@ def test_an_unreachable_target_is_a_record_of_errors(tmp_path):
     assert codes(run) >= {"no contact"}
 
 
+def test_what_the_kind_of_an_error_leaves_open_is_told(tmp_path):
+    elsewhere = {"requests": [{"path": "http://127.0.0.1:9/"}]}
+    with answering() as url:
+        run, samples, _ = load(tmp_path, url, target=elsewhere)
+    assert run.errors == {"undeclared host": len(samples)}
+    assert run.details["messages"]["undeclared host"].startswith("127.0.0.1:9; see")
+
+
+def test_a_request_that_cannot_be_sent_says_why(tmp_path):
+    (tmp_path / "locustfile.py").write_text(
+        "from locust import constant, task\n"
+        "from perflib.load import PerfHttpUser\n"
+        "class Ada(PerfHttpUser):\n"
+        "    wait_time = constant(0.1)\n"
+        "    @task\n"
+        "    def ask(self):\n"
+        "        self.client.get('/', headers={'X A': 'b'})\n"
+    )
+    with answering() as url:
+        run, samples, _ = load(
+            tmp_path, url, target={"locustfile": str(tmp_path / "locustfile.py")}
+        )
+    assert not samples["ok"].any()
+    assert [kind[:50] for kind in run.errors] == [
+        "check: ValueError: the header field `X A` cannot b"
+    ]
+
+
 def test_refusals_are_reported_apart(tmp_path):
     with answering(0, 1000, 429) as url:
         run, samples, _ = load(tmp_path, url)

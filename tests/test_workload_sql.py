@@ -166,6 +166,23 @@ def test_every_query_is_timed_by_name(database_url: str) -> None:
         assert set(plan["parameters"]) == set(run.workload["queries"][plan["query"]]["params"])
 
 
+def test_fresh_connections_are_opened_in_a_process_of_their_own() -> None:
+    session = Session(Run(id="r", target="t", kind="sql", started_at="", duration_s=0), Path())
+    scenario = Scenario(rate="9 req/s", processes=2)
+    crew = Crew(session, scenario, "load", {}, 3, 1.0, METRICS, probe="probe", probe_interval_s=0.5)
+    jobs = [(job.task, job.threads, job.rate, job.interval_s) for job in crew._jobs()]
+    assert jobs == [("load", 2, 9.0, 0.0), ("load", 1, 9.0, 0.0), ("probe", 1, None, 0.5)]
+
+
+def test_a_run_does_not_outlast_the_pauses_of_its_users(sqlite_url: str) -> None:
+    began = time.monotonic()
+    pauses = {"think_time": "600 s", "connect_interval": "600 s"}
+    run, samples = go(target(sqlite_url, TEN, **pauses))
+    assert len(samples) == 3
+    assert not voids_all(run)
+    assert time.monotonic() - began < 8
+
+
 def test_open_arrivals_keep_their_schedule_whatever_the_database_does(postgres_url: str) -> None:
     sleepy = {"sql": "SELECT pg_sleep(0.1)"}
     run, samples = go(

@@ -130,7 +130,8 @@ def _missing(run: Run, objective: Objective) -> Caveat:
         step = f"check that `{objective.label}` is a label of the run, or see its errors"
     elif run.errors:
         kind, count = max(run.errors.items(), key=lambda error: error[1])
-        what += f": {kind} × {count}"
+        said = run.details.get("messages", {}).get(kind)
+        what += f": {kind} × {count}" + (f" ({said})" if said else "")
     return Caveat(code="missing", message=what, next_step=step)
 
 

@@ -226,7 +226,7 @@ class PerfHttpSession:
         """Bring `ask` to its end, whatever happens, and record it once."""
         asked = ask.url
         status, head, content, end = 0, b"", None, 0
-        fault: Fault | None = None
+        fault: Exception | None = None
         try:
             reply = self._transport.travel(ask, first)
             end = clock()  # decoding the content is our own time, not the target's
@@ -236,9 +236,11 @@ class PerfHttpSession:
             fault = None if status in SUCCESSES else BadStatus(status, ask.url)
         except NETWORK_ERRORS as error:
             fault = fault_of(error)
-        except BaseException:
-            if self._engine.recording:  # the user was killed, or the caller's own time ran out
-                self._record(ask, 0, 0, clock(), None, Fault("cut off"))
+        except BaseException as error:
+            if self._engine.recording:
+                # else the user was killed, or the caller's own time ran out
+                fault = error if isinstance(error, Exception) else Fault("cut off")
+                self._record(ask, 0, 0, clock(), None, fault)
             raise
         end = end or clock()
         request = Asked(ask.method, asked, ask.body, ask.payload)
@@ -278,7 +280,7 @@ class PerfHttpSession:
     ) -> None:
         """One row; and Locust's `request` event where somebody else listens to it."""
         recorder = self._engine.recorder
-        kind = 0 if error is None else recorder.error(_kind(error))
+        kind = 0 if error is None else recorder.error(_kind(error), _message(error))
         heard = response is not None and len(self._listeners) != self._engine.quiet
         label = ask.label | FIRED if heard else ask.label
         self._add(pack(ask.intended, ask.start, end, size, label, kind, status))
@@ -302,6 +304,11 @@ def _is_plain(head: bytes) -> bool:
     """Whether nothing in `head` needs the long way. Most heads repeat until their date changes."""
     head = head.lower()
     return b"\r\nset-cookie:" not in head and b"\r\ncontent-encoding:" not in head
+
+
+def _message(error: Exception) -> str:
+    """What the kind of `error` leaves open; a status leaves nothing, its address may be secret."""
+    return error.detail if isinstance(error, Fault) and not isinstance(error, BadStatus) else ""
 
 
 def _kind(error: Exception) -> str:

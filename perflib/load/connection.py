@@ -26,6 +26,8 @@ LONG_READ = 256 * 1024
 LARGEST_HEAD = 256 * 1024
 NEVER_NS = 1 << 62
 EMPTY_LINE = b"\r\n\r\n"
+UNSETTLED = (b"1", b"")
+"""How the status of an interim answer (100, 103) begins, which the final one follows, and none."""
 clock = time.monotonic_ns
 _FRAMED = re.compile(rb"\r\n(?:content-length:|transfer-encoding:[^\r]*chunked)", re.IGNORECASE)
 
@@ -139,10 +141,8 @@ class Connection:
 
     def stale(self) -> bool:
         """Whether an idle line has something to read: the server closed it, or sent garbage."""
-        if self.tls:
-            return False
         try:
-            self._recv(1, socket.MSG_PEEK)
+            self._socket._sock.recv(1, socket.MSG_PEEK)  # of TLS the bytes as they came
         except BlockingIOError:
             return False
         except OSError:
@@ -154,7 +154,7 @@ class Connection:
         try:
             data = self._first(payload, now_ns)
             self._parser.feed_data(data)
-            if self._unfinished:
+            if self._unfinished or without_body:
                 return self._long(data, without_body)
             pieces = self._pieces
             body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
@@ -210,15 +210,19 @@ class Connection:
             else:  # fits into the empty buffer of an idle line
                 self._send(payload)
             data = self._receive(READ)
-        except (ConnectionResetError, BrokenPipeError) as error:
-            raise ClosedEarly("connection reset", str(error)) from None
+        except (ConnectionResetError, BrokenPipeError):
+            raise ClosedEarly("connection reset") from None
         if not data:
             raise ClosedEarly("connection closed", "before any answer")
-        while data[9:10] == b"1":  # an interim answer (100, 103): the final one follows
+        while data[9:10] in UNSETTLED:
             data = self._after_interim(data)
         return data
 
     def _after_interim(self, data: bytes) -> bytes:
+        while len(data) < 12:
+            data += self._receive_some(len(data))
+        if data[9:10] != b"1":
+            return data
         if data[9:12] == b"101":
             raise Refused("protocol upgrade", "this client speaks HTTP/1.1 only")
         while EMPTY_LINE not in data:
@@ -227,12 +231,12 @@ class Connection:
         return data or self._receive_some(0)
 
     def _long(self, data: bytes, without_body: bool) -> Parts:
-        """The rest of an answer whose first bytes did not finish it."""
+        """The rest of an answer whose first bytes did not finish it, or that has no body."""
         head = self._head(data)
         status = self._parser.get_status_code()
+        if without_body and self._pieces:
+            raise BrokenAnswer("garbage after the answer", "a body answers HEAD")
         if without_body and self._unfinished:
-            if self._pieces:
-                raise BrokenAnswer("garbage after the answer", "a body answers HEAD")
             self._keep = b"\r\nconnection: close" not in head.lower()
             self._parser = httptools.HttpResponseParser(self)
             self._unfinished.clear()

@@ -15,7 +15,7 @@ class Fault(Exception):  # noqa: N818 (it is what happened, not a mistake of our
 
     def __init__(self, kind: str, detail: str = "") -> None:
         super().__init__(f"{kind}: {detail}" if detail else kind)
-        self.kind = kind
+        self.kind, self.detail = kind, detail
 
 
 class BadStatus(Fault):
@@ -79,7 +79,8 @@ def fault_of(error: BaseException) -> Fault:
         if isinstance(error, kind):
             return fault(name, str(error))
     if isinstance(error, OSError):
-        return Fault(_ERRNO.get(error.errno or 0, "socket error"), str(error))
+        known = _ERRNO.get(error.errno or 0)
+        return Fault(known) if known else Fault("socket error", str(error))
     return Fault("failed", f"{type(error).__name__}: {error}")
 
 

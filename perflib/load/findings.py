@@ -27,6 +27,11 @@ UNREACHED = (
     "TLS failed",
     "broken answer",
 )
+NEXT_STEPS = {
+    "certificate not trusted": "name its authority in `SSL_CERT_FILE`, or set `insecure: true`",
+    "TLS failed": "write `http://` in its `url` if it speaks no TLS, or mend its TLS",
+    "broken answer": "correct its `url` if something else than HTTP answers there, or mend it",
+}
 LOST_ARRIVALS = 0.001
 SLOT_S = 0.2
 LEAST_DRIFT = 0.25
@@ -105,14 +110,20 @@ def refusals(errors: Mapping[str, int], total: int) -> Iterator[Caveat]:
         )
 
 
-def unreached(errors: Mapping[str, int], total: int) -> Iterator[Caveat]:
-    """Nothing that speaks HTTP was there: no statement on the target is possible."""
+def unreached(
+    errors: Mapping[str, int], total: int, messages: Mapping[str, str]
+) -> Iterator[Caveat]:
+    """Nothing that speaks HTTP was there: no statement on the target is possible.
+
+    `messages` tell more of a kind of error.
+    """
     kinds = [kind for kind in UNREACHED if errors.get(kind)]
     if total and sum(errors[kind] for kind in kinds) == total:
+        told = [f"{kind} ({messages[kind]})" if kind in messages else kind for kind in kinds]
         yield Caveat(
             code="no contact",
-            message=f"none of {total} requests was answered: {', '.join(kinds)}",
-            next_step="start the target, or correct its `url`",
+            message=f"none of {total} requests was answered: {', '.join(told)}",
+            next_step=NEXT_STEPS.get(kinds[0], "start the target, or correct its `url`"),
             voids=("*",),
         )
 

@@ -15,16 +15,14 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urlencode, urlsplit
 from urllib.request import Request
 
+import brotli
+
 from perflib.load.faults import BrokenAnswer, Refused
 
-try:
-    import brotli  # type: ignore[import-untyped]
-except ImportError:  # pragma: no cover (an optional decoder)
-    brotli = None
-
-ENCODINGS = "gzip, deflate, br" if brotli else "gzip, deflate"
+ENCODINGS = "gzip, deflate, br"
 FED, PIECE = 32 * 1024, 256 * 1024
 """Bytes that a decoder takes and gives at a time: some 2 ms, in which no other user can start."""
+CUT = "broken content encoding", "the compressed content is cut short"
 _UNSENDABLE = re.compile(r"[\r\n\0]|[^\0-\xff]")
 _TOKEN = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
 _KEPT = "/%:?#[]@!$&'()*+,;=~-._|"
@@ -149,7 +147,7 @@ def decode(body: bytes, encoding: str, breathe: Callable[[], None] = lambda: Non
             case "deflate":
                 window = 15 if body[:1] and body[0] & 0x0F == 8 else -15
                 body = _joined(_inflated(body, window), breathe)
-            case "br" if brotli:
+            case "br":
                 body = _joined(_unpacked(body), breathe)
             case other:
                 raise BrokenAnswer("unknown content encoding", other)
@@ -172,20 +170,23 @@ def _inflated(body: bytes, window: int) -> Iterator[bytes]:
             data, at = body[at : at + FED], at + FED
         piece = stream.decompress(data, PIECE)
         if not data and not piece:
-            raise BrokenAnswer("broken content encoding", "the compressed content is cut short")
+            raise BrokenAnswer(*CUT)
         yield piece
 
 
 def _unpacked(body: bytes) -> Iterator[bytes]:
-    """Pieces of Brotli, bounded by what goes in: older decoders cannot bound what comes out."""
-    stream = brotli.Decompressor()
+    stream, at = brotli.Decompressor(), 0
     try:
-        for at in range(0, len(body), FED):
-            yield stream.process(body[at : at + FED])
+        while at < len(body) or not stream.is_finished():
+            data = b""
+            if stream.can_accept_more_data():
+                data, at = body[at : at + FED], at + FED
+            piece = stream.process(data, output_buffer_limit=PIECE)
+            if not (data or piece or stream.is_finished()):
+                raise BrokenAnswer(*CUT)
+            yield piece
     except brotli.error as error:
         raise BrokenAnswer("broken content encoding", str(error)) from None
-    if not stream.is_finished():
-        raise BrokenAnswer("broken content encoding", "the compressed content is cut short")
 
 
 class Cookies(CookieJar):

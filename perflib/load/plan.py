@@ -90,6 +90,7 @@ class Worker(Struct, kw_only=True):
     host: str = ""
     boot: str = ""
     clock_offset_ns: int = 0
+    messages: dict[str, str] = field(default_factory=dict)
 
 
 class Outcome(Struct, kw_only=True):

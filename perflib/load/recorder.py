@@ -32,7 +32,7 @@ ROW = np.dtype(
 pack = struct.Struct("<qqqqiii").pack
 FIRED = 1 << 30
 """Set in a label when Locust's own `request` event counted the row already."""
-MOST_KINDS = 500
+MOST_KINDS, LONGEST_MESSAGE = 500, 200
 Rows = npt.NDArray[np.void]
 
 
@@ -44,6 +44,7 @@ class Recorder:
         self.add = self.buffer.extend
         self.labels: list[tuple[str, str]] = []
         self.errors: list[str] = [""]
+        self.messages: dict[str, str] = {}
         self._label_of: dict[tuple[str, str], int] = {}
         self._error_of: dict[str, int] = {"": 0}
         self.taken = 0
@@ -57,14 +58,19 @@ class Recorder:
             self.labels.append(key)
         return index
 
-    def error(self, kind: str) -> int:
-        """The index of an error kind; past `MOST_KINDS` distinct ones they are lumped together."""
+    def error(self, kind: str, message: str = "") -> int:
+        """The index of an error kind; past `MOST_KINDS` distinct ones they are lumped together.
+
+        The first `message` of each is kept.
+        """
         index = self._error_of.get(kind)
         if index is None:
             if len(self.errors) >= MOST_KINDS:
                 return self.error("other failures") if kind != "other failures" else 0
             index = self._error_of[kind] = len(self.errors)
             self.errors.append(kind)
+            if message:
+                self.messages[kind] = message[:LONGEST_MESSAGE]
         return index
 
     def take(self) -> Rows:

@@ -98,6 +98,7 @@ class Recording:
             host=socket.gethostname(),
             boot=boot_id(),
             clock_offset_ns=time.time_ns() - clock(),
+            messages=engine.recorder.messages,
         )
 
 

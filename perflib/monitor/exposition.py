@@ -23,13 +23,17 @@ OPENMETRICS = "application/openmetrics-text"
 _NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 _LABEL = r'[a-zA-Z_][a-zA-Z0-9_]*[ \t]*=[ \t]*"(?:[^"\\\n]|\\[\\n"])*"'
 _VALUE = r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[iI]nf)|[nN]a[nN]"
+# OpenMetrics lets a backslash stand before anything
+_OPEN_LABEL = _LABEL.replace(r'\\[\\n"]', r"\\.")
 _SERIES, _OPEN_SERIES = (
     re.compile(
         rf"[ \t]*(?P<name>{_NAME})"
         rf"(?P<labels>[ \t]*\{{[ \t]*(?:{label}[ \t]*(?:,[ \t]*{label}[ \t]*)*,?[ \t]*)?\}})?"
     )
-    # OpenMetrics lets a backslash stand before anything
-    for label in (_LABEL, _LABEL.replace(r'\\[\\n"]', r"\\."))
+    for label in (_LABEL, _OPEN_LABEL)
+)
+_BEFORE_EXEMPLAR = re.compile(
+    rf"([^#]*) # \{{(?:{_OPEN_LABEL}(?:,{_OPEN_LABEL})*)?[ ]*\}} (?:{_VALUE})(?: (?:{_VALUE}))?"
 )
 _REST = re.compile(rf"[ \t]*(?P<value>{_VALUE})(?:[ \t]+-?\d+)?[ \t\r]*")
 _TYPE = re.compile(rf"[ \t]*#[ \t]+TYPE[ \t]+(?P<name>{_NAME})[ \t]+(?P<kind>\w+)[ \t\r]*")
@@ -114,19 +118,23 @@ class _Lines:
         # Only a line feed ends a line here; `splitlines` would split at others.
         for at, line in enumerate(self._text.removesuffix("\n").split("\n"), 1):
             self.at = at
-            self.check(line)
-            yield line + "\n"
+            yield self.check(line) + "\n"
 
-    def check(self, line: str) -> None:
-        """Note a sample's line; the OpenMetrics parser is strict, but drops repeated series."""
+    def check(self, line: str) -> str:
+        """Note a sample's line; the OpenMetrics parser is strict, but drops repeated series.
+
+        It takes no escaped quote in an exemplar, so exemplars, which nobody needs, are cut off.
+        """
         if line.startswith("#"):
-            return
+            return line
         match = _OPEN_SERIES.match(line)
         series = match[0] if match else line
         if series in self._series:
             raise _PageError(f"`{series[:80]}` appears again")
         self._series.add(series)
         self.samples.append((self.at, match["name"] if match else ""))
+        rest = match and _BEFORE_EXEMPLAR.fullmatch(line, match.end())
+        return line[: rest.end(1)] if rest else line
 
 
 class _ClassicLines(_Lines):
@@ -137,12 +145,13 @@ class _ClassicLines(_Lines):
         self._typed: set[str] = set()
         self._seen: set[str] = set()
 
-    def check(self, line: str) -> None:
+    def check(self, line: str) -> str:
         bare = line.strip(" \t\r")
         if bare.startswith("#"):
             self._check_comment(bare)
         elif bare:
             self._check_sample(line)
+        return line
 
     def _check_comment(self, line: str) -> None:
         if not re.match(r"#[ \t]+TYPE\b", line):

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from perflib.samples import POLL
 from perflib.session import Session
-from perflib.target import Scenario, Seconds
+from perflib.target import Headers, Scenario, Seconds
 from perflib.units import format_quantity
 from perflib.workloads.anchors import Anchors, AnchorSettings
 from perflib.workloads.chain import Block, Chain, Story, Watch
@@ -41,7 +41,7 @@ class BlocksTarget(NodeTarget):
 
     kind: Literal["blocks"]
     watches: ClassVar[bool] = True
-    headers: dict[str, str] = Field(
+    headers: Headers = Field(
         default_factory=dict, repr=False, description="sent with each request; never recorded"
     )
     expected_block_time: Seconds | None = Field(

@@ -138,10 +138,6 @@ class ChunkTask:
             metrics[name] = value
         return metrics
 
-    def probe(self) -> tuple[str, Done]:
-        """Nothing beside the uploads."""
-        return "probe", Done()
-
     def report(self) -> dict[str, Any]:
         """How many answers told stage times that cannot be, and the first of each error."""
         return {"doubted": self.doubted, "messages": self.messages}

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import Field, model_validator
 
 from perflib.session import Session
-from perflib.target import Bytes, HttpUrl, Scenario, Seconds, Settings, Target
+from perflib.target import Bytes, Headers, HttpUrl, Scenario, Seconds, Settings, Target
 from perflib.workloads.chunk_task import METRICS, STAGES, size_label
 from perflib.workloads.crew import Crew
 from perflib.workloads.fields import without_secrets
@@ -49,7 +49,7 @@ class ChunksTarget(Target):
         description="where chunks are uploaded; `{session}` and `{index}` are filled in",
     )
     method: Literal["POST", "PUT"] = "POST"
-    headers: dict[str, str] = Field(
+    headers: Headers = Field(
         default_factory=dict, repr=False, description="sent with each chunk; never recorded"
     )
     callable: str = Field(

@@ -49,7 +49,10 @@ class Tally:
 
 @dataclass
 class Crew:
-    """A task, performed by `scenario.processes` processes of `threads` threads in all."""
+    """A task, performed by `scenario.processes` processes of `threads` threads in all.
+
+    The task `probe` is performed every `probe_interval_s` beside them, in a process of its own.
+    """
 
     session: Session
     scenario: Scenario
@@ -59,6 +62,7 @@ class Crew:
     timeout_s: float
     metrics: tuple[str, ...]
     think_s: float = 0.0
+    probe: str = ""
     probe_interval_s: float = 0.0
     saturates: bool = True
     at_edge: Callable[[], None] = lambda: None
@@ -74,7 +78,7 @@ class Crew:
         run = self.session.run
         self.session.samples(self.metrics)
         run.arrival = "closed" if self._rate() is None else "open"
-        hands = [Hand(self._job(index)) for index in range(self._processes())]
+        hands = [Hand(job) for job in self._jobs()]
         try:
             if not self._gather(hands):
                 return False
@@ -106,6 +110,14 @@ class Crew:
     def _rate(self) -> float | None:
         return self.scenario.rate if self.scenario.arrival == "open" else None
 
+    def _jobs(self) -> list[Job]:
+        """One for each process; among the calls' threads a probe would wait for its interpreter."""
+        jobs = [self._job(index) for index in range(self._processes())]
+        if self.probe_interval_s:
+            own = {"rate": None, "think_s": 0.0, "interval_s": self.probe_interval_s}
+            jobs.append(replace(jobs[0], task=self.probe, threads=1, **own))
+        return jobs
+
     def _job(self, index: int) -> Job:
         scenario, processes = self.scenario, self._processes()
         return Job(
@@ -120,7 +132,6 @@ class Crew:
             run_time_s=scenario.run_time,
             timeout_s=self.timeout_s,
             think_s=self.think_s,
-            probe_interval_s=self.probe_interval_s,
             rate=self._rate(),
             peak_rate=scenario.peak_rate,
             shape=scenario.shape,
@@ -227,7 +238,7 @@ class Crew:
         run, reports = self.session.run, self.reports
         lost = 0 if self.session.stop.is_set() else len(hands) - len(reports)
         run.generator = GeneratorHealth(
-            processes=len(hands),
+            processes=self._processes(),
             workers_lost=lost,
             cpu_share=max((report["cpu_share"] for report in reports), default=None),
             loop_lateness_p99_s=max((report["lateness_p99_s"] for report in reports), default=None),

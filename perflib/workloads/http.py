@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from msgspec import to_builtins
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from perflib.errors import PerflibError
 from perflib.load.calibrate import machine_ceiling
@@ -25,16 +25,32 @@ from perflib.load.plan import Outcome, Plan, Request
 from perflib.load.process import generate
 from perflib.monitor import scrape
 from perflib.session import SAMPLES, Session
-from perflib.target import HttpUrl, Scenario, Seconds, Settings, Target
+from perflib.target import Headers, HttpUrl, Scenario, Seconds, Settings, Target
 
 DEFAULT_RATE = 100.0
+
+
+def _place(value: str) -> str:
+    if value and not value.startswith(("/", "?", "http://", "https://")):
+        raise ValueError("expected a path such as `/health`")
+    return value
+
+
+def _method(value: str) -> str:
+    if not (value.isascii() and value.replace("-", "").isalpha()):
+        raise ValueError("expected a method such as `GET`")
+    return value
 
 
 class RequestSettings(Settings):
     """A request of a target that brings no locustfile."""
 
-    path: str = Field(description="path with query, such as /health")
-    method: str = Field(default="GET", description="the HTTP method")
+    path: Annotated[str, AfterValidator(_place)] = Field(
+        description="path with query, such as /health"
+    )
+    method: Annotated[str, AfterValidator(_method)] = Field(
+        default="GET", description="the HTTP method"
+    )
     weight: int = Field(default=1, ge=0, description="how often, relative to the others")
     name: str = Field(default="", description="the label; the path when empty")
     json_: Any = Field(default=None, alias="json", description="a body, sent as JSON")
@@ -50,7 +66,7 @@ class HttpTarget(Target):
     requests: list[RequestSettings] = Field(
         default_factory=lambda: [RequestSettings(path="/")], description="without a locustfile"
     )
-    headers: dict[str, str] = Field(default_factory=dict, description="sent with `requests`")
+    headers: Headers = Field(default_factory=dict, description="sent with `requests`")
     timeout: Seconds = Field(default=30.0, gt=0, description="for a whole answer of `requests`")
     insecure: bool = Field(default=False, description="do not verify certificates")
     count_metric: str = Field(
@@ -177,6 +193,8 @@ def complete(session: Session, plan: Plan, outcome: Outcome, ceiling: float | No
     run.generator.ceiling = ceiling
     run.facts["connections"] = float(sum(worker.connections for worker in outcome.workers))
     run.details["generator"] = to_builtins(outcome.workers)
+    told = [worker.messages.items() for worker in outcome.workers]
+    run.details["messages"] = messages = {kind: text for each in told for kind, text in each}
     if run.measured_until_s is not None:
         run.measured_until_s = min(run.measured_until_s, session.now())
         span = run.measured_from_s, run.measured_until_s
@@ -189,7 +207,7 @@ def complete(session: Session, plan: Plan, outcome: Outcome, ceiling: float | No
         run.caveats += bottleneck(run.generator, rate)
     run.caveats += lost_workers(outcome)
     run.caveats += refusals(run.errors, len(table))
-    run.caveats += unreached(run.errors, len(table))
+    run.caveats += unreached(run.errors, len(table), messages)
     run.caveats += unfinished(outcome, plan)
     if outcome.died and not session.stop.is_set():
         run.status = "failed"

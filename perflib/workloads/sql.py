@@ -116,7 +116,9 @@ class SqlTarget(Target):
             self.timeout,
             METRICS,
             think_s=self.think_time,
-            probe_interval_s=self.connect_interval,
+            probe="perflib.workloads.sql_task:ConnectTask",
+            # only one process at a time may open a file of DuckDB
+            probe_interval_s=0.0 if dialect == "duckdb" else self.connect_interval,
             saturates=dialect not in self.in_process,
         )
         if crew.work():

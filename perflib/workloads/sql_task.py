@@ -153,8 +153,8 @@ class SqlTask:
         try:
             while len(opened) < self.pool_size:
                 opened.append(self.engine.connect())
-            self.fresh.connect().close()
-            return {"version": version(opened[0])}
+            with self.fresh.connect() as connection:
+                return {"version": version(connection)}
         except (sa.exc.SQLAlchemyError, OSError) as error:
             kind, text = self._told(error)
             if opened:
@@ -202,17 +202,6 @@ class SqlTask:
             raise
         return rows
 
-    def probe(self) -> tuple[str, Done]:
-        """One fresh connection, opened and closed."""
-        began = time.perf_counter()
-        try:
-            connection = self.fresh.raw_connection()
-        except (sa.exc.SQLAlchemyError, OSError) as error:
-            return PROBE, Done(self._told(error)[0])
-        spent = time.perf_counter() - began
-        connection.close()
-        return PROBE, Done(metrics={"connection_time": spent})
-
     def report(self) -> dict[str, Any]:
         """The slowest parameters of each query and the first message of each error."""
         return {"worst": self.worst, "messages": self.messages}
@@ -226,6 +215,28 @@ class SqlTask:
         kind = kind_of(cause, text)
         self.messages.setdefault(kind, text)
         return kind, text
+
+
+class ConnectTask(SqlTask):
+    """Opens a fresh connection and closes it; there is no pool."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        super().__init__(settings | {"pool_size": 0})
+
+    def choose(self, _: random.Random) -> tuple[str, Any]:
+        """There is nothing to choose."""
+        return PROBE, None
+
+    def perform(self, *_: Any) -> Done:
+        """Open a connection; closing it is not timed."""
+        began = time.perf_counter()
+        try:
+            connection = self.fresh.raw_connection()
+        except (sa.exc.SQLAlchemyError, OSError) as error:
+            return Done(self._told(error)[0])
+        spent = time.perf_counter() - began
+        connection.close()
+        return Done(metrics={"connection_time": spent})
 
 
 def draw(parameter: dict[str, Any], rng: random.Random) -> Any:

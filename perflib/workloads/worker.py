@@ -46,7 +46,7 @@ class Job(msgspec.Struct, kw_only=True):
     run_time_s: float
     timeout_s: float
     think_s: float = 0.0
-    probe_interval_s: float = 0.0
+    interval_s: float = 0.0
     rate: float | None = None
     peak_rate: float | None = None
     shape: Shape = "constant"
@@ -86,9 +86,6 @@ class Task(Protocol):
     def perform(self, label: str, what: Any) -> Done:
         """One call; timed. Must not raise."""
 
-    def probe(self) -> tuple[str, Done]:
-        """A call made now and then beside the load."""
-
     def report(self) -> dict[str, Any]:
         """What the task alone knows, at the end."""
 
@@ -117,8 +114,6 @@ class Worker:
             threading.Thread(target=self._user, args=(i, starts), daemon=True)
             for i in range(self.job.threads)
         ]
-        if self.job.probe_interval_s and self.job.index == 0:
-            threading.Thread(target=self._probe, daemon=True).start()
         for user in users:
             user.start()
         self.send({"report": self._watch(users, starts) | {"task": self.task.report()}})
@@ -196,8 +191,8 @@ class Worker:
             if intended is not None:
                 time.sleep(max(intended - self.now(), 0.0))
             self._call(number, label, intended, what)
-            if self.job.think_s:
-                self.stop.wait(rng.expovariate(1 / self.job.think_s))
+            if pause := self.job.interval_s or self.job.think_s * rng.expovariate(1.0):
+                self.stop.wait(min(pause, max(self.until - self.now(), 0.0)))
 
     def _call(self, number: int, label: str, intended: float | None, what: Any) -> None:
         start = self.now()
@@ -206,12 +201,6 @@ class Worker:
         end = self.now()
         if self.flying.pop(number, None):
             self.rows.append((label, intended, start, end, *done))
-
-    def _probe(self) -> None:
-        while not self.stop.wait(self.job.probe_interval_s) and self.now() < self.until:
-            start = self.now()
-            label, done = self.task.probe()
-            self.rows.append((label, None, start, self.now(), *done))
 
     def _send_rows(self) -> None:
         if count := len(self.rows):

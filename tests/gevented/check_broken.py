@@ -86,6 +86,13 @@ def test_broken_answers_are_counted_errors(case, stay):
 
 
 @pytest.mark.parametrize("raw", [OK, CHUNKED], ids=["length", "chunks"])
+def test_a_body_that_answers_head_is_garbage(bench, server, raw):
+    server.raw = raw
+    assert bench.client.head("/raw").error is not None
+    assert bench.recorded()[0][3] == "garbage after the answer"
+
+
+@pytest.mark.parametrize("raw", [OK, CHUNKED], ids=["length", "chunks"])
 @pytest.mark.parametrize("warm", [False, True], ids=["long way", "short way"])
 def test_every_truncation_is_an_error_or_the_whole(server, raw, warm):
     bench, before = Bench(server.url, network_timeout=LIMIT_S), Connection.now

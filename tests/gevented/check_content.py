@@ -63,10 +63,11 @@ def test_content_without_length(bench, server):
     assert [row[1:] for row in bench.recorded()] == [(200, 13, ""), (200, 280_000, "")]
 
 
+@pytest.mark.parametrize("cut", [0, 5, 9, 11, 20])
 @pytest.mark.parametrize("pause", [0, 0.05])
-def test_interim_answers_are_passed_over(bench, pause):
+def test_interim_answers_are_passed_over(bench, pause, cut):
     for _ in range(2):
-        assert bench.client.get(f"/interim?pause={pause}").text == "final"
+        assert bench.client.get(f"/interim?pause={pause}&cut={cut}").text == "final"
 
 
 def test_streams_are_read_in_pieces_and_never_held(bench, server):

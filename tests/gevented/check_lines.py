@@ -127,3 +127,13 @@ def test_https_is_verified(certificate):
                 bench.client.get("/method")
             bench.client.get("/chunked?count=9&size=100000")
             assert {row[3] for row in bench.recorded()} == {error}
+
+
+def test_the_loss_of_an_encrypted_line_is_noticed_before_a_post(certificate):
+    key, cert = certificate
+    with Server(keyfile=str(key), certfile=str(cert)) as server:
+        bench = Bench(server.url, insecure=True)
+        for path, connections in [("/method", 1), ("/method", 1), ("/hangup", 1), ("/method", 2)]:
+            assert bench.client.post(path).ok
+            assert server.connections == connections
+            gevent.sleep(0.05)

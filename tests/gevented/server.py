@@ -128,8 +128,10 @@ class Server:
             gevent.sleep(0.02)
 
     def at_interim(self, line, method, path, query, headers, body):
-        line.sendall(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n")
-        gevent.sleep(float(query.get("pause", 0)))
+        hints, cut = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", int(query.get("cut", 0))
+        for part in (hints[:cut], hints[cut:]):
+            line.sendall(part)
+            gevent.sleep(float(query.get("pause", 0)))
         return self.reply(line, b"final")
 
     def at_raw(self, line, method, path, query, headers, body):
