@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from perflib import config
 from perflib.cli.run import permit
 from perflib.errors import PerflibError
-from perflib.load.recorder import PartWriter, Recorder, pack, shift_part
+from perflib.load.recorder import MOST_KINDS, PartWriter, Recorder, pack, shift_part
 from perflib.model import Run
 from perflib.samples import measured, read_samples
 from perflib.session import Session
@@ -388,11 +388,33 @@ def test_labels_may_grow_between_the_flushes_of_a_part(tmp_path):
         label, error = recorder.label("GET", name), recorder.error(kind)
         recorder.add(pack(-1, 1, 2, 3, label, error, 200))
         writer.add(recorder.take(), recorder.labels, recorder.errors)
-    writer.write()
+    writer.write(writer.take())
     frame = read_samples(writer.folder / "000000.parquet")
     assert frame["label"].tolist() == ["GET /a", "GET /b", "GET /c"]
     assert frame["error"].tolist() == ["", "timeout", ""]
     assert (writer.written, writer.due) == (3, False)
+
+
+def test_failures_of_countless_kinds_stay_failures():
+    recorder = Recorder()
+    indexes = [recorder.error(f"check: order {number}") for number in range(MOST_KINDS + 100)]
+    assert min(indexes) > 0, "0 would be a success"
+    assert recorder.errors[indexes[-1]] == "other failures"
+    assert recorder.error("check: order 7") == indexes[7]
+
+
+def test_rows_that_come_while_a_part_is_written_are_in_the_next(tmp_path):
+    recorder, writer = Recorder(), PartWriter(tmp_path / "spool", zero_ns=0)
+    recorder.add(pack(-1, 1, 2, 3, recorder.label("GET", "/a"), 0, 200))
+    writer.add(recorder.take(), recorder.labels, recorder.errors)
+    taken = writer.take()
+    assert writer.take() == [], "nothing is written twice"
+    recorder.add(pack(-1, 5, 6, 3, recorder.label("GET", "/b"), 0, 200))
+    writer.add(recorder.take(), recorder.labels, recorder.errors)
+    writer.write(taken)
+    writer.write(writer.take())
+    labels = [read_samples(part)["label"].tolist() for part in sorted(writer.folder.iterdir())]
+    assert labels == [["GET /a"], ["GET /b"]]
 
 
 def test_times_of_another_clock_are_shifted(tmp_path):
@@ -402,7 +424,7 @@ def test_times_of_another_clock_are_shifted(tmp_path):
         recorder.add(pack(intended, 6_000, 7_000, 3, label, 0, 200))
     writer = PartWriter(tmp_path / "spool", zero_ns=1_000)
     writer.add(recorder.take(), recorder.labels, recorder.errors)
-    writer.write()
+    writer.write(writer.take())
     (part,) = writer.folder.iterdir()
     shift_part(part, 10**9)
     frame = read_samples(part)

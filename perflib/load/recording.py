@@ -63,7 +63,8 @@ class Recording:
         assert self.writer is not None
         self.writer.add(rows, self.engine.recorder.labels, self.engine.recorder.errors)
         if self.writer.due and (self._writing is None or self._writing.ready()):
-            self._writing = gevent.get_hub().threadpool.spawn(self.writer.write)
+            threads = gevent.get_hub().threadpool
+            self._writing = threads.spawn(self.writer.write, self.writer.take())
 
     def drain(self) -> None:
         """Let the users take what was due before the end, for at most `drain_s`."""
@@ -78,7 +79,7 @@ class Recording:
         self.engine.flush()
         if self._writing is not None:
             self._writing.get()
-        self.writer.write()
+        self.writer.write(self.writer.take())
         return self._worker(self.writer.written)
 
     def _worker(self, rows: int) -> Worker:
