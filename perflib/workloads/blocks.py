@@ -89,7 +89,7 @@ class BlocksTarget(NodeTarget):
             observer = _Observer(self, client, session)
             anchors = self.anchor and Anchors(self.anchor, self.url, client, session)
             if anchors:
-                anchors.start(run.measured_until_s)
+                anchors.start()
             observer.watch_until(run.measured_until_s)
             if anchors:
                 anchors.finish()
@@ -108,6 +108,7 @@ class _Observer:
         self.chain = Chain()
         self.polls = self.failed = 0
         self.began_s = session.now()
+        self._fault: Exception | None = None
 
     def watch_until(self, until_s: float) -> None:
         """Watch until `until_s` or `session.stop`, which does not wait for an answer."""
@@ -116,8 +117,17 @@ class _Observer:
         while thread.is_alive() and not self.session.stop.wait(0.05):
             pass
         thread.join(STOP_S)
+        if self._fault is not None:
+            raise self._fault
 
     def _watch(self, until_s: float) -> None:
+        """Poll until `until_s`; an error of ours must not pass for a watch that ended early."""
+        try:
+            self._poll_until(until_s)
+        except Exception as error:
+            self._fault = error
+
+    def _poll_until(self, until_s: float) -> None:
         """Poll until `until_s`, or give up when nothing at all was ever answered."""
         session, due, shown = self.session, self.began_s, 0.0
         while session.now() < until_s and not session.stop.is_set():

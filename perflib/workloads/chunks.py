@@ -17,7 +17,7 @@ from perflib.target import Bytes, HttpUrl, Scenario, Seconds, Settings, Target
 from perflib.workloads.chunk_task import METRICS, STAGES, size_label
 from perflib.workloads.crew import Crew
 from perflib.workloads.fields import without_secrets
-from perflib.workloads.paths import FieldPath
+from perflib.workloads.paths import FieldPath, with_places
 
 KIB = 1024
 
@@ -44,7 +44,7 @@ class ChunksTarget(Target):
 
     kind: Literal["chunks"]
     url: HttpUrl = Field(default="", description="the service; or give `callable`")
-    path: str = Field(
+    path: Annotated[str, with_places("session", "index")] = Field(
         default="/api/v1/sessions/{session}/chunks/{index}",
         description="where chunks are uploaded; `{session}` and `{index}` are filled in",
     )

@@ -43,6 +43,8 @@ def number(answer: Any, path: str) -> float:
         result = float(as_number(value))
     except (TypeError, ValueError):
         raise AnswerError(f"`{path}` is no number") from None
+    except OverflowError:
+        result = math.inf
     if not math.isfinite(result):
         raise AnswerError(f"`{path}` is not finite")
     return result * find_unit(unit or "1").factor
@@ -69,7 +71,7 @@ def timestamp(answer: Any, path: str) -> float:
         return math.nan
     try:
         seconds = float(as_number(value))
-    except TypeError:
+    except (TypeError, OverflowError):
         raise AnswerError(f"`{path}` is no time") from None
     except ValueError:
         return _from_iso(str(value), path)
