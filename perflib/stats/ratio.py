@@ -122,6 +122,10 @@ def _contrast(
         raise ValuesError("a set without runs", expected="one error a run, one run a side at least")
     if not np.isfinite(values).all() or not np.isfinite(errors).all():
         raise ValuesError("values that are not finite", expected="finite values and errors")
+    if len(values) == 2 and not (errors > 0).all():
+        raise ValuesError(
+            "one run a side without errors", expected="the error of each, or more runs"
+        )
     model = _single(values, errors) if len(values) == 2 else _sets(values, errors**2, len(a))
     return _as_contrast(kind, model, (len(a), len(b)), fraction(level))
 
