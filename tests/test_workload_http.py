@@ -17,7 +17,7 @@ from perflib import config
 from perflib.cli.run import permit
 from perflib.errors import PerflibError
 from perflib.load.recorder import MOST_KINDS, PartWriter, Recorder, pack, shift_part
-from perflib.model import Run
+from perflib.model import Run, to_json
 from perflib.samples import measured, read_samples
 from perflib.session import Session
 from perflib.target import Scenario
@@ -109,6 +109,16 @@ def test_closed_users_have_no_intended_start(tmp_path):
     assert samples["intended_start"].isna().all()
     assert len(samples) == run.counts.engine > 100
     assert set(samples["label"]) == {"GET /a"}
+
+
+def test_a_password_in_a_url_is_sent_and_not_recorded(tmp_path):
+    with answering() as url:
+        secret = url.replace("://", "://me:hush@")
+        more = {"more_hosts": {"http://you:hush@127.0.0.2:9/a?key=hush": "the shared login"}}
+        run, samples, _ = load(tmp_path, secret, target=more, run_time="0.5 s")
+    assert samples["ok"].all()
+    assert b"hush" not in to_json(run)
+    assert run.workload["more_hosts"] == {"http://127.0.0.2:9/a": "the shared login"}
 
 
 def test_an_unreachable_target_is_a_record_of_errors(tmp_path):

@@ -15,11 +15,11 @@ from pydantic import Field
 
 from perflib.samples import POLL
 from perflib.session import Session
-from perflib.target import Scenario, Seconds
+from perflib.target import Scenario, Seconds, without_secrets
 from perflib.units import format_quantity
 from perflib.workloads.anchors import Anchors, AnchorSettings
 from perflib.workloads.chain import Block, Chain, Story, Watch
-from perflib.workloads.fields import AnswerError, kind_of, without_secrets
+from perflib.workloads.fields import AnswerError, kind_of
 from perflib.workloads.node import Node, NodeTarget
 
 METRICS = (
@@ -62,10 +62,6 @@ class BlocksTarget(NodeTarget):
         """Long enough to see `least_blocks` blocks, where the block time is known."""
         least = (self.least_blocks + 0.5) * (self.expected_block_time or 0.0)
         return max(super().time_needed(scenario), scenario.warmup + least)
-
-    def hosts(self) -> list[str]:
-        """The node without secrets, and the metrics page."""
-        return [without_secrets(url) for url in (self.url, self.metrics_url) if url]
 
     def measure(self, scenario: Scenario, session: Session) -> None:
         """Watch; rows are labelled `block` (at their arrival), `poll` and `anchor`."""

@@ -13,10 +13,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import Field, model_validator
 
 from perflib.session import Session
-from perflib.target import Bytes, HttpUrl, Scenario, Seconds, Settings, Target
+from perflib.target import Bytes, HttpUrl, Scenario, Seconds, Settings, Target, without_secrets
 from perflib.workloads.chunk_task import METRICS, STAGES, size_label
 from perflib.workloads.crew import Crew
-from perflib.workloads.fields import without_secrets
 from perflib.workloads.paths import FieldPath, with_places
 
 KIB = 1024
@@ -74,10 +73,6 @@ class ChunksTarget(Target):
         if bool(self.url) == bool(self.callable):
             raise ValueError("expected either `url` or `callable`")
         return self
-
-    def hosts(self) -> list[str]:
-        """The service without secrets, and the metrics page."""
-        return [without_secrets(url) for url in (self.url, self.metrics_url) if url]
 
     def measure(self, scenario: Scenario, session: Session) -> None:
         """Upload chunks; sample rows are labelled by size, such as `64 KiB`."""

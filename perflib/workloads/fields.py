@@ -10,7 +10,6 @@ import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -87,13 +86,6 @@ def _from_iso(text: str, path: str) -> float:
     except ValueError:
         raise AnswerError(f"`{path}` is no time") from None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
-def without_secrets(url: str) -> str:
-    """`url` without user, password and query, as it may be shown."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return parts._replace(netloc=host, query="", fragment="").geturl()
 
 
 def answer_of(response: httpx.Response) -> Any:
