@@ -148,6 +148,15 @@ def test_one_constant_value_a_side_tells_nothing():
     assert (change.contrast, change.state) == (None, "inconclusive")
 
 
+@pytest.mark.parametrize("p95", [0.010, 0.0101, 0.020], ids=["equal", "near", "twice"])
+def test_one_run_a_side_shows_its_ratio_and_calls_nothing(store, p95):
+    found = analysis.compare(recorded(store), recorded(store, p95=p95), store=store)
+    change = found.find("response_time", "p95")
+    assert (change.state, change.contrast.value) == ("inconclusive", pytest.approx(p95 / 0.010))
+    assert "how much runs differ by themselves" in change.reason
+    assert [caveat.code for caveat in found.caveats] == ["one run"]
+
+
 def test_recorded_runs_with_their_environments(store):
     a = [recorded(store, p95=0.010 * f, at=i) for i, f in enumerate((1, 1.01, 0.99))]
     b = [recorded(store, p95=0.012 * f, at=i + 3) for i, f in enumerate((1, 1.01, 0.99))]

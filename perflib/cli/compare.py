@@ -50,7 +50,7 @@ def compare(
     anyway: bool,
     as_json: bool,
 ) -> int:
-    """How runs B differ from runs A.
+    """How runs B differ from runs A; a change is called from two runs on one of the sides.
 
     Exit code 1 when anything regressed, 3 when the runs cannot be compared or nothing can
     be told, else 0.
