@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from perflib.cli.bisect import bisect
+from perflib.cli.bisect import bisect, own_measure
 from perflib.errors import PerflibError
 from perflib.stats.sequential import side_of
 
@@ -114,3 +114,13 @@ def test_sides_are_seldom_wrong():
                 wrong += side == "bad"
                 break
     assert wrong <= 300 * 0.05
+
+
+def test_the_shell_takes_every_name_as_it_is(tmp_path):
+    file = tmp_path / "it's $HOME & more.yml"
+    line = own_measure("a;b", "query_time", "p95", file)
+    shown = subprocess.run(
+        line.replace("-m perflib.cli.measured", "-c 'import sys; print(sys.argv[1:])'"),
+        shell=True, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert shown.strip() == repr(["a;b", "query_time", "p95", str(file)])

@@ -7,6 +7,7 @@ commit whose side stays unclear, or that cannot be measured, is skipped rather t
 from __future__ import annotations
 
 import math
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -72,9 +73,7 @@ def bisect(  # noqa: PLR0913, PLR0917 (click hands over each option)
     GOOD and BAD are git revisions or runs. Each commit is measured as often as it takes to
     tell its side with an error of 5 % in all. Without --measure, `perflib run TARGET` measures.
     """
-    if not measure:
-        step = [sys.executable, "-m", "perflib.cli.measured", target, metric, statistic]
-        measure = subprocess.list2cmdline([*step, str(file.resolve())])
+    measure = measure or own_measure(target, metric, statistic, file)
     first, last = (_commit(text, file, data) for text in (good, bad))
     if not _git(Path(), "rev-list", "--max-count=1", f"{first}..{last}"):
         raise PerflibError(
@@ -91,6 +90,12 @@ def bisect(  # noqa: PLR0913, PLR0917 (click hands over each option)
             return _search(plan, Path(folder) / "plan.json", first, last)
         finally:
             _git(Path(), "worktree", "remove", "--force", str(tree))
+
+
+def own_measure(target: str, metric: str, statistic: str, file: Path) -> str:
+    """The shell's line that measures `target` once and prints the number."""
+    step = [sys.executable, "-m", "perflib.cli.measured", target, metric, statistic]
+    return shlex.join([*step, str(file.resolve())])
 
 
 def _commit(text: str, file: Path, data: Path | None) -> str:
