@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from perflib.cli import capacity
 from perflib.cli.capacity import judged, step_time_s
 from perflib.load import plan as plans
 from perflib.load.capacity import Step, search
@@ -10,8 +11,12 @@ from perflib.load.findings import bottleneck, refusals, steadiness, unfinished
 from perflib.load.plan import Plan, Worker
 from perflib.load.steady import steady_from
 from perflib.load.usl import fit_usl, usl
-from perflib.model import GeneratorHealth, Outcome, Verdict
+from perflib.model import GeneratorHealth, Outcome, Run, Verdict
 from perflib.objectives import parse_objective
+from perflib.samples import SampleWriter
+from perflib.store import Store
+from perflib.target import Scenario
+from perflib.workloads.http import HttpTarget
 
 RNG = np.random.default_rng(7)
 PARAMETERS = ("rate", "contention", "coherency")
@@ -144,9 +149,9 @@ def test_a_step_holds_only_when_all_is_kept(outcomes, answered, held):
     assert judged(verdicts, answered, 1000.0)[0] == held
 
 
-def attempt_up_to(capacity):
+def attempt_up_to(most):
     def attempt(rate):
-        held = rate <= capacity
+        held = rate <= most
         return Step(
             rate=rate,
             throughput=rate,
@@ -179,3 +184,25 @@ def test_the_search_brackets_then_bisects(start, limit, low, high):
     assert len(steps) <= 12
     for value, bounds in ((bracket.low, low), (bracket.high, high)):
         assert value is None if bounds is None else bounds[0] <= value <= bounds[1]
+
+
+def test_a_step_that_left_no_sample_did_not_hold(tmp_path, monkeypatch):
+    def nothing(target, scenario, store):
+        run_id, staging = store.begin("t")
+        SampleWriter(staging / "samples.parquet").close()
+        run = Run(
+            id=run_id,
+            target="t",
+            kind="http",
+            started_at="2026-11-25T00:00:00Z",
+            duration_s=1.0,
+            status="failed",
+            measured_until_s=1.0,
+        )
+        store.commit(run, staging)
+        return run
+
+    monkeypatch.setattr(capacity, "execute", nothing)
+    target = HttpTarget(name="t", kind="http", url="http://127.0.0.1:1")
+    step = capacity.Seeker(target, Scenario(), Store(tmp_path)).attempt(10.0)
+    assert (step.held, step.p95_s, step.throughput) == (False, None, 0.0)
