@@ -392,6 +392,21 @@ def test_workers_join_from_other_hosts(tmp_path):
     assert run.generator.workers_lost == 0
 
 
+HOME = """
+from perflib.load.plan import Plan
+from perflib.load.recording import Recording
+recording = object.__new__(Recording)
+recording.plan = Plan(url="http://h:1", folder="/there/is/none", zero_ns=0)
+print(recording._home().is_dir())
+"""
+
+
+def test_a_worker_elsewhere_leaves_no_folder(tmp_path):
+    command, there = [sys.executable, "-c", HOME], {**os.environ, "TMPDIR": str(tmp_path)}
+    done = subprocess.run(command, env=there, capture_output=True, text=True, check=True)
+    assert (done.stdout.strip(), [*tmp_path.iterdir()]) == ("True", [])
+
+
 def test_labels_may_grow_between_the_flushes_of_a_part(tmp_path):
     recorder, writer = Recorder(), PartWriter(tmp_path / "spool", zero_ns=0)
     for name, kind in [("/a", ""), ("/b", "timeout"), ("/c", "")]:
