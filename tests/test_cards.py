@@ -15,7 +15,7 @@ from perflib.course import by_label, indicators, open_course
 from perflib.desk import open_all, open_comparison, open_desk
 from perflib.errors import StoreError
 from perflib.store import Store
-from perflib.wording import SIGNS
+from perflib.wording import SIGNS, signed
 from tests import fabricate
 
 EVIL = (
@@ -217,3 +217,10 @@ class TestWrongCalls:
         desk = open_desk("database", data=tmp_path)
         assert len(desk.samples) == 0
         assert repr(cards.verdict(desk))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.034, "+0.034"), (-3.44, "−3.4"), (160.0, "+160"), (12345.0, "+12 000")]
+)
+def test_a_change_has_a_sign_and_no_exponent(value: float, text: str) -> None:
+    assert signed(value).replace("\u2009", " ") == text
