@@ -153,11 +153,9 @@ class Desk:
         ]
         return next((n for n in there if self.samples[n].notna().any()), "service_time")
 
-    def values(self, metric: str, label: str | None = None) -> pd.Series[float]:
-        """A metric's values over measured samples without error; of one label if given."""
+    def values(self, metric: str) -> pd.Series[float]:
+        """A metric's values over measured samples without error."""
         rows = self.measured[self.measured["ok"]]
-        if label is not None:
-            rows = rows[rows["label"] == label]
         return rows[metric].dropna() if metric in rows else pd.Series(dtype="float64")
 
     def estimate(self, metric: str, statistic: str, label: str = "") -> Estimate | None:
