@@ -261,3 +261,13 @@ def test_the_verb(store):
     assert "✗ regressed" in done.output
     assert "would have been seen" in done.output
     assert '"state":"regressed"' in CliRunner().invoke(verb, [*arguments, "--json"]).output
+
+
+def test_the_verb_tells_what_one_run_a_side_lacks(store):
+    for at in range(2):
+        recorded(store, at=at, p95=0.01 * (1 + at))
+    arguments = ["api@-2", "api", "--data", str(store.root)]
+    done = CliRunner().invoke(verb, arguments, standalone_mode=False)
+    assert done.return_value == 3
+    assert "next: compare several runs a side" in done.output
+    assert "would have been seen" not in done.output
