@@ -72,7 +72,7 @@ def test_the_ratio_covers():
     rng, hits, rounds = np.random.default_rng(2), 0, 400
     for _ in range(rounds):
         a, b = (np.exp(rng.normal(0, 0.03, 5)), np.exp(rng.normal(0.1, 0.03, 5)))
-        found = stats.ratio_interval(a, b, [0.01] * 5, [0.01] * 5)
+        found = stats.ratio_interval(a, b, np.full(5, 0.01), [0.01] * 5)
         hits += found.low <= math.exp(0.1) <= found.high
     assert 0.92 <= hits / rounds <= 0.98
 

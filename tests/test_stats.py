@@ -88,6 +88,8 @@ def test_nan_is_left_out_and_told():
         (lambda: stats.difference_interval([[1], [2, 3]], [1.0]), "values are no numbers"),
         (lambda: stats.ratio_interval([1.0], [1.01]), "one run a side without errors"),
         (lambda: stats.ratio_interval([1.0], [1.01], [0.1], [0.0]), "one run a side without"),
+        (lambda: stats.ratio_interval([1.0, 2.0], [1.0], [0.1], [0.1]), "a set without runs"),
+        (lambda: stats.ratio_interval([1.0], [1.0], ["x"], [0.1]), "errors are no numbers"),
         (lambda: stats.difference_interval([0.0], [0.0]), "one run a side without errors"),
         (lambda: stats.benjamini_hochberg(["x"]), "p-values are no numbers"),
         (lambda: stats.share_interval(["yes"]), "flags are no numbers"),
