@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from perflib.cli.bisect import bisect, own_measure
+from perflib.cli.bisect import bisect, differ, own_measure
 from perflib.errors import PerflibError
 from perflib.stats.sequential import side_of
 
@@ -92,6 +92,14 @@ def test_what_a_measurement_changes_is_not_in_the_way(repository):
     code, text = invoke("db", "HEAD~11", "HEAD", "--measure", measure)
     assert code == 0
     assert "commit 7" in text.splitlines()[-1]
+
+
+def test_equal_ends_seldom_differ_however_often_they_are_looked_at():
+    rng, wrong = np.random.default_rng(3), 0
+    for _ in range(300):
+        good, bad = rng.lognormal(0, 0.05, (2, 20))
+        wrong += any(differ(good[:n], bad[:n], 20) for n in range(1, 21))
+    assert wrong / 300 <= 0.03
 
 
 @pytest.mark.parametrize(("factor", "side"), [(1.0, "good"), (1.1, "bad"), (1.048, None)])

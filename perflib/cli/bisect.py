@@ -11,7 +11,9 @@ import shlex
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
@@ -22,9 +24,13 @@ from perflib.cli.choose import open_store, pick_runs
 from perflib.cli.show import console
 from perflib.errors import ExitCode, PerflibError
 
+if TYPE_CHECKING:
+    from perflib.stats import Contrast
+
 SKIP = 125
 """What git understands as: this commit cannot be judged."""
 FEWEST = 2
+ERROR = 0.05
 
 
 class Plan(msgspec.Struct, kw_only=True):
@@ -112,8 +118,6 @@ def _commit(text: str, file: Path, data: Path | None) -> str:
 
 def _references(plan: Plan, first: str, last: str) -> None:
     """Measure both ends in turn until they differ clearly; sets the plan's references."""
-    from perflib.stats import ratio_interval
-
     for _ in range(plan.most):
         for commit, values in ((first, plan.good), (last, plan.bad)):
             _git(Path(plan.tree), "checkout", "--quiet", "--force", "--detach", commit)
@@ -124,12 +128,10 @@ def _references(plan: Plan, first: str, last: str) -> None:
             except PerflibError as fault:
                 fault.found = f"commit {commit[:10]} cannot be measured: {fault.found}"
                 raise
-        if len(plan.good) > FEWEST:
-            contrast = ratio_interval(plan.good, plan.bad, level=0.99)
-            if contrast.low > 1 or contrast.high < 1:
-                size = f"{contrast.value:.3g} [{contrast.low:.3g}–{contrast.high:.3g}]"
-                console.print(f"good {first[:10]} and bad {last[:10]} differ by a factor of {size}")
-                return
+        if contrast := differ(plan.good, plan.bad, plan.most):
+            size = f"{contrast.value:.3g} [{contrast.low:.3g}–{contrast.high:.3g}]"
+            console.print(f"good {first[:10]} and bad {last[:10]} differ by a factor of {size}")
+            return
     error = PerflibError(
         f"after {plan.most} measurements each, good and bad do not differ clearly",
         expected="a difference to look for",
@@ -137,6 +139,19 @@ def _references(plan: Plan, first: str, last: str) -> None:
     )
     error.exit_code = ExitCode.UNKNOWN
     raise error
+
+
+def differ(good: Sequence[float], bad: Sequence[float], most: int) -> Contrast | None:
+    """How `bad` lies to `good`, once that is clear; None until then.
+
+    Equal ends differ with a chance of `ERROR` in all looks at up to `most` of each (Bonferroni).
+    """
+    from perflib.stats import ratio_interval
+
+    if len(good) <= FEWEST:
+        return None
+    contrast = ratio_interval(good, bad, level=1 - ERROR / (most - FEWEST))
+    return contrast if contrast.low > 1 or contrast.high < 1 else None
 
 
 def _search(plan: Plan, kept: Path, first: str, last: str) -> int:
@@ -190,7 +205,9 @@ def _judged(plan: Plan) -> int:
             values.append(_number(plan))
             if len(values) < FEWEST:
                 continue
-            side = side_of(values, plan.good, plan.bad, decisions=plan.decisions, looks=looks)
+            side = side_of(
+                values, plan.good, plan.bad, decisions=plan.decisions, looks=looks, error=ERROR
+            )
             if side is not None:
                 print(f"perflib: {side} after {len(values)} measurements: {name}", flush=True)
                 return int(side == "bad")
