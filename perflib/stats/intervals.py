@@ -160,6 +160,12 @@ def _at_rank(ordered: Floats, rank: float) -> float:
     return low if part == 0 or low == high else low + part * (high - low)
 
 
+def too_few(n: int, q: float, level: float = 0.95) -> tuple[Caveat, ...]:
+    """A caveat when `n` samples, independent of each other, do not bound the percentile `q`."""
+    q, level = fraction(q), fraction(level)
+    return () if n >= needed_samples(q, level) else (_short(n, q, level, 1.0),)
+
+
 def _short(n: int, q: float, level: float, inflation: float) -> Caveat:
     needed = math.ceil(needed_samples(q, level) * max(inflation, 1.0))
     message = f"p{100 * q:g} at {100 * level:g} % needs ≥ {needed} samples, has {n}"
