@@ -1,10 +1,14 @@
 """What makes a load doubtful is found when it is there, and not when it is not."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from perflib.cli import capacity
 from perflib.cli.capacity import judged, step_time_s
+from perflib.errors import PerflibError
+from perflib.load import calibrate
 from perflib.load import plan as plans
 from perflib.load.capacity import Step, search
 from perflib.load.findings import bottleneck, refusals, steadiness, unfinished
@@ -206,3 +210,24 @@ def test_a_step_that_left_no_sample_did_not_hold(tmp_path, monkeypatch):
     target = HttpTarget(name="t", kind="http", url="http://127.0.0.1:1")
     step = capacity.Seeker(target, Scenario(), Store(tmp_path)).attempt(10.0)
     assert (step.held, step.p95_s, step.throughput) == (False, None, 0.0)
+
+
+def test_failures_raise_no_ceiling(monkeypatch):
+    def failing(plan, stop):
+        writer = SampleWriter(Path(plan.folder) / "samples.parquet")
+        for number in range(100):
+            ok = number % 10 == 0
+            writer.append("GET /", 0.1, 0.2, ok=ok, error="" if ok else "too many open files")
+        writer.close()
+        return plans.Outcome(measured_from_s=0.0, measured_until_s=1.0)
+
+    monkeypatch.setattr(calibrate, "generate", failing)
+    assert calibrate.measure_ceiling(4, seconds=1.0) == 10
+
+
+def test_a_generator_that_does_not_start_has_no_ceiling(tmp_path, monkeypatch):
+    def broken(users):
+        raise PerflibError("the load generator did not start")
+
+    monkeypatch.setattr(calibrate, "measure_ceiling", broken)
+    assert calibrate.machine_ceiling(4, tmp_path) is None
