@@ -13,7 +13,7 @@ from perflib.analysis import triage
 from perflib.cli.gate import gate as gate_verb
 from perflib.cli.trend import trend as trend_verb
 from perflib.cli.triage import triage as triage_verb
-from perflib.errors import PerflibError, ValuesError
+from perflib.errors import PerflibError, StoreError, ValuesError
 from perflib.model import Environment, Estimate, Objective, Run, Verdict
 from perflib.objectives import parse_objective
 from perflib.report import faces
@@ -239,6 +239,9 @@ def test_decisions_travel_in_a_file(store, tmp_path):
     other = Store(tmp_path / "other")
     assert triage.read_file(other, file) == 2
     assert triage.read_file(other, file) == 0, "reading twice changes nothing"
+    file.write_bytes(b"triage: \xff\xfe")
+    with pytest.raises(StoreError, match="broken YAML"):
+        triage.read_file(other, file)
     before, after = (
         [msgspec.structs.replace(d, number=None) for d in triage.read(s, undone=True)]
         for s in (store, other)
