@@ -102,9 +102,9 @@ class Desk:
         if first >= len(rows):
             return "this run", "the first"
         runs = len(rows) - first
-        many = "this run" if runs == 1 else f"{runs} runs"
+        lasted = "this run" if runs == 1 else many(runs, "run")
         before = f"; {outcomes[first - 1]} before" if first else ""
-        return f"{rows['started_at'].iloc[first]:%d %b %H:%M}", f"{many}{before}"
+        return f"{rows['started_at'].iloc[first]:%d %b %H:%M}", f"{lasted}{before}"
 
     def past(self, objective: Objective, most: int = 30) -> list[float]:
         """The promised indicator over the last runs that nobody called bad, oldest first."""

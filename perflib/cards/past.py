@@ -53,8 +53,7 @@ def shifts(course: Course) -> Card:
         return Card(f"No shift that counts in {runs} comparable runs.")
     rows = [_shift_row(course, shift) for shift in reversed(course.shifts)]
     headings = ["first run after", "change [95 %]", "level", "sure", "what else changed"]
-    many = "shift" if len(rows) == 1 else "shifts"
-    return Card(f"{len(rows)} {many}, newest first", blocks=[Table(headings, rows)])
+    return Card(f"{many(len(rows), 'shift')}, newest first", blocks=[Table(headings, rows)])
 
 
 def _shift_row(course: Course, shift: Shift) -> list[Cell]:

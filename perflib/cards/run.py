@@ -9,7 +9,7 @@ from perflib.analysis import overall
 from perflib.cards.card import Block, Card, Cell, Code, Number, Pre, State, Steps, Table
 from perflib.model import METRICS, Estimate, Outcome, Run, Verdict
 from perflib.units import format_number, format_quantity
-from perflib.wording import against, caution, count, interval_text, shown, signed, words
+from perflib.wording import against, caution, count, interval_text, many, shown, signed, words
 
 if TYPE_CHECKING:
     from perflib.analysis.suspects import Suspect
@@ -285,6 +285,5 @@ def findings(desk: Desk, about: str = "") -> Card:
         [(f.message, f.evidence), f.gain, (Code(f.setting or "–"), Code(f.place or "–"))]
         for f in found
     ]
-    many = "thing" if len(found) == 1 else "things"
     table = Table(["finding and evidence", "gain", "setting and place"], rows)
-    return Card(f"The review found {len(found)} {many}{what}", blocks=[table])
+    return Card(f"The review found {many(len(found), 'thing')}{what}", blocks=[table])
