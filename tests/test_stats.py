@@ -206,6 +206,16 @@ def test_poisson_rates_cover():
     assert 0.92 <= hits / rounds <= 0.98
 
 
+@pytest.mark.parametrize("burst", [1, 5])
+def test_rates_of_few_events_cover_in_bursts_too(burst):
+    rng, hits, rounds = np.random.default_rng(4), 0, 500
+    for _ in range(rounds):
+        times = np.repeat(rng.uniform(0, 10, rng.poisson(50 / burst)), burst)
+        found = stats.rate_interval(times, 0, 10)
+        hits += found.low <= 5 <= found.high
+    assert hits / rounds >= 0.9
+
+
 def test_weighted_rate_is_bytes_a_second():
     times = np.arange(0, 10, 0.1)
     found = stats.rate_interval(times, 0, 10, weights=np.full(100, 2e6))
