@@ -197,7 +197,7 @@ def open_desk(
     *,
     damaged: bool = False,
 ) -> Desk:
-    """The desk of one run: `run_id` is a run id or `latest` of `target`.
+    """The desk of one run: `run_id` is a run id, or `latest` of `target` that nobody called bad.
 
     Samples that cannot be read raise `StoreError`; with `damaged` the run is shown by what was
     recorded of it, and says so.
@@ -206,7 +206,9 @@ def open_desk(
     notebook works from where JupyterLab opens it.
     """
     store = open_store(data)
-    chosen = store.latest(target) if run_id == "latest" else run_id
+    chosen = run_id
+    if run_id == "latest":
+        chosen = next(iter(_good(store.runs(target))["run_id"][::-1]), None)
     if chosen is None:
         raise StoreError(
             f"no run of `{target}`",
@@ -259,13 +261,10 @@ def no_samples() -> pd.DataFrame:
 
 
 def open_all(targets: Sequence[str] = (), data: str | Path = "data") -> list[Desk]:
-    """The desk of each target's latest run; of every target that has runs when none is named."""
-    store = open_store(data)
-    runs = store.runs()
-    names = list(targets) or sorted(set(runs["target"]))
-    latest = {name: store.latest(name) for name in names}
-    known = {name: run for name, run in latest.items() if run is not None}
-    return [open_desk(name, run, data, damaged=True) for name, run in known.items()]
+    """The desk of each target's latest run that nobody called bad; of every target by default."""
+    latest = dict(_good(open_store(data).runs())[["target", "run_id"]].to_numpy().tolist())
+    names = [name for name in targets or sorted(latest) if name in latest]
+    return [open_desk(name, latest[name], data, damaged=True) for name in names]
 
 
 def open_comparison(
@@ -274,10 +273,10 @@ def open_comparison(
     """One set of runs against another, and the metric that the target is first asked about.
 
     Each side is run ids separated by commas; `latest` is the newest run, `previous` the one
-    before it.
+    before it, those that somebody called bad left out.
     """
     store = open_store(data)
-    newest = store.runs(target, limit=2)["run_id"].tolist()
+    newest = _good(store.runs(target))["run_id"].tolist()[-2:]
     if len(newest) < 2 and {before, after} & {"latest", "previous"}:
         raise StoreError(
             f"{many(len(newest), 'run')} of `{target}`",
@@ -293,6 +292,10 @@ def open_comparison(
     there = {change.metric for change in comparison.changes}
     wanted = (*HEADLINES.get(run.kind, ()), *sorted(there))
     return comparison, next((name for name in wanted if name in there), "")
+
+
+def _good(runs: pd.DataFrame) -> pd.DataFrame:
+    return runs[~runs["bad"].to_numpy(dtype=bool)]
 
 
 def open_store(data: str | Path = "data") -> Store:
