@@ -25,8 +25,8 @@ from perflib.workloads.paths import FieldPath, with_places
 
 ASK_S = 0.1
 """How often a waiting anchor is asked for: the resolution of an anchoring time that waits."""
-STUCK = 2.0
-"""A probe that waits for so many times the longest anchoring at the end is not merely young."""
+STUCK, STUCK_S = 2.0, 2.0
+"""A probe that waits so many times as long as any other took, and so long, is not merely young."""
 
 
 class AnchorSettings(Settings):
@@ -138,7 +138,7 @@ class Anchors:
         now, good = self.session.now(), [p for p in self.probes if not p.error]
         longest = max((p.end_s - p.start_s for p in good if p.end_s is not None), default=math.inf)
         for probe in good:
-            if probe.end_s is None and now - probe.start_s > STUCK * longest:
+            if probe.end_s is None and now - probe.start_s > max(STUCK * longest, STUCK_S):
                 probe.error, probe.end_s = "not anchored", now
 
     def record(self, writer: SampleWriter, top: int) -> None:
