@@ -206,7 +206,7 @@ def open_desk(
     notebook works from where JupyterLab opens it.
     """
     store = open_store(data)
-    chosen = run_id
+    chosen: str | None = run_id
     if run_id == "latest":
         chosen = next(iter(_good(store.runs(target))["run_id"][::-1]), None)
     if chosen is None:
@@ -261,9 +261,13 @@ def no_samples() -> pd.DataFrame:
 
 
 def open_all(targets: Sequence[str] = (), data: str | Path = "data") -> list[Desk]:
-    """The desk of each target's latest run that nobody called bad; of every target by default."""
+    """The desk of each target's latest run that nobody called bad.
+
+    Without names every target has its desk, but no capacity search.
+    """
     latest = dict(_good(open_store(data).runs())[["target", "run_id"]].to_numpy().tolist())
-    names = [name for name in targets or sorted(latest) if name in latest]
+    every = [name for name in sorted(latest) if not name.endswith(CAPACITY)]
+    names = [name for name in targets or every if name in latest]
     return [open_desk(name, latest[name], data, damaged=True) for name in names]
 
 
