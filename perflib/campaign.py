@@ -61,7 +61,11 @@ def measure(
                 pool.submit(run, target, max(loads_s, target.time_needed(scenario)))
                 for target in watching
             ]
-            loaded = [run(target) for target in loading if not stop.is_set()]
+            try:
+                loaded = [run(target) for target in loading if not stop.is_set()]
+            except BaseException:
+                stop.set()  # nobody waits for what watches beside a load that broke
+                raise
             return loaded + [future.result() for future in watched]
 
 

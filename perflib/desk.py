@@ -102,9 +102,9 @@ class Desk:
         if first >= len(rows):
             return "this run", "the first"
         runs = len(rows) - first
-        many = "this run" if runs == 1 else f"{runs} runs"
+        lasted = "this run" if runs == 1 else many(runs, "run")
         before = f"; {outcomes[first - 1]} before" if first else ""
-        return f"{rows['started_at'].iloc[first]:%d %b %H:%M}", f"{many}{before}"
+        return f"{rows['started_at'].iloc[first]:%d %b %H:%M}", f"{lasted}{before}"
 
     def past(self, objective: Objective, most: int = 30) -> list[float]:
         """The promised indicator over the last runs that nobody called bad, oldest first."""
@@ -153,11 +153,9 @@ class Desk:
         ]
         return next((n for n in there if self.samples[n].notna().any()), "service_time")
 
-    def values(self, metric: str, label: str | None = None) -> pd.Series[float]:
-        """A metric's values over measured samples without error; of one label if given."""
+    def values(self, metric: str) -> pd.Series[float]:
+        """A metric's values over measured samples without error."""
         rows = self.measured[self.measured["ok"]]
-        if label is not None:
-            rows = rows[rows["label"] == label]
         return rows[metric].dropna() if metric in rows else pd.Series(dtype="float64")
 
     def estimate(self, metric: str, statistic: str, label: str = "") -> Estimate | None:
@@ -199,7 +197,7 @@ def open_desk(
     *,
     damaged: bool = False,
 ) -> Desk:
-    """The desk of one run: `run_id` is a run id or `latest` of `target`.
+    """The desk of one run: `run_id` is a run id, or `latest` of `target` that nobody called bad.
 
     Samples that cannot be read raise `StoreError`; with `damaged` the run is shown by what was
     recorded of it, and says so.
@@ -208,7 +206,9 @@ def open_desk(
     notebook works from where JupyterLab opens it.
     """
     store = open_store(data)
-    chosen = store.latest(target) if run_id == "latest" else run_id
+    chosen: str | None = run_id
+    if run_id == "latest":
+        chosen = next(iter(_good(store.runs(target))["run_id"][::-1]), None)
     if chosen is None:
         raise StoreError(
             f"no run of `{target}`",
@@ -261,13 +261,14 @@ def no_samples() -> pd.DataFrame:
 
 
 def open_all(targets: Sequence[str] = (), data: str | Path = "data") -> list[Desk]:
-    """The desk of each target's latest run; of every target that has runs when none is named."""
-    store = open_store(data)
-    runs = store.runs()
-    names = list(targets) or sorted(set(runs["target"]))
-    latest = {name: store.latest(name) for name in names}
-    known = {name: run for name, run in latest.items() if run is not None}
-    return [open_desk(name, run, data, damaged=True) for name, run in known.items()]
+    """The desk of each target's latest run that nobody called bad.
+
+    Without names every target has its desk, but no capacity search.
+    """
+    latest = dict(_good(open_store(data).runs())[["target", "run_id"]].to_numpy().tolist())
+    every = [name for name in sorted(latest) if not name.endswith(CAPACITY)]
+    names = [name for name in targets or every if name in latest]
+    return [open_desk(name, latest[name], data, damaged=True) for name in names]
 
 
 def open_comparison(
@@ -276,10 +277,10 @@ def open_comparison(
     """One set of runs against another, and the metric that the target is first asked about.
 
     Each side is run ids separated by commas; `latest` is the newest run, `previous` the one
-    before it.
+    before it, those that somebody called bad left out.
     """
     store = open_store(data)
-    newest = store.runs(target, limit=2)["run_id"].tolist()
+    newest = _good(store.runs(target))["run_id"].tolist()[-2:]
     if len(newest) < 2 and {before, after} & {"latest", "previous"}:
         raise StoreError(
             f"{many(len(newest), 'run')} of `{target}`",
@@ -295,6 +296,10 @@ def open_comparison(
     there = {change.metric for change in comparison.changes}
     wanted = (*HEADLINES.get(run.kind, ()), *sorted(there))
     return comparison, next((name for name in wanted if name in there), "")
+
+
+def _good(runs: pd.DataFrame) -> pd.DataFrame:
+    return runs[~runs["bad"].to_numpy(dtype=bool)]
 
 
 def open_store(data: str | Path = "data") -> Store:

@@ -128,11 +128,14 @@ def _slug(tool: str) -> str:
 
 
 def _estimate(stated: Indicator) -> Estimate:
-    """A stated number; an approximate one is known to its resolution only."""
-    half = stated.resolution if stated.approximate else 0.0
+    """A stated number; an approximate one is known to its resolution only.
+
+    A share or a percentile of few requests is known no better for being stated.
+    """
+    short = _too_few(stated)
+    half = stated.resolution if stated.approximate and not short else 0.0
     low, high = (stated.value - half, stated.value + half) if half else (None, None)
     if stated.metric == "error_rate" and stated.n and not half and 0 <= stated.value <= 1:
-        # a share of few requests is known no better for being stated
         interval = stats.counted_share_interval(stated.value, stated.n)
         low, high = interval.low, interval.high
     return Estimate(
@@ -146,7 +149,14 @@ def _estimate(stated: Indicator) -> Estimate:
         high=high,
         method=f"stated by the tool as {stated.source_name}" if stated.source_name else "stated",
         resolution=stated.resolution,
+        caveats=short,
     )
+
+
+def _too_few(stated: Indicator) -> tuple[Caveat, ...]:
+    told = re.fullmatch(r"p(\d+(?:\.\d+)?)", stated.statistic)
+    q = float(told[1]) / 100 if told else 0.0
+    return stats.too_few(stated.n, q) if stated.n and 0 < q < 1 else ()
 
 
 def _write_samples(reading: Reading, path: Path, run: Run) -> None:

@@ -44,8 +44,8 @@ def execute(
     """Measure `target` under `scenario`, judge it, keep it in `store` and return the run.
 
     Setting `stop` ends the run early: it is kept as `interrupted`. None of `secrets` reaches
-    the record. An unforeseen error is
-    raised again after what was measured has been kept as `failed`.
+    the record. An unforeseen error is raised again after what was measured has been kept as
+    `failed`.
     """
     run_id, staging = store.begin(target.name)
     run = Run(

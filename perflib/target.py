@@ -80,6 +80,13 @@ Headers = Annotated[dict[str, str], AfterValidator(_headers)]
 """Header fields that every client can send."""
 
 
+def without_secrets(url: str) -> str:
+    """`url` without user, password and query, as it may be shown."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=host, query="", fragment="").geturl()
+
+
 def _objective(value: Any) -> Objective:
     if isinstance(value, Objective):
         return value
@@ -170,5 +177,5 @@ class Target(Settings):
         raise NotImplementedError
 
     def hosts(self) -> list[str]:
-        """The URLs that a run of this target talks to; only these may receive load."""
-        return [url for url in (self.address, self.metrics_url) if url]
+        """The URLs, without secrets, that a run talks to; only these may receive load."""
+        return [without_secrets(url) for url in (self.address, self.metrics_url) if url]

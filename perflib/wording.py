@@ -101,6 +101,11 @@ def promised(objective: Objective) -> str:
     return f"promise {sign} {bound(limit or 0.0, unit)}"
 
 
+def signed(value: float) -> str:
+    """A change to two digits, never with an exponent: `+12`, `−3.4`."""
+    return f"{'−' if value < 0 else '+'}{format_number(abs(value), 2)}"
+
+
 def caution(caveat: Caveat) -> str:
     """A caveat as one or two sentences."""
     step = caveat.next_step
@@ -120,5 +125,5 @@ class Relative(Protocol):
 
 def percent_change(of: Relative) -> str:
     """A relative change in words: `+23 % [18, 29]`."""
-    change, low, high = (format_number(100 * x, 2) for x in (of.change, of.low, of.high))
-    return f"{'+' if of.change > 0 else ''}{change} % [{low}, {high}]".replace("-", "−")
+    low, high = (format_number(100 * x, 2).replace("-", "−") for x in (of.low, of.high))
+    return f"{signed(100 * of.change)} % [{low}, {high}]"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from perflib.cli.bisect import bisect
+from perflib.cli.bisect import bisect, differ, own_measure
 from perflib.errors import PerflibError
 from perflib.stats.sequential import side_of
 
@@ -115,6 +115,14 @@ def test_what_a_measurement_changes_is_not_in_the_way(repository):
     assert "commit 7" in text.splitlines()[-1]
 
 
+def test_equal_ends_seldom_differ_however_often_they_are_looked_at():
+    rng, wrong = np.random.default_rng(3), 0
+    for _ in range(300):
+        good, bad = rng.lognormal(0, 0.05, (2, 20))
+        wrong += any(differ(good[:n], bad[:n], 20) for n in range(1, 21))
+    assert wrong / 300 <= 0.03
+
+
 @pytest.mark.parametrize(("factor", "side"), [(1.0, "good"), (1.1, "bad"), (1.048, None)])
 def test_sides(factor, side):
     rng = np.random.default_rng(1)
@@ -135,3 +143,13 @@ def test_sides_are_seldom_wrong():
                 wrong += side == "bad"
                 break
     assert wrong <= 300 * 0.05
+
+
+def test_the_shell_takes_every_name_as_it_is(tmp_path):
+    file = tmp_path / "it's $HOME & more.yml"
+    line = own_measure("a;b", "query_time", "p95", file)
+    shown = subprocess.run(
+        line.replace("-m perflib.cli.measured", "-c 'import sys; print(sys.argv[1:])'"),
+        shell=True, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert shown.strip() == repr(["a;b", "query_time", "p95", str(file)])

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from perflib.errors import PerflibError, StoreError
 from perflib.model import Run
 from perflib.run import CLOCK_LOOK_S, execute
 from perflib.store import Store
-from perflib.target import Scenario
+from perflib.target import Scenario, Target
 from perflib.workloads.sql import SqlTarget
 
 CONFIG = """\
@@ -86,6 +87,26 @@ def test_the_exit_code_is_the_verdict(
     assert (run.target, run.status, run.verdicts[0].outcome) == ("db", "complete", word)
     assert run.counts.recorded > 0
     assert run.environment.cores > 0
+
+
+def test_a_load_that_breaks_ends_what_watches_beside_it(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = "  chain: {kind: blocks, url: 'http://127.0.0.1:9'}\n"
+    config.write_text(config.read_text() + watched)
+    waited: list[bool] = []
+
+    def broken(target: Target, *_: object, stop: threading.Event, **__: object) -> None:
+        if target.watches:
+            waited.append(stop.wait(30))
+            return
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(campaign, "execute", broken)
+    settings = load(config)
+    with pytest.raises(ZeroDivisionError):
+        campaign.measure(settings, (), settings.scenario("light"))
+    assert waited == [True]
 
 
 def test_runs_add_up(config: Path, tmp_path: Path) -> None:

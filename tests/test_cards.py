@@ -14,8 +14,8 @@ from perflib.cards.card import Card, Code, Number, Pre, Spark, State, Steps, Tab
 from perflib.course import by_label, indicators, open_course
 from perflib.desk import open_all, open_comparison, open_desk
 from perflib.errors import StoreError
-from perflib.store import Store
-from perflib.wording import SIGNS
+from perflib.store import BAD, Store
+from perflib.wording import SIGNS, signed
 from tests import fabricate
 
 EVIL = (
@@ -217,3 +217,22 @@ class TestWrongCalls:
         desk = open_desk("database", data=tmp_path)
         assert len(desk.samples) == 0
         assert repr(cards.verdict(desk))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.034, "+0.034"), (-3.44, "−3.4"), (160.0, "+160"), (12345.0, "+12 000")]
+)
+def test_a_change_has_a_sign_and_no_exponent(value: float, text: str) -> None:
+    assert signed(value).replace("\u2009", " ") == text
+
+
+def test_a_run_called_bad_is_not_the_newest(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    fabricate.history(store, "database", runs=4)
+    ids = store.runs("database")["run_id"].tolist()
+    store.add_triage(target="database", action=BAD, reason="the disk was full", run_id=ids[-1])
+    assert open_desk("database", data=tmp_path).run.id == ids[-2]
+    assert [desk.run.id for desk in open_all(data=tmp_path)] == [ids[-2]]
+    comparison, _ = open_comparison("database", data=tmp_path)
+    assert (comparison.runs_a, comparison.runs_b) == ((ids[-3],), (ids[-2],))
+    assert open_desk("database", ids[-1], tmp_path).run.id == ids[-1], "by its id it is there"

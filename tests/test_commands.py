@@ -114,3 +114,16 @@ def test_no_verb_imports_the_load_generator() -> None:
     )
     code += f"assert not set(sys.modules) & set({LOADERS!r})"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+@pytest.mark.parametrize("words", [["formats"], ["gate", "--data", "data/sample"]])
+def test_an_output_that_nobody_reads_is_no_verdict(words: list[str]) -> None:
+    command = [sys.executable, "-m", "perflib", *words]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        said = process.stderr.read()
+    assert (process.returncode, said) == (141, b"")

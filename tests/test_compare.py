@@ -72,7 +72,7 @@ def test_the_ratio_covers():
     rng, hits, rounds = np.random.default_rng(2), 0, 400
     for _ in range(rounds):
         a, b = (np.exp(rng.normal(0, 0.03, 5)), np.exp(rng.normal(0.1, 0.03, 5)))
-        found = stats.ratio_interval(a, b, [0.01] * 5, [0.01] * 5)
+        found = stats.ratio_interval(a, b, np.full(5, 0.01), [0.01] * 5)
         hits += found.low <= math.exp(0.1) <= found.high
     assert 0.92 <= hits / rounds <= 0.98
 
@@ -146,6 +146,15 @@ def test_sides_that_cannot_be_compared(a, b, message):
 def test_one_constant_value_a_side_tells_nothing():
     change = analysis.compare([2.0], [3.0]).find("service_time")
     assert (change.contrast, change.state) == (None, "inconclusive")
+
+
+@pytest.mark.parametrize("p95", [0.010, 0.0101, 0.020], ids=["equal", "near", "twice"])
+def test_one_run_a_side_shows_its_ratio_and_calls_nothing(store, p95):
+    found = analysis.compare(recorded(store), recorded(store, p95=p95), store=store)
+    change = found.find("response_time", "p95")
+    assert (change.state, change.contrast.value) == ("inconclusive", pytest.approx(p95 / 0.010))
+    assert "how much runs differ by themselves" in change.reason
+    assert [caveat.code for caveat in found.caveats] == ["one run"]
 
 
 def test_recorded_runs_with_their_environments(store):
@@ -252,3 +261,13 @@ def test_the_verb(store):
     assert "✗ regressed" in done.output
     assert "would have been seen" in done.output
     assert '"state":"regressed"' in CliRunner().invoke(verb, [*arguments, "--json"]).output
+
+
+def test_the_verb_tells_what_one_run_a_side_lacks(store):
+    for at in range(2):
+        recorded(store, at=at, p95=0.01 * (1 + at))
+    arguments = ["api@-2", "api", "--data", str(store.root)]
+    done = CliRunner().invoke(verb, arguments, standalone_mode=False)
+    assert done.return_value == 3
+    assert "next: compare several runs a side" in done.output
+    assert "would have been seen" not in done.output

@@ -13,10 +13,12 @@ import pandas as pd
 import pytest
 
 from perflib import load_results
+from perflib.analysis import judge
 from perflib.errors import ExitCode, FormatError
 from perflib.exporting import export
-from perflib.formats.base import Source
-from perflib.importing import import_source
+from perflib.formats.base import Indicator, Source
+from perflib.importing import _estimate, import_source
+from perflib.model import Objective, Run
 from perflib.store import Store
 from tests.formats.cases import CASES
 
@@ -186,3 +188,35 @@ def test_a_stated_share_of_few_requests_has_an_interval(tmp_path: Path) -> None:
     source = Source(Path("ab.txt"), content=text.encode())
     ((run, _),) = import_source(source, Store(tmp_path), objectives=["error_rate < 1 %"])
     assert [verdict.outcome for verdict in run.verdicts] == ["unknown"]
+
+
+@pytest.mark.parametrize(
+    ("statistic", "n", "approximate", "code"),
+    [
+        ("p95", 58, False, "short"),
+        ("p95", 58, True, "short"),
+        ("p95", 59, False, ""),
+        ("p95", 0, False, ""),
+        ("p100", 3, False, ""),
+        ("mean", 3, False, ""),
+    ],
+    ids=["few", "few and coarse", "enough", "number not told", "the largest", "a mean"],
+)
+def test_a_stated_percentile_of_few_requests_is_not_met(
+    statistic: str, n: int, approximate: bool, code: str
+) -> None:
+    stated = Indicator(
+        metric="service_time",
+        statistic=statistic,
+        value=0.02,
+        unit="s",
+        n=n,
+        approximate=approximate,
+        resolution=0.001,
+    )
+    found = _estimate(stated)
+    assert [caveat.code for caveat in found.caveats] == [code] * bool(code)
+    run = Run(id="r", target="t", kind="imported", started_at="", duration_s=1.0)
+    promise = Objective(text="", metric="service_time", statistic=statistic, unit="s", high=1.0)
+    (verdict,) = judge(run, [found], [promise])
+    assert verdict.outcome == ("unknown" if code else "met")

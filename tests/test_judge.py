@@ -254,6 +254,30 @@ def test_failures_cannot_improve_a_latency(failed, p95, p99, errors):
     assert [v.outcome for v in verdicts] == [p95, p99, errors, "missed"]
 
 
+@pytest.mark.parametrize(
+    ("failed", "bound", "outcome"),
+    [(0, 1.0, "met"), (1, 1.0, "unknown"), (1, 0.001, "missed")],
+)
+def test_one_endless_wait_is_the_longest(failed, bound, outcome):
+    run, frame = a_run(), samples(failed=0)
+    frame.loc[frame.index[1000 : 1000 + failed], "ok"] = False
+    promise = parse_objective(f"max(response_time) < {bound} s")
+    found = analysis.estimates(run, frame, [promise])
+    assert analysis.judge(run, found, [promise])[0].outcome == outcome
+
+
+def test_a_promise_on_a_rare_label_is_judged_however_many_there_are():
+    labels = (*(f"GET /{n}" for n in range(150)), "GET /rare")
+    frame = samples(151 * 12, labels=labels)
+    texts = [
+        f'{metric}["GET /rare"] > -1 {unit}'
+        for metric, unit in (("throughput", "req/s"), ("error_rate", "%"))
+    ]
+    promises = [*map(parse_objective, texts)]
+    found = analysis.estimates(a_run(), frame, promises)
+    assert [v.outcome for v in analysis.judge(a_run(), found, promises)] == ["met", "met"]
+
+
 def test_a_slow_run_with_failures_is_still_missed():
     run = a_run(objectives=["p95(response_time) < 5 ms"])
     verdicts = analysis.judge(run, analysis.estimates(run, samples(6000, failed=1500)))

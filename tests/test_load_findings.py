@@ -1,17 +1,26 @@
 """What makes a load doubtful is found when it is there, and not when it is not."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from perflib.cli import capacity
 from perflib.cli.capacity import judged, step_time_s
+from perflib.errors import PerflibError
+from perflib.load import calibrate
 from perflib.load import plan as plans
 from perflib.load.capacity import Step, search
 from perflib.load.findings import bottleneck, refusals, steadiness, unfinished, unreached
 from perflib.load.plan import Plan, Worker
 from perflib.load.steady import steady_from
 from perflib.load.usl import fit_usl, usl
-from perflib.model import GeneratorHealth, Outcome, Verdict
+from perflib.model import GeneratorHealth, Outcome, Run, Verdict
 from perflib.objectives import parse_objective
+from perflib.samples import SampleWriter
+from perflib.store import Store
+from perflib.target import Scenario
+from perflib.workloads.http import HttpTarget
 
 RNG = np.random.default_rng(7)
 PARAMETERS = ("rate", "contention", "coherency")
@@ -164,9 +173,9 @@ def test_a_step_holds_only_when_all_is_kept(outcomes, answered, held):
     assert judged(verdicts, answered, 1000.0)[0] == held
 
 
-def attempt_up_to(capacity):
+def attempt_up_to(most):
     def attempt(rate):
-        held = rate <= capacity
+        held = rate <= most
         return Step(
             rate=rate,
             throughput=rate,
@@ -199,3 +208,46 @@ def test_the_search_brackets_then_bisects(start, limit, low, high):
     assert len(steps) <= 12
     for value, bounds in ((bracket.low, low), (bracket.high, high)):
         assert value is None if bounds is None else bounds[0] <= value <= bounds[1]
+
+
+def test_a_step_that_left_no_sample_did_not_hold(tmp_path, monkeypatch):
+    def nothing(target, scenario, store):
+        run_id, staging = store.begin("t")
+        SampleWriter(staging / "samples.parquet").close()
+        run = Run(
+            id=run_id,
+            target="t",
+            kind="http",
+            started_at="2026-11-25T00:00:00Z",
+            duration_s=1.0,
+            status="failed",
+            measured_until_s=1.0,
+        )
+        store.commit(run, staging)
+        return run
+
+    monkeypatch.setattr(capacity, "execute", nothing)
+    target = HttpTarget(name="t", kind="http", url="http://127.0.0.1:1")
+    step = capacity.Seeker(target, Scenario(), Store(tmp_path)).attempt(10.0)
+    assert (step.held, step.p95_s, step.throughput) == (False, None, 0.0)
+
+
+def test_failures_raise_no_ceiling(monkeypatch):
+    def failing(plan, stop):
+        writer = SampleWriter(Path(plan.folder) / "samples.parquet")
+        for number in range(100):
+            ok = number % 10 == 0
+            writer.append("GET /", 0.1, 0.2, ok=ok, error="" if ok else "too many open files")
+        writer.close()
+        return plans.Outcome(measured_from_s=0.0, measured_until_s=1.0)
+
+    monkeypatch.setattr(calibrate, "generate", failing)
+    assert calibrate.measure_ceiling(4, seconds=1.0) == 10
+
+
+def test_a_generator_that_does_not_start_has_no_ceiling(tmp_path, monkeypatch):
+    def broken(users):
+        raise PerflibError("the load generator did not start")
+
+    monkeypatch.setattr(calibrate, "measure_ceiling", broken)
+    assert calibrate.machine_ceiling(4, tmp_path) is None

@@ -32,7 +32,6 @@ def test_the_number_of_arrivals_is_the_area_under_the_rate(options, end_s, count
     schedule = make_schedule(**options)
     times = until(schedule, end_s)
     assert len(times) == pytest.approx(count, abs=1)
-    assert schedule.due(end_s) == pytest.approx(count)
     assert (np.diff(times) >= 0).all()
 
 
@@ -44,7 +43,7 @@ def test_a_ramps_rate_grows_linearly():
     schedule = make_schedule(100, shape="ramp", peak_rate=1100, over_s=10)
     times = until(schedule, 10)
     counts = np.histogram(times, bins=np.arange(11))[0]
-    assert counts == pytest.approx([schedule.rate_at(s + 0.5) for s in range(10)], abs=1)
+    assert counts == pytest.approx(100 + 100 * (np.arange(10) + 0.5), abs=1)
 
 
 def test_poisson_arrivals_are_exponential_and_repeat_with_their_seed():

@@ -320,3 +320,12 @@ def test_credentials_of_the_url_stay_out_of_messages():
 def test_a_url_that_is_none_is_a_clear_error(url):
     with pytest.raises(TargetError):
         scrape(url)
+
+
+def test_a_page_without_end_is_refused_by_its_size(monkeypatch):
+    monkeypatch.setattr("perflib.monitor.scraper.MAX_PAGE_BYTES", 2**20)
+    with (
+        serving(page(b"a 1\n" * 2**19)) as url,
+        pytest.raises(TargetError, match="the metrics page is over 1 MiB"),
+    ):
+        scrape(url)

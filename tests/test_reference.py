@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ import sqlalchemy as sa
 from perflib.monitor import parse_metrics
 from perflib.reference import System, free_ports, running, start
 from perflib.reference.ledger import anchor_text, block_hash, public_key, signed_by, vote_text
+from perflib.reference.pool import PoolBusyError, PostgresPool
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 ROOT_HASH = "ab" * 32
@@ -342,3 +345,24 @@ def test_the_database_is_seeded_and_indexed(system: System) -> None:
     engine.dispose()
     assert sum(int(count or 0) for count in counts.values()) >= 100_000
     assert indexes == {"users_by_name", "sessions_by_user", "chunks_by_session", "blocks_by_time"}
+
+
+@pytest.mark.parametrize("gives_up", ["cancelled", "timed out"])
+def test_a_connection_that_comes_while_its_asker_gives_up_is_not_lost(gives_up: str) -> None:
+    async def left() -> int:
+        pool = PostgresPool("postgresql+psycopg://nowhere", 1, 0.05)
+        await pool._take()
+        waiting = asyncio.create_task(pool._take())
+        await asyncio.sleep(0)
+        if gives_up == "cancelled":
+            pool._give(None)
+            waiting.cancel()
+        else:
+            loop = asyncio.get_running_loop()
+            loop.call_later(0.02, time.sleep, 0.1)  # both are due when the loop goes on
+            loop.call_later(0.049, pool._give, None)
+        with suppress(asyncio.CancelledError, PoolBusyError):
+            pool._give(await waiting)
+        return len(pool._idle)
+
+    assert asyncio.run(left()) == 1

@@ -15,6 +15,7 @@ from perflib.model import Caveat, Environment, Run
 from perflib.review import Finding, findings, read_settings, review
 from perflib.review.queries import filters_of, indexed_columns
 from perflib.review.settings import topic_of, words
+from perflib.store import Store
 
 FILES = {
     "api/server.yml": "server:\n  workers: 4   # processes\n  threads: 8\n",
@@ -374,6 +375,20 @@ def test_the_verb_prints_settings_and_findings(
     printed = capsys.readouterr().out
     assert ended.value.code == 0
     assert [text for text in said if text not in printed] == []
+
+
+def test_the_report_reads_the_record_of_a_run_whose_samples_are_gone(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("my.yml").write_text("data: data\ntargets: {db: {kind: chunks, url: 'http://h:1'}}\n")
+    store = Store("data")
+    run_id, staging = store.begin("db")
+    run = run_of("chunks", errors={"timeout": 3})
+    run.id, run.target, run.started_at = run_id, "db", "2026-11-25T00:00:00Z"
+    store.commit(run, staging)
+    with pytest.raises(SystemExit) as ended:
+        main(["review", ".", "--report", "--config", "my.yml"])
+    assert (ended.value.code, "3 calls failed" in capsys.readouterr().out) == (0, True)
 
 
 def test_the_verb_exits_with_2_when_a_file_cannot_be_read(

@@ -86,6 +86,11 @@ def test_nan_is_left_out_and_told():
         (lambda: stats.mean_interval(np.array(["2026-01-01"], "M8[s]")), "values are no numbers"),
         (lambda: stats.ratio_interval(["x"], [1.0]), "values are no numbers"),
         (lambda: stats.difference_interval([[1], [2, 3]], [1.0]), "values are no numbers"),
+        (lambda: stats.ratio_interval([1.0], [1.01]), "one run a side without errors"),
+        (lambda: stats.ratio_interval([1.0], [1.01], [0.1], [0.0]), "one run a side without"),
+        (lambda: stats.ratio_interval([1.0, 2.0], [1.0], [0.1], [0.1]), "a set without runs"),
+        (lambda: stats.ratio_interval([1.0], [1.0], ["x"], [0.1]), "errors are no numbers"),
+        (lambda: stats.difference_interval([0.0], [0.0]), "one run a side without errors"),
         (lambda: stats.benjamini_hochberg(["x"]), "p-values are no numbers"),
         (lambda: stats.share_interval(["yes"]), "flags are no numbers"),
         (lambda: stats.long_run([1.0]), "1 values have no variance"),
@@ -199,6 +204,16 @@ def test_poisson_rates_cover():
         found = stats.rate_interval(times, 0, 30)
         hits += found.low <= 20 <= found.high
     assert 0.92 <= hits / rounds <= 0.98
+
+
+@pytest.mark.parametrize("burst", [1, 5])
+def test_rates_of_few_events_cover_in_bursts_too(burst):
+    rng, hits, rounds = np.random.default_rng(4), 0, 500
+    for _ in range(rounds):
+        times = np.repeat(rng.uniform(0, 10, rng.poisson(50 / burst)), burst)
+        found = stats.rate_interval(times, 0, 10)
+        hits += found.low <= 5 <= found.high
+    assert hits / rounds >= 0.9
 
 
 def test_weighted_rate_is_bytes_a_second():

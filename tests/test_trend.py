@@ -13,7 +13,8 @@ from perflib.analysis import triage
 from perflib.cli.gate import gate as gate_verb
 from perflib.cli.trend import trend as trend_verb
 from perflib.cli.triage import triage as triage_verb
-from perflib.errors import PerflibError, ValuesError
+from perflib.desk import open_all
+from perflib.errors import PerflibError, StoreError, ValuesError
 from perflib.model import Environment, Estimate, Objective, Run, Verdict
 from perflib.objectives import parse_objective
 from perflib.report import faces
@@ -239,6 +240,9 @@ def test_decisions_travel_in_a_file(store, tmp_path):
     other = Store(tmp_path / "other")
     assert triage.read_file(other, file) == 2
     assert triage.read_file(other, file) == 0, "reading twice changes nothing"
+    file.write_bytes(b"triage: \xff\xfe")
+    with pytest.raises(StoreError, match="broken YAML"):
+        triage.read_file(other, file)
     before, after = (
         [msgspec.structs.replace(d, number=None) for d in triage.read(s, undone=True)]
         for s in (store, other)
@@ -445,3 +449,13 @@ def test_the_triage_verb(store, tmp_path):
     for wrong in (["undo", "x"], ["bad"], ["undo", "99"]):
         with pytest.raises(PerflibError):
             invoke(triage_verb, store, *wrong)
+
+
+def test_a_capacity_search_is_judged_by_its_name_only(store):
+    for name in ("db", "db_capacity"):
+        recorded(store, noise(2, 9), target=name, outcome="met")
+    everything, named = analysis.gate(store), analysis.gate(store, ["db_capacity"])
+    assert "db_capacity" not in {check.target for check in everything.checks}
+    assert {check.target for check in named.checks} == {"db_capacity"}
+    assert "db_capacity" not in {one.key.target for one in analysis.follow(store)}
+    assert [desk.run.target for desk in open_all(data=store.root)] == ["db"]

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import shutil
 import socket
 import subprocess
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from pydantic import ValidationError
 
+from perflib.model import Run
+from perflib.samples import read_samples
+from perflib.session import SAMPLES, Session
 from perflib.target import Scenario
+from perflib.workloads.anchors import Anchors, AnchorSettings, _Probe
 from perflib.workloads.blocks import BlocksTarget
 from perflib.workloads.chain import Block, Chain, Story, Watch
 from tests.workload import Server, codes, go, text_of, time_to_stop, voids_all
@@ -270,6 +278,22 @@ def test_anchors_are_timed_until_they_hold() -> None:
     assert run.errors == {"anchor: anchored in an unseen block": 1}
 
 
+@pytest.mark.parametrize(("longest_s", "stuck_s", "young_s"), [(3.0, 30.0, 5.0), (0.01, 2.5, 1.0)])
+def test_an_anchor_that_never_comes_is_no_quick_one(
+    tmp_path: Path, longest_s: float, stuck_s: float, young_s: float
+) -> None:
+    run = Run(id="r", target="t", kind="blocks", started_at="2026-11-25T00:00:00Z", duration_s=40.0)
+    session = Session(run, tmp_path)
+    with httpx.Client() as client:
+        anchors = Anchors(AnchorSettings(), "http://127.0.0.1:1", client, session)
+    anchors.probes = [_Probe(-40.0, end_s=-40.0 + longest_s), _Probe(-stuck_s), _Probe(-young_s)]
+    anchors.record(session.samples(("anchoring_time",)), top=1)
+    session.close()
+    rows = read_samples(tmp_path / SAMPLES)
+    assert rows["error"].tolist() == ["", "not anchored"], "the last one may still come"
+    assert rows["anchoring_time"].dropna().tolist() == pytest.approx([longest_s])
+
+
 def test_a_real_ethereum_node_speaks_json_rpc() -> None:
     anvil = shutil.which("anvil")
     if anvil is None:
@@ -312,12 +336,43 @@ def test_json_rpc_answers_are_read_in_hexadecimal() -> None:
     assert set(samples.loc[samples["label"] == "block", "block_time"]) == {1.0}
 
 
-@pytest.mark.parametrize("height", [-5, 100.5, 10**30], ids=["negative", "fraction", "absurd"])
-def test_a_height_that_no_chain_has_is_an_error(height: float) -> None:
+@pytest.mark.parametrize(
+    ("height", "kind"),
+    [
+        (-5, "`height` is no block height"),
+        (100.5, "`height` is no block height"),
+        (10**30, "`height` is no block height"),
+        ("0x" + "f" * 300, "`height` is not finite"),
+    ],
+    ids=["negative", "fraction", "absurd", "beyond a float"],
+)
+def test_a_height_that_no_chain_has_is_an_error(height: float | str, kind: str) -> None:
     with Server(lambda *_: (200, {"height": height, "timestamp": 0})) as url:
         run, _ = go(target(url), run_time="0.2 s")
-    assert set(run.errors) == {"`height` is no block height"}
+    assert set(run.errors) == {kind}
     assert voids_all(run)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"block_path": "/blocks/{number}"}, "nothing fills in `{number}`; expected `{height}`"),
+        ({"block_path": "/blocks/{height"}, "a brace alone; expected `{height}`"),
+        ({"anchor": {"status_path": "/anchors/{session}"}}, "expected `{id}`"),
+    ],
+)
+def test_a_path_that_nothing_fills_in_is_refused(changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValidationError, match=re.escape(says)):
+        target("http://127.0.0.1:1", **changes)
+
+
+def test_an_error_of_ours_is_no_watch_that_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("perflib.workloads.blocks._Observer._take", broken)
+    with pytest.raises(ZeroDivisionError):
+        watch(FakeChain())
 
 
 def test_a_chain_without_times_is_known_by_its_arrivals() -> None:

@@ -16,8 +16,8 @@ from msgspec.structs import replace
 from perflib import config
 from perflib.cli.run import permit
 from perflib.errors import PerflibError
-from perflib.load.recorder import PartWriter, Recorder, pack, shift_part
-from perflib.model import Run
+from perflib.load.recorder import MOST_KINDS, PartWriter, Recorder, pack, shift_part
+from perflib.model import Run, to_json
 from perflib.samples import measured, read_samples
 from perflib.session import Session
 from perflib.target import Scenario
@@ -109,6 +109,16 @@ def test_closed_users_have_no_intended_start(tmp_path):
     assert samples["intended_start"].isna().all()
     assert len(samples) == run.counts.engine > 100
     assert set(samples["label"]) == {"GET /a"}
+
+
+def test_a_password_in_a_url_is_sent_and_not_recorded(tmp_path):
+    with answering() as url:
+        secret = url.replace("://", "://me:hush@")
+        more = {"more_hosts": {"http://you:hush@127.0.0.2:9/a?key=hush": "the shared login"}}
+        run, samples, _ = load(tmp_path, secret, target=more, run_time="0.5 s")
+    assert samples["ok"].all()
+    assert b"hush" not in to_json(run)
+    assert run.workload["more_hosts"] == {"http://127.0.0.2:9/a": "the shared login"}
 
 
 def test_an_unreachable_target_is_a_record_of_errors(tmp_path):
@@ -410,17 +420,54 @@ def test_workers_join_from_other_hosts(tmp_path):
     assert run.generator.workers_lost == 0
 
 
+HOME = """
+from perflib.load.plan import Plan
+from perflib.load.recording import Recording
+recording = object.__new__(Recording)
+recording.plan = Plan(url="http://h:1", folder="/there/is/none", zero_ns=0)
+print(recording._home().is_dir())
+"""
+
+
+def test_a_worker_elsewhere_leaves_no_folder(tmp_path):
+    command, there = [sys.executable, "-c", HOME], {**os.environ, "TMPDIR": str(tmp_path)}
+    done = subprocess.run(command, env=there, capture_output=True, text=True, check=True)
+    assert (done.stdout.strip(), [*tmp_path.iterdir()]) == ("True", [])
+
+
 def test_labels_may_grow_between_the_flushes_of_a_part(tmp_path):
     recorder, writer = Recorder(), PartWriter(tmp_path / "spool", zero_ns=0)
     for name, kind in [("/a", ""), ("/b", "timeout"), ("/c", "")]:
         label, error = recorder.label("GET", name), recorder.error(kind)
         recorder.add(pack(-1, 1, 2, 3, label, error, 200))
         writer.add(recorder.take(), recorder.labels, recorder.errors)
-    writer.write()
+    writer.write(writer.take())
     frame = read_samples(writer.folder / "000000.parquet")
     assert frame["label"].tolist() == ["GET /a", "GET /b", "GET /c"]
     assert frame["error"].tolist() == ["", "timeout", ""]
     assert (writer.written, writer.due) == (3, False)
+
+
+def test_failures_of_countless_kinds_stay_failures():
+    recorder = Recorder()
+    indexes = [recorder.error(f"check: order {number}") for number in range(MOST_KINDS + 100)]
+    assert min(indexes) > 0, "0 would be a success"
+    assert recorder.errors[indexes[-1]] == "other failures"
+    assert recorder.error("check: order 7") == indexes[7]
+
+
+def test_rows_that_come_while_a_part_is_written_are_in_the_next(tmp_path):
+    recorder, writer = Recorder(), PartWriter(tmp_path / "spool", zero_ns=0)
+    recorder.add(pack(-1, 1, 2, 3, recorder.label("GET", "/a"), 0, 200))
+    writer.add(recorder.take(), recorder.labels, recorder.errors)
+    taken = writer.take()
+    assert writer.take() == [], "nothing is written twice"
+    recorder.add(pack(-1, 5, 6, 3, recorder.label("GET", "/b"), 0, 200))
+    writer.add(recorder.take(), recorder.labels, recorder.errors)
+    writer.write(taken)
+    writer.write(writer.take())
+    labels = [read_samples(part)["label"].tolist() for part in sorted(writer.folder.iterdir())]
+    assert labels == [["GET /a"], ["GET /b"]]
 
 
 def test_times_of_another_clock_are_shifted(tmp_path):
@@ -430,7 +477,7 @@ def test_times_of_another_clock_are_shifted(tmp_path):
         recorder.add(pack(intended, 6_000, 7_000, 3, label, 0, 200))
     writer = PartWriter(tmp_path / "spool", zero_ns=1_000)
     writer.add(recorder.take(), recorder.labels, recorder.errors)
-    writer.write()
+    writer.write(writer.take())
     (part,) = writer.folder.iterdir()
     shift_part(part, 10**9)
     frame = read_samples(part)

@@ -2,6 +2,8 @@
 
 A change is called only when it is significant after correction for everything that was
 looked at, and larger than what matters; `unchanged` needs an interval inside the tolerance.
+One run a side calls neither: runs of one and the same target differ by more than their samples
+tell, so that of neighbours in a steady history every second one would be a change.
 """
 
 from __future__ import annotations
@@ -28,8 +30,7 @@ from perflib.store import Store
 
 TOLERANCE = 0.03
 """A smaller relative change does not matter, unless said otherwise."""
-EFFECT = 0.05
-"""The relative change whose chance of being seen is told."""
+ONE_RUN = "one run a side: how much runs differ by themselves is not known"
 _LOAD_KEYS = {"arrival", "rate", "peak_rate", "users", "concurrency", "shape", "processes"}
 """Settings of a workload that make latencies incomparable when they differ."""
 
@@ -171,9 +172,8 @@ def _short(value: Any) -> str:
 def _warnings(one: Sequence[Member], two: Sequence[Member]) -> Iterator[Caveat]:
     yield from _doubts([*one, *two])
     if len(one) + len(two) == 2:
-        message = "one run a side: how runs differ by themselves is not in the intervals"
         step = "compare several runs a side"
-        yield Caveat(code="one run", message=message, next_step=step)
+        yield Caveat(code="one run", message=ONE_RUN, next_step=step)
 
 
 def _doubts(members: Sequence[Member]) -> Iterator[Caveat]:
@@ -284,6 +284,8 @@ def _state(change: Change, level: float, tolerance: float) -> Change:
     if contrast is None or math.isnan(change.adjusted_p):
         reason = change.reason or "one value a run: at least two runs a side are needed"
         return replace(change, reason=reason)
+    if contrast.between is None:
+        return replace(change, reason=ONE_RUN)
     neutral = 1.0 if contrast.kind == "ratio" else 0.0
     scale = 1.0 if contrast.kind == "ratio" else max(abs(change.a), abs(change.b))
     room = tolerance * scale

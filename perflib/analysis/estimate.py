@@ -33,7 +33,7 @@ STATISTICS = ("mean", "p50", "p90", "p95", "p99", "max")
 MOST_LABELS = 100
 """Only so many labels, those with the most samples, have estimates of their own."""
 FAILED_SHARE = 0.01
-"""With more failures than this a mean or maximum of the successes says little."""
+"""With more failures than this a mean of the successes says little."""
 _NEEDED = ("label", "start", "end", "ok")
 _NOT_METRICS = {"label", *TIMES, "ok", "error", "status", "size"}
 
@@ -69,7 +69,7 @@ def estimates(
         for estimate in describe(column, _statistics(column, wanted))
     ]
     if run.arrival != "watch" and len(samples) and until_s > run.measured_from_s:
-        found += _scalars(samples, table, run.measured_from_s, until_s)
+        found += _scalars(samples, table, wanted, run.measured_from_s, until_s)
     known = {(e.metric, e.statistic, e.label) for e in found}
     return found + [e for e in _given(run) if (e.metric, e.statistic, e.label) not in known]
 
@@ -221,10 +221,16 @@ def _impossible(metric: str, values: Floats) -> tuple[Caveat, ...]:
 
 
 def _failures(metric: str, statistic: str, failed: int, interval: Interval) -> tuple[Caveat, ...]:
-    """A caveat where the failures leave the statistic without an upper end."""
+    """A caveat where the failures leave the statistic without an upper end, as one does a maximum.
+
+    A mean has none either, but is told as that of the successes while few fail.
+    """
     share = failed / (interval.n + failed)
-    beyond = interval.high is None if statistic.startswith("p") else share > FAILED_SHARE
-    if not failed or not beyond or statistic == "min":
+    if statistic == "mean":
+        beyond = share > FAILED_SHARE
+    else:
+        beyond = statistic == "max" or (statistic != "min" and interval.high is None)
+    if not failed or not beyond:
         return ()
     message = f"{100 * share:.2g} % failed; counted as endless they carry {statistic} away"
     step = "find out why requests fail first (`error_rate`, errors by kind)"
@@ -232,7 +238,11 @@ def _failures(metric: str, statistic: str, failed: int, interval: Interval) -> t
 
 
 def _scalars(
-    samples: pd.DataFrame, table: _Table, since_s: float, until_s: float
+    samples: pd.DataFrame,
+    table: _Table,
+    wanted: Sequence[Objective],
+    since_s: float,
+    until_s: float,
 ) -> Iterator[Estimate]:
     """Throughput counts successes that end in the window; the error rate what began in it."""
     ends = samples["end"].to_numpy(dtype=np.float64)
@@ -242,13 +252,13 @@ def _scalars(
     sizes = None
     if "chunk_size" in samples:
         sizes = samples["chunk_size"].fillna(0.0).to_numpy(dtype=np.float64)[done]
-    for label, where in _groups(codes, names, beside):
+    for label, where in _groups(codes, names, beside, wanted):
         interval = stats.rate_interval(ends[where], since_s, until_s)
         yield _as_estimate(interval, "throughput", "value", "req/s", label)
         if sizes is not None:
             interval = stats.rate_interval(ends[where], since_s, until_s, weights=sizes[where])
             yield _as_estimate(interval, "data_rate", "value", "B/s", label)
-    for label, where in _groups(table.codes, table.names, table.beside):
+    for label, where in _groups(table.codes, table.names, table.beside, wanted):
         if len(failed := ~table.ok[where]):
             interval = stats.share_interval(failed)
             yield _as_estimate(interval, "error_rate", "value", "1", label)

@@ -10,6 +10,7 @@ from perflib.analysis.comparison import TOLERANCE
 from perflib.analysis.standing import trends
 from perflib.analysis.tracks import Trend
 from perflib.analysis.triage import Decisions
+from perflib.model import CAPACITY
 from perflib.store import Store
 
 UNPROMISED = ("mean", "value")
@@ -28,6 +29,8 @@ def follow(
 ) -> list[Trend]:
     """The trends of `targets` (all without) on their machines of now, looked at together.
 
+    Capacity searches, whose rates are their own choice, are followed only by their name.
+
     Followed are the series that the newest run of a target makes promises about, or what
     `metric`, `statistic` and `label` choose; without a promise every mean and single value.
     """
@@ -35,6 +38,8 @@ def follow(
     points = store.points(only, metric, statistic, label)
     if targets:
         points = points[points["target"].isin([*targets])]
+    else:
+        points = points[~points["target"].str.endswith(CAPACITY)]
     if metric is None and statistic is None and label is None:
         points = _promised(points, store.verdicts(only, newest=True))
     elif label is None:

@@ -11,7 +11,7 @@ from perflib.analysis.following import follow
 from perflib.analysis.memory import remember
 from perflib.analysis.tracks import Trend
 from perflib.errors import StoreError, nearest
-from perflib.model import Outcome, Run, find_metric
+from perflib.model import CAPACITY, Outcome, Run, find_metric
 from perflib.store import Store
 
 _OUTCOMES = {
@@ -65,13 +65,15 @@ class Gate:
 def gate(store: Store, targets: Sequence[str] = (), *, tolerance: float = TOLERANCE) -> Gate:
     """The promises of the newest run of each of `targets` (all without), and their trends.
 
-    A bad run is passed over. All trends are looked at together, so that their number
-    raises no false alarms; shifts that are new, confirmed or taken back are kept.
+    A bad run is passed over, and a capacity search that is not named. All trends are looked at
+    together, so that their number raises no false alarms; shifts that are new, confirmed or
+    taken back are kept.
     """
     runs = store.runs()
     runs = runs[~runs["bad"]].drop_duplicates("target", keep="last").set_index("target")
     checks: list[Check] = []
-    for name in dict.fromkeys(targets or sorted(runs.index)):
+    measured = (name for name in sorted(runs.index) if not name.endswith(CAPACITY))
+    for name in dict.fromkeys(targets or measured):
         if name in runs.index:
             checks += promises(store.load(str(runs.loc[name, "run_id"])))
         else:

@@ -24,14 +24,12 @@ class Kept(NamedTuple):
     detail: dict[str, Any]
 
 
-def remember(
-    store: Store, found: Sequence[Trend], target: str | None = None
-) -> list[dict[str, Any]]:
+def remember(store: Store, found: Sequence[Trend]) -> list[dict[str, Any]]:
     """Keep the shifts of `found` that count; returns what is new, confirmed or taken back.
 
     One that was kept and is not found any more, within a few runs of its place, is retracted.
     """
-    known = _by_series(store.changes(target))
+    known = _by_series(store.changes())
     news = [row for one in found for row in _news(one, known.get(one.key, {}))]
     if news:
         store.keep_changes(news)

@@ -1,7 +1,8 @@
 """A metrics page is made for machines; this picks and turns what an engineer would plot.
 
 Labels are added up, counters become growth a second, sums with counts become means, and
-what says nothing about load (start times, buckets, versions) is left out.
+what says nothing about load (start times, buckets, versions) or does not add up (quantiles)
+is left out.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ def tracks(
     """
     if metrics is None or not len(metrics):
         return []
-    whole = metrics.groupby(["name", "time_s"], observed=True)["value"].sum().unstack(0)
+    adds_up = ~metrics["labels"].astype(str).str.contains('quantile="', regex=False)
+    whole = metrics[adds_up].groupby(["name", "time_s"], observed=True)["value"].sum().unstack(0)
     found = [track for track in _all(whole) if not names or _stem(track.name) in names]
     if names:
         return found[:most]

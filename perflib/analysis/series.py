@@ -27,9 +27,9 @@ def began(samples: pd.DataFrame) -> Array:
 
 
 def bin_edges(until_s: float, about: int = 60) -> Array:
-    """Edges from 0 past `until_s` in round steps, about as many as asked."""
+    """Edges from 0 past `until_s` in round steps, about as many as asked; at least one bin."""
     width = next((step for step in _STEPS_S if until_s / step <= about * 1.5), until_s / about)
-    return np.arange(0, until_s + width, width)
+    return np.arange(0, max(until_s, width) + width, width)
 
 
 def rate(times: Array, edges: Array) -> Array:

@@ -163,7 +163,7 @@ def _parse(path: Path) -> Sequence[Decision]:
         return msgspec.convert(data, dict[str, list[Decision]])["triage"]
     except FileNotFoundError:
         raise StoreError("no such file", file=path) from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         line = None if mark is None else mark.line + 1
         raise StoreError(

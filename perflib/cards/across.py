@@ -80,8 +80,7 @@ def changed(desks: Sequence[Desk]) -> Card:
     if not rows:
         return Card("No promise changed its state since the run before.")
     headings = ["target", "promise", "before", "now", "value before → now"]
-    many = "promise" if len(rows) == 1 else "promises"
-    return Card(f"{len(rows)} {many} changed state", blocks=[Table(headings, rows)])
+    return Card(f"{many(len(rows), 'promise')} changed state", blocks=[Table(headings, rows)])
 
 
 def latest(desks: Sequence[Desk]) -> Card:

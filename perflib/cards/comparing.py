@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from perflib.cards.card import Block, Card, Cell, Code, Number, State, Table
 from perflib.units import format_number, format_quantity
-from perflib.wording import caution, words
+from perflib.wording import caution, signed, words
 
 if TYPE_CHECKING:
     from perflib.analysis import Change, Comparison
@@ -53,8 +53,7 @@ def _finding(change: Change) -> str:
     if contrast is None or contrast.kind != "ratio":
         return f"{name} cannot be compared: {change.reason}"
     low, value, high = (
-        f"{100 * (x - 1):+.2g}".replace("-", "−")
-        for x in (contrast.low, contrast.value, contrast.high)
+        signed(100 * (x - 1)) for x in (contrast.low, contrast.value, contrast.high)
     )
     hedge = {"inconclusive": "; it may be chance", "unchanged": "; no difference that matters"}
     return f"b is at {value} % in {name} [{low}, {high}]{hedge.get(str(change.state), '')}"

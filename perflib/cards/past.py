@@ -24,10 +24,8 @@ def verdict(course: Course) -> Card:
         f"Now: {value}{f', {far}' if far else ''} (run {newest['run_id']}).",
     ]
     if trend.drift is not None:
-        drift = trend.drift
         blocks.append(
-            f"Besides shifts it drifts: {100 * drift.change:+.2g} % "
-            f"[{100 * drift.low:.2g}, {100 * drift.high:.2g}] over the last runs."
+            f"Besides shifts it drifts: {percent_change(trend.drift)} over the last runs."
         )
     blocks += [f"Noted: {note.reason}" for note in trend.notes[:5]]
     blocks.append(f"What to do: {_next(course)}")
@@ -55,8 +53,7 @@ def shifts(course: Course) -> Card:
         return Card(f"No shift that counts in {runs} comparable runs.")
     rows = [_shift_row(course, shift) for shift in reversed(course.shifts)]
     headings = ["first run after", "change [95 %]", "level", "sure", "what else changed"]
-    many = "shift" if len(rows) == 1 else "shifts"
-    return Card(f"{len(rows)} {many}, newest first", blocks=[Table(headings, rows)])
+    return Card(f"{many(len(rows), 'shift')}, newest first", blocks=[Table(headings, rows)])
 
 
 def _shift_row(course: Course, shift: Shift) -> list[Cell]:

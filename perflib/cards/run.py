@@ -9,7 +9,7 @@ from perflib.analysis import overall
 from perflib.cards.card import Block, Card, Cell, Code, Number, Pre, State, Steps, Table
 from perflib.model import METRICS, Estimate, Outcome, Run, Verdict
 from perflib.units import format_number, format_quantity
-from perflib.wording import against, caution, count, interval_text, shown, words
+from perflib.wording import against, caution, count, interval_text, many, shown, signed, words
 
 if TYPE_CHECKING:
     from perflib.analysis.suspects import Suspect
@@ -75,7 +75,7 @@ def _verdict_row(verdict: Verdict, desk: Desk) -> list[Cell]:
     estimate = verdict.estimate
     value = estimate.value if estimate else None
     measured = interval_text(estimate) if estimate else "–"
-    margin = "–" if verdict.margin is None else f"{_signed(100 * verdict.margin)} %"
+    margin = "–" if verdict.margin is None else f"{signed(100 * verdict.margin)} %"
     return [
         State(str(verdict.outcome)),
         Code(verdict.objective.text),
@@ -83,10 +83,6 @@ def _verdict_row(verdict: Verdict, desk: Desk) -> list[Cell]:
         Number(margin, verdict.margin),
         desk.since(verdict),
     ]
-
-
-def _signed(value: float) -> str:
-    return f"{'−' if value < 0 else '+'}{format_number(abs(value), 2)}"
 
 
 def facts(desk: Desk) -> Card:
@@ -289,6 +285,5 @@ def findings(desk: Desk, about: str = "") -> Card:
         [(f.message, f.evidence), f.gain, (Code(f.setting or "–"), Code(f.place or "–"))]
         for f in found
     ]
-    many = "thing" if len(found) == 1 else "things"
     table = Table(["finding and evidence", "gain", "setting and place"], rows)
-    return Card(f"The review found {len(found)} {many}{what}", blocks=[table])
+    return Card(f"The review found {many(len(found), 'thing')}{what}", blocks=[table])

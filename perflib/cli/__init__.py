@@ -43,6 +43,10 @@ VERBS: dict[str, str] = {
 }
 
 
+UNREAD = 128 + 13
+"""The exit code when nobody reads the output any more, as shells tell of SIGPIPE."""
+
+
 class Verbs(click.Group):
     """A group whose commands are imported on use."""
 
@@ -97,9 +101,9 @@ def main(argv: list[str] | None = None) -> Any:
         sys.exit(ExitCode.USAGE)
     except (KeyboardInterrupt, click.Abort):
         sys.exit(130)
-    except BrokenPipeError:
+    except SystemExit:  # of click and rich, whose 1 would mean missed
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(ExitCode.MET)
+        sys.exit(UNREAD)
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         step = "free space there" if full else "make the place accessible, or name another"

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import math
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
@@ -23,9 +26,13 @@ from perflib.cli.choose import open_store, pick_runs
 from perflib.cli.show import console
 from perflib.errors import ExitCode, PerflibError
 
+if TYPE_CHECKING:
+    from perflib.stats import Contrast
+
 SKIP = 125
 """What git understands as: this commit cannot be judged."""
 FEWEST = 2
+ERROR = 0.05
 
 
 class Plan(msgspec.Struct, kw_only=True):
@@ -75,9 +82,7 @@ def bisect(  # noqa: PLR0913, PLR0917 (click hands over each option)
     tell its side with an error of 5 % in all. Without --measure, `perflib run TARGET` measures.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the work tree goes then as well
-    if not measure:
-        step = [sys.executable, "-m", "perflib.cli.measured", target, metric, statistic]
-        measure = subprocess.list2cmdline([*step, str(file.resolve())])
+    measure = measure or own_measure(target, metric, statistic, file)
     first, last = (_commit(text, file, data) for text in (good, bad))
     if not _git(Path(), "rev-list", "--max-count=1", f"{first}..{last}"):
         raise PerflibError(
@@ -94,6 +99,12 @@ def bisect(  # noqa: PLR0913, PLR0917 (click hands over each option)
             return _search(plan, Path(folder) / "plan.json", first, last)
         finally:
             _git(Path(), "worktree", "remove", "--force", str(tree))
+
+
+def own_measure(target: str, metric: str, statistic: str, file: Path) -> str:
+    """The shell's line that measures `target` once and prints the number."""
+    step = [sys.executable, "-m", "perflib.cli.measured", target, metric, statistic]
+    return shlex.join([*step, str(file.resolve())])
 
 
 def _commit(text: str, file: Path, data: Path | None) -> str:
@@ -114,8 +125,6 @@ def _commit(text: str, file: Path, data: Path | None) -> str:
 
 def _references(plan: Plan, first: str, last: str) -> None:
     """Measure both ends in turn until they differ clearly; sets the plan's references."""
-    from perflib.stats import ratio_interval
-
     for _ in range(plan.most):
         for commit, values in ((first, plan.good), (last, plan.bad)):
             _git(Path(plan.tree), "checkout", "--quiet", "--force", "--detach", commit)
@@ -126,12 +135,10 @@ def _references(plan: Plan, first: str, last: str) -> None:
             except PerflibError as fault:
                 fault.found = f"commit {commit[:10]} cannot be measured: {fault.found}"
                 raise
-        if len(plan.good) > FEWEST:
-            contrast = ratio_interval(plan.good, plan.bad, level=0.99)
-            if contrast.low > 1 or contrast.high < 1:
-                size = f"{contrast.value:.3g} [{contrast.low:.3g}–{contrast.high:.3g}]"
-                console.print(f"good {first[:10]} and bad {last[:10]} differ by a factor of {size}")
-                return
+        if contrast := differ(plan.good, plan.bad, plan.most):
+            size = f"{contrast.value:.3g} [{contrast.low:.3g}–{contrast.high:.3g}]"
+            console.print(f"good {first[:10]} and bad {last[:10]} differ by a factor of {size}")
+            return
     error = PerflibError(
         f"after {plan.most} measurements each, good and bad do not differ clearly",
         expected="a difference to look for",
@@ -139,6 +146,19 @@ def _references(plan: Plan, first: str, last: str) -> None:
     )
     error.exit_code = ExitCode.UNKNOWN
     raise error
+
+
+def differ(good: Sequence[float], bad: Sequence[float], most: int) -> Contrast | None:
+    """How `bad` lies to `good`, once that is clear; None until then.
+
+    Equal ends differ with a chance of `ERROR` in all looks at up to `most` of each (Bonferroni).
+    """
+    from perflib.stats import ratio_interval
+
+    if len(good) <= FEWEST:
+        return None
+    contrast = ratio_interval(good, bad, level=1 - ERROR / (most - FEWEST))
+    return contrast if contrast.low > 1 or contrast.high < 1 else None
 
 
 def _search(plan: Plan, kept: Path, first: str, last: str) -> int:
@@ -201,7 +221,9 @@ def _judged(plan: Plan) -> int:
             values.append(_number(plan))
             if len(values) < FEWEST:
                 continue
-            side = side_of(values, plan.good, plan.bad, decisions=plan.decisions, looks=looks)
+            side = side_of(
+                values, plan.good, plan.bad, decisions=plan.decisions, looks=looks, error=ERROR
+            )
             if side is not None:
                 print(f"perflib: {side} after {len(values)} measurements: {name}", flush=True)
                 return int(side == "bad")

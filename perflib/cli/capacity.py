@@ -30,6 +30,7 @@ KEPT_UP = 0.97
 ENOUGH = 1000
 """Requests of a step with which an error rate of 1 % and a p99 can be judged, bursts included."""
 LONGEST = 8
+_TIMED = "response_time"
 
 
 @click.command()
@@ -137,7 +138,7 @@ class Seeker:
         path = self._aside.root / "runs" / run.id / SAMPLES
         samples = measured(read_samples(path), run.measured_from_s, run.measured_until_s)
         good = samples[samples["ok"]]
-        times = good["response_time"].dropna()
+        times = good[_TIMED].dropna() if _TIMED in good else good["service_time"]
         span_s = (run.measured_until_s or run.duration_s) - run.measured_from_s
         promised = [v for v in run.verdicts if v.objective.metric in PROMISED]
         outcome, reason = judged(promised, len(good), rate * span_s)

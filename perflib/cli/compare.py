@@ -27,6 +27,7 @@ SIGNS = {
     "no data": "[dim]– no data[/]",
 }
 EFFECT = 0.05
+"""The relative change whose chance of being seen is told."""
 
 
 @click.command(epilog=RUNS_HELP)
@@ -50,7 +51,7 @@ def compare(
     anyway: bool,
     as_json: bool,
 ) -> int:
-    """How runs B differ from runs A.
+    """How runs B differ from runs A; a change is called from two runs on one of the sides.
 
     Exit code 1 when anything regressed, 3 when the runs cannot be compared or nothing can
     be told, else 0.
@@ -97,6 +98,8 @@ def _print(found: Comparison, changes: list[Change]) -> None:
         console.print("[yellow]![/] not comparable: another machine or another load")
     for caveat in found.caveats:
         console.print(f"[yellow]![/] {escape(caveat.message)}")
+        if caveat.next_step:
+            console.print(f"  next: {escape(caveat.next_step)}")
     if not found.changes:
         console.print("  next: compare runs of one machine and one load, or add `--anyway`")
         return
@@ -141,8 +144,12 @@ def _interval(change: Change) -> str:
 
 
 def _print_power(changes: list[Change]) -> None:
-    """What the comparison could have seen, for the statistic that says the most."""
+    """What the comparison could have seen, for the statistic that says the most.
+
+    One run a side sees nothing for sure, and its caveat says so.
+    """
     told = [c for c in changes if c.contrast is not None and c.contrast.kind == "ratio"]
+    told = [c for c in told if c.contrast is not None and c.contrast.between is not None]
     told = [c for c in told if c.statistic in ("mean", "value")] or told
     for change in told[:3]:
         contrast = change.contrast
@@ -150,8 +157,6 @@ def _print_power(changes: list[Change]) -> None:
         seen = contrast.power(EFFECT)
         text = f"a {EFFECT:.0%} change of {change.metric} would have been seen with {seen:.0%}"
         needed = contrast.runs_to_see(EFFECT)
-        if needed is None:
-            text += "; how runs differ from each other is unknown: compare two or more a side"
-        elif needed > min(contrast.runs):
+        if needed is not None and needed > min(contrast.runs):
             text += f"; {needed - min(contrast.runs)} more runs a side would make it 80%"
         console.print(f"[dim]{escape(text)}[/]")

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.table import Table
 
 from perflib import config
 from perflib.cli.show import console
-from perflib.errors import ExitCode, PerflibError
+from perflib.desk import no_samples
+from perflib.errors import ExitCode, PerflibError, StoreError
 from perflib.review import UNREADABLE, Finding, Setting, findings, ranked, read_settings
 from perflib.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @click.command()
@@ -58,8 +63,16 @@ def _of_runs(settings: config.Config, folder: Path) -> list[Finding]:
         configs = Path(target.configs) if target.configs else folder
         if not configs.is_dir():
             raise PerflibError(f"`{target.name}`: no such folder", file=configs)
-        result += findings(store.load(run_id), store.samples(run_id), configs)
+        result += findings(store.load(run_id), _samples(store, run_id), configs)
     return result
+
+
+def _samples(store: Store, run_id: str) -> pd.DataFrame:
+    """Those of the run; none where they are not kept, for its record tells something too."""
+    try:
+        return store.samples(run_id)
+    except StoreError:
+        return no_samples()
 
 
 def _settings_table(settings: list[Setting], markdown: bool) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from perflib.errors import PerflibError
 from perflib.load.plan import Plan, Request
 from perflib.load.process import generate
 
@@ -50,7 +51,7 @@ def machine_ceiling(users: int, cache: Path | None = None) -> float | None:
     busy = os.getloadavg()[0] > QUIET * (os.cpu_count() or 1)
     try:
         rate = measure_ceiling(users)
-    except OSError:
+    except (OSError, PerflibError):
         return None
     if rate is not None and not busy:
         with suppress(OSError):
@@ -86,10 +87,10 @@ def measure_ceiling(users: int, seconds: float = SECONDS) -> float | None:
             outcome = generate(plan, threading.Event())
             if outcome.measured_from_s is None or outcome.measured_until_s is None:
                 return None
-            ends = pq.read_table(Path(folder) / "samples.parquet", columns=["end"])["end"]
-            inside = ends.to_numpy() * 1e-9
+            table = pq.read_table(Path(folder) / "samples.parquet", columns=["end", "ok"])
+            ends = table.filter(table["ok"])["end"].to_numpy() * 1e-9  # to fail is quicker
             window = outcome.measured_from_s, outcome.measured_until_s
-            return float(((inside >= window[0]) & (inside < window[1])).sum() / seconds)
+            return float(((ends >= window[0]) & (ends < window[1])).sum() / seconds)
     finally:
         responder.kill()
         responder.communicate()

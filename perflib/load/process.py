@@ -5,7 +5,6 @@ Nothing here imports Locust. Whatever happens to the child, what it recorded is 
 
 from __future__ import annotations
 
-import math
 import os
 import select
 import signal
@@ -126,8 +125,3 @@ def _died(child: subprocess.Popen[bytes], plan: Plan, said: str) -> Outcome:
 
 def _reason(code: int) -> str:
     return signal.Signals(-code).name if code < 0 else f"exit {code}"
-
-
-def ceil_s(seconds: float) -> int:
-    """Whole seconds, as Locust's options want them."""
-    return max(math.ceil(seconds), 1)

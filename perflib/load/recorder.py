@@ -33,6 +33,8 @@ pack = struct.Struct("<qqqqiii").pack
 FIRED = 1 << 30
 """Set in a label when Locust's own `request` event counted the row already."""
 MOST_KINDS, LONGEST_MESSAGE = 500, 200
+OTHER = "other failures"
+"""The kind of all failures whose own kind comes after the first `MOST_KINDS`."""
 Rows = npt.NDArray[np.void]
 
 
@@ -63,10 +65,10 @@ class Recorder:
 
         The first `message` of each is kept.
         """
+        if len(self.errors) >= MOST_KINDS and kind not in self._error_of:
+            kind = OTHER
         index = self._error_of.get(kind)
         if index is None:
-            if len(self.errors) >= MOST_KINDS:
-                return self.error("other failures") if kind != "other failures" else 0
             index = self._error_of[kind] = len(self.errors)
             self.errors.append(kind)
             if message:
@@ -104,17 +106,21 @@ class PartWriter:
             self._waiting.append(to_table(rows, labels, errors, self.zero_ns))
             self._rows += len(rows)
 
+    def take(self) -> list[pa.Table]:
+        """What was kept, for `write`; called where `add` is, or rows would fall between them."""
+        taken, self._waiting, self._rows = self._waiting, [], 0
+        return taken
+
     @property
     def due(self) -> bool:
         """Whether a part is worth writing."""
         return self._rows >= self.part_rows
 
-    def write(self) -> None:
-        """Write the kept rows as one part; safe in a thread while others call `add`."""
-        waiting, self._waiting, self._rows = self._waiting, [], 0
-        if not waiting:
+    def write(self, taken: list[pa.Table]) -> None:
+        """Write what `take` gave as one part; safe in a thread while others call `add`."""
+        if not taken:
             return
-        table = pa.concat_tables(waiting).unify_dictionaries()
+        table = pa.concat_tables(taken).unify_dictionaries()
         path = self.folder / f"{self._parts:06d}.parquet"
         self._parts += 1
         partial = path.with_suffix(".partial")

@@ -7,7 +7,9 @@ machine's disk is taken up.
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import socket
 import tempfile
 import time
@@ -53,17 +55,24 @@ class Recording:
     def start(self) -> None:
         """Record this process's requests; called before any user exists."""
         apply_plan(self.plan, self.environment, self.engine)
-        folder = Path(self.plan.folder)
-        home = folder if folder.is_dir() else Path(tempfile.mkdtemp(prefix="perflib-"))
-        self.writer = PartWriter(home / plans.SPOOL / self.id, self.plan.zero_ns)
+        self.writer = PartWriter(self._home() / plans.SPOOL / self.id, self.plan.zero_ns)
         self.engine.takers += [self._take, self.live.add]
         self.engine.recording = True
+
+    def _home(self) -> Path:
+        """The run's folder; on another host one of our own, gone with the process."""
+        folder = Path(self.plan.folder)
+        if not folder.is_dir():
+            folder = Path(tempfile.mkdtemp(prefix="perflib-"))
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        return folder
 
     def _take(self, rows: Rows) -> None:
         assert self.writer is not None
         self.writer.add(rows, self.engine.recorder.labels, self.engine.recorder.errors)
         if self.writer.due and (self._writing is None or self._writing.ready()):
-            self._writing = gevent.get_hub().threadpool.spawn(self.writer.write)
+            threads = gevent.get_hub().threadpool
+            self._writing = threads.spawn(self.writer.write, self.writer.take())
 
     def drain(self) -> None:
         """Let the users take what was due before the end, for at most `drain_s`."""
@@ -78,7 +87,7 @@ class Recording:
         self.engine.flush()
         if self._writing is not None:
             self._writing.get()
-        self.writer.write()
+        self.writer.write(self.writer.take())
         return self._worker(self.writer.written)
 
     def _worker(self, rows: int) -> Worker:

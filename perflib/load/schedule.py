@@ -39,25 +39,6 @@ class Schedule(NamedTuple):
         """The share of process `part` of `parts`."""
         return self._replace(part=part, parts=parts)
 
-    def rate_at(self, time_s: float) -> float:
-        """Arrivals a second at `time_s`."""
-        for duration_s, first, last in self.segments:
-            if time_s < duration_s:
-                return first + (last - first) * time_s / duration_s
-            time_s -= duration_s
-        return self.segments[-1].last
-
-    def due(self, time_s: float) -> float:
-        """The mean number of arrivals until `time_s`, of all parts together."""
-        total = 0.0
-        for segment in (*self.segments, Segment(math.inf, *(self.segments[-1].last,) * 2)):
-            inside = min(time_s, segment.duration_s)
-            total += inside * (segment.first + _at(segment, inside)) / 2
-            time_s -= inside
-            if time_s <= 0:
-                break
-        return total
-
     def times(self) -> Iterator[float]:
         """Seconds from the start at which this part's arrivals are due, without end."""
         rest = iter(self.segments)
@@ -81,12 +62,6 @@ class Schedule(NamedTuple):
         while True:
             point -= math.log(1.0 - draw()) * self.parts
             yield point
-
-
-def _at(segment: Segment, time_s: float) -> float:
-    if math.isinf(segment.duration_s):
-        return segment.last
-    return segment.first + (segment.last - segment.first) * time_s / segment.duration_s
 
 
 def _inverse(segment: Segment, count: float) -> float | None:

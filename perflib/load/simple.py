@@ -15,7 +15,7 @@ from perflib.load.user import PerfHttpUser
 
 def _task(request: Request) -> Callable[[PerfHttpUser], None]:
     path, name, method = request.path, request.name or None, request.method.upper()
-    if method == "GET" and not request.expect:
+    if method == "GET" and not request.expect and request.json is None:
 
         def get(user: PerfHttpUser) -> None:
             user.client.get(path, name)

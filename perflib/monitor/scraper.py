@@ -48,7 +48,9 @@ def scrape(url: str, timeout_s: float = 5.0) -> list[Sample]:
                 raise _trouble(place, f"the metrics page answers status {answer.status_code}")
             for chunk in answer.iter_bytes():
                 body += chunk
-                if time.monotonic() > deadline or len(body) > MAX_PAGE_BYTES:
+                if len(body) > MAX_PAGE_BYTES:
+                    raise _trouble(place, f"the metrics page is over {MAX_PAGE_BYTES >> 20} MiB")
+                if time.monotonic() > deadline:
                     raise _trouble(place, f"the metrics page does not end within {timeout_s:g} s")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise _trouble(place, f"no metrics page ({error or type(error).__name__})") from None

@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 from perflib.plots.house import FAINT, GREY, Drawing, in_house_style, missing, sheet
 from perflib.plots.marks import end_label, note, row_text, state_of
 from perflib.units import format_number, format_quantity
-from perflib.wording import clean, words
+from perflib.wording import clean, signed, words
 
 if TYPE_CHECKING:
     from perflib.analysis import Change, Comparison
@@ -27,7 +27,7 @@ def _source(comparison: Comparison) -> str:
 
 
 def _percent(ratio: float) -> str:
-    return f"{100 * (ratio - 1):+.3g} %".replace("-", "−")
+    return f"{signed(100 * (ratio - 1))} %"
 
 
 def _told(change: Change) -> str:

@@ -24,7 +24,7 @@ from perflib.plots.house import (
     sheet,
 )
 from perflib.plots.marks import band, bound_line, note, share_unit, state_of, unit_axis
-from perflib.wording import clean, percent_change, promised, words
+from perflib.wording import clean, many, percent_change, promised, words
 
 if TYPE_CHECKING:
     from perflib.course import Course
@@ -128,9 +128,8 @@ def multiples(courses: Sequence[Course]) -> Drawing:
     columns, key = 3, shown[0].trend.key
     rows = -(-len(shown) // columns)
     moved = [course for course in shown if course.shifts]
-    what = "label" if len(moved) == 1 else "labels"
     figure, axes = sheet(
-        f"{len(moved)} {what} of {len(shown)} shifted" if moved else "No label shifted",
+        f"{many(len(moved), 'label')} of {len(shown)} shifted" if moved else "No label shifted",
         f"{key.statistic} of {words(key.metric)} by run, each on its own scale",
         f"{key.target}, {len(shown[0].points)} runs to {shown[0].points['run_id'].iloc[-1]}",
         height_in=1.25 * rows,

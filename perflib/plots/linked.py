@@ -24,6 +24,7 @@ from perflib.plots.house import (
     ORANGE,
     RED,
     SERIES,
+    WIDTH_IN,
     Drawing,
     in_house_style,
 )
@@ -36,8 +37,8 @@ COLUMNS = 700
 """Slices of the timeline; each keeps its first, lowest, highest and last value."""
 
 
-def _figure(height_in: float, dpi: float) -> Drawing:
-    return Drawing(figsize=(8.75, height_in), dpi=dpi)
+def _figure(height_in: float) -> Drawing:
+    return Drawing(figsize=(WIDTH_IN, height_in), dpi=96)
 
 
 class Timeline:
@@ -51,10 +52,9 @@ class Timeline:
         ends: Any,
         failed: Any,
         tracks: Sequence[Track] = (),
-        dpi: float = 96,
     ) -> None:
         rows = 2 + min(len(tracks), 2)
-        self.figure = _figure(1.0 + 0.85 * rows, dpi)
+        self.figure = _figure(1.0 + 0.85 * rows)
         margins = {"left": 0.09, "right": 0.98, "top": 0.93, "bottom": 0.12, "hspace": 0.3}
         self.axes = list(
             self.figure.subplots(rows, 1, sharex=True, gridspec_kw=margins, squeeze=False).flat
@@ -100,10 +100,10 @@ class Views:
     """Distribution, heat map and labels of what lies inside the brush."""
 
     @in_house_style
-    def __init__(self, index: TimeIndex, metric: str, dpi: float = 96) -> None:
+    def __init__(self, index: TimeIndex, metric: str) -> None:
         self.index, self.metric = index, metric
         self.unit = find_metric(metric, "s").unit
-        self.figure = _figure(3.6, dpi)
+        self.figure = _figure(3.6)
         margins = {"left": 0.03, "right": 0.98, "top": 0.84, "bottom": 0.1, "wspace": 0.5}
         left, middle, right = self.figure.subplots(
             1, 3, gridspec_kw={**margins, "width_ratios": [1, 1.1, 1]}

@@ -62,10 +62,10 @@ class _Steps(MaxNLocator):
         return ticks * self.factor
 
 
-def time_axis(axes: Axes, *, last: bool = True) -> None:
+def time_axis(axes: Axes) -> None:
     """Seconds since the run's start."""
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _clock(value)))
-    axes.tick_params(labelbottom=last)
+    axes.tick_params(labelbottom=True)
 
 
 def _clock(value: float) -> str:
@@ -127,10 +127,10 @@ def warmup(axes: Axes, run: Run, *, label: bool = True) -> None:
         axes.axvspan(run.measured_until_s, run.duration_s, **shade)
 
 
-def end_label(axes: Axes, y: float, text: str, color: str, *, dy: float = 0) -> None:
+def end_label(axes: Axes, y: float, text: str, color: str) -> None:
     """Name a line at its right end instead of in a legend."""
     beside = ("axes fraction", "data")
-    note(axes, clean(text, 40), (1, y), coords=beside, shift=(5, dy), color=color)
+    note(axes, clean(text, 40), (1, y), coords=beside, color=color)
 
 
 def row_text(axes: Axes, row: float, text: str, color: str = MUTED) -> None:

@@ -67,9 +67,14 @@ class PostgresPool:
         waiting: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiting)
         try:
-            return await asyncio.wait_for(waiting, self._timeout_s)
-        except TimeoutError:
-            raise PoolBusyError from None
+            async with asyncio.timeout(self._timeout_s):
+                return await waiting
+        except (TimeoutError, asyncio.CancelledError) as error:
+            if waiting.done() and not waiting.cancelled():
+                self._give(waiting.result())  # it came in the moment of giving up
+            if isinstance(error, TimeoutError):
+                raise PoolBusyError from None
+            raise
 
     def _give(self, connection: Connection | None) -> None:
         while self._waiting:

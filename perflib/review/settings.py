@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from perflib.errors import ConfigError, PerflibError, UnitError
+from perflib.target import without_secrets
 from perflib.units import parse_quantity
-from perflib.workloads.fields import without_secrets
 from perflib.yamlfile import read_yaml
 
 TOPICS: dict[str, frozenset[str]] = {

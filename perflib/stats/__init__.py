@@ -10,6 +10,7 @@ from perflib.stats.intervals import (
     percentiles,
     rate_interval,
     share_interval,
+    too_few,
 )
 from perflib.stats.longrun import LongRun, long_run
 from perflib.stats.ratio import Contrast, difference_interval, ratio_interval
@@ -34,4 +35,5 @@ __all__ = [
     "rate_interval",
     "ratio_interval",
     "share_interval",
+    "too_few",
 ]

@@ -160,6 +160,12 @@ def _at_rank(ordered: Floats, rank: float) -> float:
     return low if part == 0 or low == high else low + part * (high - low)
 
 
+def too_few(n: int, q: float, level: float = 0.95) -> tuple[Caveat, ...]:
+    """A caveat when `n` samples, independent of each other, do not bound the percentile `q`."""
+    q, level = fraction(q), fraction(level)
+    return () if n >= needed_samples(q, level) else (_short(n, q, level, 1.0),)
+
+
 def _short(n: int, q: float, level: float, inflation: float) -> Caveat:
     needed = math.ceil(needed_samples(q, level) * max(inflation, 1.0))
     message = f"p{100 * q:g} at {100 * level:g} % needs ≥ {needed} samples, has {n}"
@@ -253,8 +259,8 @@ def rate_interval(
     """Events (or their `weights`) a second between `since_s` and `until_s`.
 
     Counts in equal bins of time are a series whose mean has the interval of
-    `mean_interval`; fewer than 64 unweighted events get the Poisson interval (Garwood
-    1936, Biometrika 28:437).
+    `mean_interval`; that of fewer than 64 unweighted events holds the Poisson interval too
+    (Garwood 1936, Biometrika 28:437), which alone is too narrow for events that come in bursts.
     """
     times, caveats = finite(times_s, "times")
     level, duration = fraction(level), until_s - since_s
@@ -262,21 +268,19 @@ def rate_interval(
         raise ValuesError(f"the window lasts {duration} s", expected="a positive duration")
     inside = (times >= since_s) & (times < until_s)
     n = int(inside.sum())
-    low: float | None
-    high: float | None
-    if n < 64 and weights is None:
-        value, method = n / duration, "Poisson (Garwood 1936)"
-        low = float(gammaincinv(n, (1 - level) / 2)) / duration if n else 0.0
-        high = float(gammaincinv(n + 1, (1 + level) / 2)) / duration
-    else:
-        bins = min(RATE_BINS, max(16, n // 4))
-        places = ((times[inside] - since_s) * (bins / duration)).astype(np.intp)
-        heavy = None if weights is None else np.asarray(weights, dtype=np.float64)[inside]
-        counts = np.bincount(np.minimum(places, bins - 1), heavy, bins)
-        mean = mean_interval(counts * (bins / duration), level)
-        value, low, high = mean.value, mean.low, mean.high
-        low = None if low is None else max(low, 0.0)
-        method = "counts in time bins, " + mean.method
+    bins = min(RATE_BINS, max(16, n // 4))
+    places = ((times[inside] - since_s) * (bins / duration)).astype(np.intp)
+    heavy = None if weights is None else np.asarray(weights, dtype=np.float64)[inside]
+    counts = np.bincount(np.minimum(places, bins - 1), heavy, bins)
+    mean = mean_interval(counts * (bins / duration), level)
+    value, low, high = mean.value, mean.low, mean.high
+    low = None if low is None else max(low, 0.0)
+    method = "counts in time bins, " + mean.method
+    if n < 64 and weights is None and low is not None and high is not None:
+        least = float(gammaincinv(n, (1 - level) / 2)) / duration if n else 0.0
+        most = float(gammaincinv(n + 1, (1 + level) / 2)) / duration
+        low, high = min(low, least), max(high, most)
+        method = "Poisson (Garwood 1936), or wider: " + method
     return Interval(
         value=value, low=low, high=high, n=n, level=level, method=method, caveats=caveats
     )

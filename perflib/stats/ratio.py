@@ -117,11 +117,18 @@ def _contrast(
     level: float,
 ) -> Contrast:
     values = np.concatenate([a, b])
-    errors = np.asarray([*(errors_a or [0.0] * len(a)), *(errors_b or [0.0] * len(b))], dtype=float)
+    given = zip((a, b), (errors_a, errors_b), strict=True)
+    errors = np.concatenate(
+        [np.zeros(len(one)) if known is None else numbers(known, "errors") for one, known in given]
+    )
     if not len(a) or not len(b) or len(errors) != len(values):
         raise ValuesError("a set without runs", expected="one error a run, one run a side at least")
     if not np.isfinite(values).all() or not np.isfinite(errors).all():
         raise ValuesError("values that are not finite", expected="finite values and errors")
+    if len(values) == 2 and not (errors > 0).all():
+        raise ValuesError(
+            "one run a side without errors", expected="the error of each, or more runs"
+        )
     model = _single(values, errors) if len(values) == 2 else _sets(values, errors**2, len(a))
     return _as_contrast(kind, model, (len(a), len(b)), fraction(level))
 

@@ -7,11 +7,12 @@ once, because one that waits for a block must not delay the next.
 from __future__ import annotations
 
 import json
+import math
 import random
 import threading
 import uuid
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
 from pydantic import Field
@@ -20,10 +21,12 @@ from perflib.samples import SampleWriter
 from perflib.session import Session
 from perflib.target import Seconds, Settings
 from perflib.workloads.fields import AnswerError, answer_of, as_number, find, kind_of
-from perflib.workloads.paths import FieldPath
+from perflib.workloads.paths import FieldPath, with_places
 
 ASK_S = 0.1
 """How often a waiting anchor is asked for: the resolution of an anchoring time that waits."""
+STUCK, STUCK_S = 2.0, 2.0
+"""A probe that waits so many times as long as any other took, and so long, is not merely young."""
 
 
 class AnchorSettings(Settings):
@@ -35,7 +38,7 @@ class AnchorSettings(Settings):
     )
     interval: Seconds = Field(default=3.0, gt=0, description="mean time between probes")
     id: FieldPath = Field(default="session_id", description="what `{id}` stands for")
-    status_path: str = Field(
+    status_path: Annotated[str, with_places("id")] = Field(
         default="/api/v1/anchoring/session/{id}", description="asked until the anchor holds"
     )
     status: FieldPath = "status"
@@ -67,15 +70,13 @@ class Anchors:
         self.rng = random.Random(f"{session.run.seed}/anchors")
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.ended = threading.Event()
-        self.until_s = 0.0
 
-    def start(self, until_s: float) -> None:
-        """Probe until `until_s`."""
-        self.until_s = until_s
+    def start(self) -> None:
+        """Probe until `finish` is called."""
         self.thread.start()
 
     def finish(self) -> None:
-        """Stop probing; what has not been anchored by now is left out as unfinished."""
+        """Stop probing."""
         self.ended.set()
         self.thread.join(0.4)
 
@@ -126,14 +127,26 @@ class Anchors:
             if str(find(answer, settings.status)) in settings.anchored:
                 probe.end_s = self.session.now()
                 probe.height = _height(answer, settings.height)
-        except (httpx.HTTPError, AnswerError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, AnswerError) as error:
             probe.error, probe.end_s = kind_of(error), self.session.now()
+
+    def _give_up(self) -> None:
+        """Count probes that are stuck at the end: left out, they would make the others look quick.
+
+        Those that merely began late are left out.
+        """
+        now, good = self.session.now(), [p for p in self.probes if not p.error]
+        longest = max((p.end_s - p.start_s for p in good if p.end_s is not None), default=math.inf)
+        for probe in good:
+            if probe.end_s is None and now - probe.start_s > max(STUCK * longest, STUCK_S):
+                probe.error, probe.end_s = "not anchored", now
 
     def record(self, writer: SampleWriter, top: int) -> None:
         """Write a row `anchor` for each finished probe; `top` is the highest block seen.
 
-        An anchor that claims a block nobody has seen is an error.
+        An anchor that claims a block nobody has seen is an error, and so is one that never came.
         """
+        self._give_up()
         for probe in list(self.probes):
             if probe.end_s is None:
                 continue

@@ -15,11 +15,11 @@ from pydantic import Field
 
 from perflib.samples import POLL
 from perflib.session import Session
-from perflib.target import Headers, Scenario, Seconds
+from perflib.target import Headers, Scenario, Seconds, without_secrets
 from perflib.units import format_quantity
 from perflib.workloads.anchors import Anchors, AnchorSettings
 from perflib.workloads.chain import Block, Chain, Story, Watch
-from perflib.workloads.fields import AnswerError, kind_of, without_secrets
+from perflib.workloads.fields import AnswerError, kind_of
 from perflib.workloads.node import Node, NodeTarget
 
 METRICS = (
@@ -63,10 +63,6 @@ class BlocksTarget(NodeTarget):
         least = (self.least_blocks + 0.5) * (self.expected_block_time or 0.0)
         return max(super().time_needed(scenario), scenario.warmup + least)
 
-    def hosts(self) -> list[str]:
-        """The node without secrets, and the metrics page."""
-        return [without_secrets(url) for url in (self.url, self.metrics_url) if url]
-
     def measure(self, scenario: Scenario, session: Session) -> None:
         """Watch; rows are labelled `block` (at their arrival), `poll` and `anchor`."""
         run = session.run
@@ -89,7 +85,7 @@ class BlocksTarget(NodeTarget):
             observer = _Observer(self, client, session)
             anchors = self.anchor and Anchors(self.anchor, self.url, client, session)
             if anchors:
-                anchors.start(run.measured_until_s)
+                anchors.start()
             observer.watch_until(run.measured_until_s)
             if anchors:
                 anchors.finish()
@@ -108,6 +104,7 @@ class _Observer:
         self.chain = Chain()
         self.polls = self.failed = 0
         self.began_s = session.now()
+        self._fault: Exception | None = None
 
     def watch_until(self, until_s: float) -> None:
         """Watch until `until_s` or `session.stop`, which does not wait for an answer."""
@@ -116,8 +113,17 @@ class _Observer:
         while thread.is_alive() and not self.session.stop.wait(0.05):
             pass
         thread.join(STOP_S)
+        if self._fault is not None:
+            raise self._fault
 
     def _watch(self, until_s: float) -> None:
+        """Poll until `until_s`; an error of ours must not pass for a watch that ended early."""
+        try:
+            self._poll_until(until_s)
+        except Exception as error:
+            self._fault = error
+
+    def _poll_until(self, until_s: float) -> None:
         """Poll until `until_s`, or give up when nothing at all was ever answered."""
         session, due, shown = self.session, self.began_s, 0.0
         while session.now() < until_s and not session.stop.is_set():

@@ -13,11 +13,19 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import Field, model_validator
 
 from perflib.session import Session
-from perflib.target import Bytes, Headers, HttpUrl, Scenario, Seconds, Settings, Target
+from perflib.target import (
+    Bytes,
+    Headers,
+    HttpUrl,
+    Scenario,
+    Seconds,
+    Settings,
+    Target,
+    without_secrets,
+)
 from perflib.workloads.chunk_task import METRICS, STAGES, size_label
 from perflib.workloads.crew import Crew
-from perflib.workloads.fields import without_secrets
-from perflib.workloads.paths import FieldPath
+from perflib.workloads.paths import FieldPath, with_places
 
 KIB = 1024
 
@@ -44,7 +52,7 @@ class ChunksTarget(Target):
 
     kind: Literal["chunks"]
     url: HttpUrl = Field(default="", description="the service; or give `callable`")
-    path: str = Field(
+    path: Annotated[str, with_places("session", "index")] = Field(
         default="/api/v1/sessions/{session}/chunks/{index}",
         description="where chunks are uploaded; `{session}` and `{index}` are filled in",
     )
@@ -74,10 +82,6 @@ class ChunksTarget(Target):
         if bool(self.url) == bool(self.callable):
             raise ValueError("expected either `url` or `callable`")
         return self
-
-    def hosts(self) -> list[str]:
-        """The service without secrets, and the metrics page."""
-        return [without_secrets(url) for url in (self.url, self.metrics_url) if url]
 
     def measure(self, scenario: Scenario, session: Session) -> None:
         """Upload chunks; sample rows are labelled by size, such as `64 KiB`."""

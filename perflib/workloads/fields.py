@@ -10,7 +10,6 @@ import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -43,6 +42,8 @@ def number(answer: Any, path: str) -> float:
         result = float(as_number(value))
     except (TypeError, ValueError):
         raise AnswerError(f"`{path}` is no number") from None
+    except OverflowError:
+        result = math.inf
     if not math.isfinite(result):
         raise AnswerError(f"`{path}` is not finite")
     return result * find_unit(unit or "1").factor
@@ -69,7 +70,7 @@ def timestamp(answer: Any, path: str) -> float:
         return math.nan
     try:
         seconds = float(as_number(value))
-    except TypeError:
+    except (TypeError, OverflowError):
         raise AnswerError(f"`{path}` is no time") from None
     except ValueError:
         return _from_iso(str(value), path)
@@ -85,13 +86,6 @@ def _from_iso(text: str, path: str) -> float:
     except ValueError:
         raise AnswerError(f"`{path}` is no time") from None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
-def without_secrets(url: str) -> str:
-    """`url` without user, password and query, as it may be shown."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return parts._replace(netloc=host, query="", fragment="").geturl()
 
 
 def answer_of(response: httpx.Response) -> Any:

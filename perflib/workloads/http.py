@@ -25,7 +25,15 @@ from perflib.load.plan import Outcome, Plan, Request
 from perflib.load.process import generate
 from perflib.monitor import scrape
 from perflib.session import SAMPLES, Session
-from perflib.target import Headers, HttpUrl, Scenario, Seconds, Settings, Target
+from perflib.target import (
+    Headers,
+    HttpUrl,
+    Scenario,
+    Seconds,
+    Settings,
+    Target,
+    without_secrets,
+)
 
 DEFAULT_RATE = 100.0
 
@@ -85,7 +93,7 @@ class HttpTarget(Target):
 
     def hosts(self) -> list[str]:
         """The target, its metrics page and the other hosts declared for its locustfile."""
-        return [*super().hosts(), *self.more_hosts]
+        return [*super().hosts(), *map(without_secrets, self.more_hosts)]
 
     def time_needed(self, scenario: Scenario) -> float:
         """Seconds that a run takes: users are spawned before the warm-up."""
@@ -96,9 +104,12 @@ class HttpTarget(Target):
         plan = self.plan(scenario, session)
         run = session.run
         run.arrival = plan.arrival
-        run.workload = {"url": self.url, "scenario": scenario.model_dump(mode="json")}
-        run.workload |= {k: v for k, v in to_builtins(plan).items() if k not in _HIDDEN}
-        run.workload["more_hosts"] = self.more_hosts
+        run.workload = {
+            "url": without_secrets(self.url),
+            "scenario": scenario.model_dump(mode="json"),
+            **{k: v for k, v in to_builtins(plan).items() if k not in _HIDDEN},
+            "more_hosts": {without_secrets(url): why for url, why in self.more_hosts.items()},
+        }
         ceiling = machine_ceiling(scenario.users)
         run.environment.generator_ceiling = ceiling
         before = self._told_count()

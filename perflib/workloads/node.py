@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import httpx
 from pydantic import Field
@@ -10,7 +10,7 @@ from pydantic import Field
 from perflib.target import HttpUrl, Settings, Target
 from perflib.workloads.chain import Block
 from perflib.workloads.fields import AnswerError, answer_of, find, number, timestamp
-from perflib.workloads.paths import FieldPath
+from perflib.workloads.paths import FieldPath, with_places
 
 HIGHEST = 2**53
 """Beyond this a JSON number is not exact."""
@@ -50,7 +50,9 @@ class NodeTarget(Target):
     protocol: Literal["rest", "json-rpc"] = "rest"
     info_path: str = Field(default="/api/v1/chain/info", description="tells the version (rest)")
     latest_path: str = Field(default="/api/v1/blocks/latest", description="newest block (rest)")
-    block_path: str = Field(default="/api/v1/blocks/{height}", description="one block (rest)")
+    block_path: Annotated[str, with_places("height")] = Field(
+        default="/api/v1/blocks/{height}", description="one block (rest)"
+    )
     fields: BlockFields | None = Field(
         default=None, description="field names; without it those of the protocol"
     )

@@ -1,7 +1,8 @@
-"""A field of an answer, as it is written in the configuration."""
+"""Fields of answers and paths of addresses, as they are written in the configuration."""
 
 from __future__ import annotations
 
+from string import Formatter
 from typing import Annotated
 
 from pydantic import AfterValidator
@@ -21,3 +22,19 @@ def _checked(written: str) -> str:
 
 FieldPath = Annotated[str, AfterValidator(_checked)]
 """A dotted path into a JSON answer, with an optional ` in <unit>`; empty: not told."""
+
+
+def with_places(*names: str) -> AfterValidator:
+    """A text in which `{name}` is filled in; any other name in braces is a mistake."""
+
+    def checked(written: str) -> str:
+        expected = " or ".join(f"`{{{name}}}`" for name in names)
+        try:
+            found = [name for _, name, _, _ in Formatter().parse(written) if name is not None]
+        except ValueError:
+            raise ValueError(f"a brace alone; expected {expected}") from None
+        if unknown := [name for name in found if name not in names]:
+            raise ValueError(f"nothing fills in `{{{unknown[0]}}}`; expected {expected}")
+        return written
+
+    return AfterValidator(checked)

@@ -123,7 +123,7 @@ class Worker:
     ) -> dict[str, Any]:
         """Beat until all users are done: the beats' lateness is what the client adds itself."""
         base = peak = self.process.memory_info().rss
-        cpu, lateness, stuck, sent = time.process_time(), [0.0], 0, self.now()
+        cpu, lateness, sent = time.process_time(), [0.0], self.now()
         share = 0.0
         while not self.stop.is_set() and any(user.is_alive() for user in users):
             before = self.now()
@@ -133,7 +133,7 @@ class Worker:
                 lateness.append(now - before - BEAT_S)
                 share = (time.process_time() - cpu) / (now - self.begin)
             peak = max(peak, self.process.memory_info().rss)
-            stuck += self._give_up(now)
+            self._give_up(now)
             if now - sent > SEND_S:
                 sent = now
                 self._send_rows()
@@ -148,17 +148,15 @@ class Worker:
             "lateness_p99_s": max(lateness[int(0.99 * len(lateness))], 0.0),
             "memory_before": base,
             "memory_peak": peak,
-            "stuck": stuck,
         }
 
-    def _give_up(self, now: float) -> int:
+    def _give_up(self, now: float) -> None:
         """Count calls that take longer than the timeout allows, once each."""
         limit = now - self.job.timeout_s - GRACE_S
         overdue = [number for number, call in list(self.flying.items()) if call[2] < limit]
         for number in overdue:
             if call := self.flying.pop(number, None):
                 self.rows.append((*call, now, *Done("timeout")))
-        return len(overdue)
 
     def _never_started(self, starts: Iterator[float | None]) -> None:
         """Arrivals still waiting for a free user at the end are failures, not nothing."""

@@ -4,6 +4,8 @@ import gevent
 import gevent.ssl
 import pytest
 
+from perflib.load.plan import Request
+from perflib.load.simple import _task
 from tests.gevented.conftest import Bench
 from tests.gevented.server import Server
 
@@ -47,6 +49,13 @@ def test_bodies(bench, options, body, kind):
     assert seen["body"] == body
     assert (seen["headers"].get("content-type") or "").startswith(kind or "")
     assert int(seen["headers"]["content-length"]) == len(body.encode("latin-1"))
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_configured_body_is_sent_whatever_the_method(bench, server, method):
+    _task(Request(path="/echo", method=method, json={"a": 1}))(bench.user)
+    ((asked, _, _, body),) = server.requests
+    assert (asked, body) == (method, b'{"a": 1}')
 
 
 def test_headers_and_the_request_that_was_sent(server):
