@@ -242,7 +242,7 @@ def test_a_target_that_is_none_is_unknown(
     assert code == 3, text
     assert "unknown" in text
     assert "answered" in text or "did not answer" in text
-    assert re.search(r"→ (start the (target|chain), or )?correct its", text)
+    assert re.search(r"→ (start the (target|chain), or )?correct", text)
     assert ("Traceback" in text, "geheim" in text) == (False, False)
     reasons = re.findall(r"^! far: (.*)", text, re.MULTILINE)
     assert len(reasons) == len(set(reasons)), "each reason once"

@@ -157,6 +157,38 @@ def test_one_run_a_side_shows_its_ratio_and_calls_nothing(store, p95):
     assert [caveat.code for caveat in found.caveats] == ["one run"]
 
 
+@pytest.mark.parametrize(
+    ("p95", "state"), [(0.0101, "unchanged"), (0.0110, "inconclusive"), (0.020, "regressed")]
+)
+def test_one_run_a_side_is_measured_by_how_earlier_runs_differ(store, p95, state):
+    jitter = np.random.default_rng(4).normal(0, 0.03 if state != "unchanged" else 0.003, 12)
+    for at, by in enumerate(jitter):
+        recorded(store, p95=0.010 * (1 + by), at=at)
+    recorded(store, p95=0.040, at=12, environment=Environment(cpu="y", kernel="Linux 6 x86"))
+    a, b = recorded(store, at=13), recorded(store, p95=p95, at=14)
+    found = analysis.compare(a, b, store=store)
+    change = found.find("response_time", "p95")
+    assert (change.state, change.contrast.between is None) == (state, False)
+    assert "earlier runs" in found.caveats[0].message
+
+
+def test_one_run_a_side_covers_what_runs_differ():
+    rng, inside = np.random.default_rng(8), 0
+    for _ in range(400):
+        runs = rng.lognormal(0, 0.1, 14)
+        runs[6:] *= 1.5  # a change of the past
+        usual = stats.usual_spread(runs[:12])
+        found = stats.ratio_interval(runs[12:13], runs[13:], [0.01], [0.01], usual=usual)
+        inside += found.low <= 1 <= found.high
+    assert inside / 400 == pytest.approx(0.95, abs=0.03)
+    assert stats.usual_spread(runs[:6]) is None
+
+
+def test_bare_numbers_are_taken_at_their_word():
+    a = np.random.default_rng(2).normal(0.1, 0.01, 400)
+    assert analysis.compare(a, a * 1.2).find("service_time").state == "regressed"
+
+
 def test_recorded_runs_with_their_environments(store):
     a = [recorded(store, p95=0.010 * f, at=i) for i, f in enumerate((1, 1.01, 0.99))]
     b = [recorded(store, p95=0.012 * f, at=i + 3) for i, f in enumerate((1, 1.01, 0.99))]

@@ -2,8 +2,9 @@
 
 A change is called only when it is significant after correction for everything that was
 looked at, and larger than what matters; `unchanged` needs an interval inside the tolerance.
-One run a side calls neither: runs of one and the same target differ by more than their samples
-tell, so that of neighbours in a steady history every second one would be a change.
+Runs of one and the same target differ by more than their samples tell: of neighbours in a
+steady history every second one would be a change. So one run a side is compared by how earlier
+runs differ, and without such a history calls neither. Bare numbers are taken at their word.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from scipy.special import ndtri
 from perflib import stats
 from perflib.analysis.estimate import Floats
 from perflib.analysis.sides import Key, Member, shared_keys, side
+from perflib.analysis.usual import earlier
 from perflib.environment import differences, environment_key
 from perflib.model import Caveat, Estimate, find_metric
 from perflib.stats import Contrast
@@ -30,7 +32,8 @@ from perflib.store import Store
 
 TOLERANCE = 0.03
 """A smaller relative change does not matter, unless said otherwise."""
-ONE_RUN = "one run a side: how much runs differ by themselves is not known"
+ONE_RUN = "one run a side"
+UNKNOWN_SPREAD = f"{ONE_RUN}: how much runs differ by themselves is not known"
 _LOAD_KEYS = {"arrival", "rate", "peak_rate", "users", "concurrency", "shape", "processes"}
 """Settings of a workload that make latencies incomparable when they differ."""
 
@@ -122,14 +125,16 @@ def compare(
     comparable = not any(blocks for blocks, _ in found)
     changes: list[Change] = []
     if comparable or anyway:
-        changes = _judged([*_changes(one, two, level)], level, tolerance)
+        others = earlier(store, one + two) if len(one) + len(two) == 2 else {}
+        recorded = any(member.run.id for member in one + two)
+        changes = _judged([*_changes(one, two, level, others)], level, tolerance, recorded)
     return Comparison(
         runs_a=tuple(member.run.id for member in one),
         runs_b=tuple(member.run.id for member in two),
         differences=tuple(text for _, text in found),
         comparable=comparable,
         changes=tuple(changes),
-        caveats=tuple(_warnings(one, two)),
+        caveats=tuple(_warnings(one, two, changes)),
         level=level,
         tolerance=tolerance,
     )
@@ -169,11 +174,15 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
-def _warnings(one: Sequence[Member], two: Sequence[Member]) -> Iterator[Caveat]:
+def _warnings(
+    one: Sequence[Member], two: Sequence[Member], changes: Sequence[Change]
+) -> Iterator[Caveat]:
     yield from _doubts([*one, *two])
     if len(one) + len(two) == 2:
+        known = any(c.contrast is not None and c.contrast.between is not None for c in changes)
+        told = f"{ONE_RUN}: how earlier runs differ from each other makes the intervals"
         step = "compare several runs a side"
-        yield Caveat(code="one run", message=ONE_RUN, next_step=step)
+        yield Caveat(code="one run", message=told if known else UNKNOWN_SPREAD, next_step=step)
 
 
 def _doubts(members: Sequence[Member]) -> Iterator[Caveat]:
@@ -183,13 +192,18 @@ def _doubts(members: Sequence[Member]) -> Iterator[Caveat]:
         yield from (caveat for caveat in run.caveats if caveat.voids)
 
 
-def _changes(one: Sequence[Member], two: Sequence[Member], level: float) -> Iterator[Change]:
+def _changes(
+    one: Sequence[Member],
+    two: Sequence[Member],
+    level: float,
+    others: Mapping[Key, Sequence[float]],
+) -> Iterator[Change]:
     doubts = [*_doubts([*one, *two])]
     several = len(one) > 1 and len(two) > 1
     pooled: dict[tuple[str, str], _Ranks] = {}
     for key in shared_keys((one, two), _tells):
         a, b = ([member.estimates[key] for member in side] for side in (one, two))
-        contrast = _contrast(a, b, level)
+        contrast = _contrast(a, b, level, others.get(key, ()))
         doubt = next((c.message for c in doubts if c.forbids(key.metric)), "")
         if several:
             ranks = _ranks([e.value for e in a], [e.value for e in b])
@@ -213,22 +227,25 @@ def _changes(one: Sequence[Member], two: Sequence[Member], level: float) -> Iter
         )
 
 
-def _contrast(a: Sequence[Estimate], b: Sequence[Estimate], level: float) -> Contrast | None:
+def _contrast(
+    a: Sequence[Estimate], b: Sequence[Estimate], level: float, others: Sequence[float]
+) -> Contrast | None:
     """A ratio, or a difference where a value is not positive; None where one run a side tells none.
 
     Errors come from the estimates' intervals; when one has none, the spread of the runs
-    alone counts.
+    alone counts. `others` are values of earlier runs.
     """
-    positive = all(e.value > 0 for e in (*a, *b))
+    positive = all(value > 0 for value in (*(e.value for e in (*a, *b)), *others))
+    usual = stats.usual_spread(others, "ratio" if positive else "difference")
     errors: list[list[float | None]]
     errors = [[_error(e, positive) for e in side] for side in (a, b)]
     if any(error is None for side in errors for error in side):
-        if len(a) + len(b) == 2:
+        if len(a) + len(b) == 2 and usual is None:
             return None
         errors = [[0.0] * len(a), [0.0] * len(b)]
     error_a, error_b = ([error or 0.0 for error in side] for side in errors)
     interval = stats.ratio_interval if positive else stats.difference_interval
-    return interval([e.value for e in a], [e.value for e in b], error_a, error_b, level)
+    return interval([e.value for e in a], [e.value for e in b], error_a, error_b, level, usual)
 
 
 def _error(estimate: Estimate, relative: bool) -> float | None:
@@ -271,21 +288,23 @@ def _worth(pool: Floats, estimate: Estimate) -> int:
     return int(min(max(worth, 4), len(pool), 2000))
 
 
-def _judged(changes: Sequence[Change], level: float, tolerance: float) -> list[Change]:
+def _judged(
+    changes: Sequence[Change], level: float, tolerance: float, recorded: bool
+) -> list[Change]:
     adjusted = stats.benjamini_hochberg([change.adjusted_p for change in changes])
     return [
-        _state(replace(change, adjusted_p=float(p)), level, tolerance)
+        _state(replace(change, adjusted_p=float(p)), level, tolerance, recorded)
         for change, p in zip(changes, adjusted, strict=True)
     ]
 
 
-def _state(change: Change, level: float, tolerance: float) -> Change:
+def _state(change: Change, level: float, tolerance: float, recorded: bool) -> Change:
     contrast = change.contrast
     if contrast is None or math.isnan(change.adjusted_p):
         reason = change.reason or "one value a run: at least two runs a side are needed"
         return replace(change, reason=reason)
-    if contrast.between is None:
-        return replace(change, reason=ONE_RUN)
+    if contrast.between is None and recorded:
+        return replace(change, reason=UNKNOWN_SPREAD)
     neutral = 1.0 if contrast.kind == "ratio" else 0.0
     scale = 1.0 if contrast.kind == "ratio" else max(abs(change.a), abs(change.b))
     room = tolerance * scale

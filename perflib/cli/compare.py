@@ -51,7 +51,7 @@ def compare(
     anyway: bool,
     as_json: bool,
 ) -> int:
-    """How runs B differ from runs A; a change is called from two runs on one of the sides.
+    """How runs B differ from runs A; one run a side is compared by how earlier runs differ.
 
     Exit code 1 when anything regressed, 3 when the runs cannot be compared or nothing can
     be told, else 0.

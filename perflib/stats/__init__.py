@@ -13,13 +13,14 @@ from perflib.stats.intervals import (
     too_few,
 )
 from perflib.stats.longrun import LongRun, long_run
-from perflib.stats.ratio import Contrast, difference_interval, ratio_interval
+from perflib.stats.ratio import Contrast, Spread, difference_interval, ratio_interval, usual_spread
 from perflib.stats.shift import benjamini_hochberg, cliffs_delta, hodges_lehmann, rank_test
 
 __all__ = [
     "Contrast",
     "Interval",
     "LongRun",
+    "Spread",
     "benjamini_hochberg",
     "cliffs_delta",
     "counted_share_interval",
@@ -36,4 +37,5 @@ __all__ = [
     "ratio_interval",
     "share_interval",
     "too_few",
+    "usual_spread",
 ]

@@ -4,7 +4,8 @@ A statistic of a run is, on the log scale, the set's own value + a random effect
 sampling error (Kalibera & Jones 2013, "Rigorous benchmarking in reasonable time", ISMM).
 The effect's variance is that of Paule & Mandel (1982); the ratio's interval is Student's
 over weighted residuals (Knapp & Hartung 2003, Stat. Med. 22:2693), each set with its own
-spread where both have three runs (Welch 1947), one common spread where not.
+spread where both have three runs (Welch 1947), one common spread where not. One run a side
+shows no effect of a run; earlier runs can (`usual_spread`).
 """
 
 from __future__ import annotations
@@ -23,8 +24,18 @@ from perflib.stats.intervals import fraction
 from perflib.stats.values import numbers
 
 Floats = NDArray[np.float64]
+Kind = Literal["ratio", "difference"]
+FEWEST = 7
+"""Runs of a history that tell how they differ."""
 _MANY = 1e6
 """Degrees of freedom of an error that is taken as known."""
+
+
+class Spread(NamedTuple):
+    """How runs differ by themselves: a standard deviation (of logarithms for ratios)."""
+
+    error: float
+    freedom: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +47,7 @@ class Contrast:
     shows none.
     """
 
-    kind: Literal["ratio", "difference"]
+    kind: Kind
     value: float
     low: float
     high: float
@@ -76,21 +87,36 @@ class Contrast:
         return abs(math.log1p(change)) if self.kind == "ratio" else abs(change)
 
 
+def usual_spread(values: Sequence[float], kind: Kind = "ratio") -> Spread | None:
+    """How much one run differs from the next in a history, changes of its level left out.
+
+    From successive differences (von Neumann et al. 1941, Ann. Math. Stat. 12:153) without the
+    largest, which may be a change. None for fewer than `FEWEST` runs.
+    """
+    array = np.log(_positive(values)) if kind == "ratio" else numbers(values)
+    squares = np.sort(np.diff(array) ** 2)[:-1]
+    if len(array) < FEWEST:
+        return None
+    return Spread(math.sqrt(float(squares.mean()) / 2), 2 * len(squares) / 3)
+
+
 def ratio_interval(
     a: Sequence[float],
     b: Sequence[float],
     errors_a: Sequence[float] | None = None,
     errors_b: Sequence[float] | None = None,
     level: float = 0.95,
+    usual: Spread | None = None,
 ) -> Contrast:
     """The ratio of the sets `b` ÷ `a` of positive values, one value a run.
 
     `errors_a`, `errors_b`: the sampling standard error of each value relative to it (0 or
     absent: unknown, then it is a part of the spread of the runs). One run on each side is
-    compared by its sampling error alone, and then needs one.
+    compared by its sampling error alone, and then needs one; with `usual`, by how runs usually
+    differ where that is more.
     """
     logs = (np.log(_positive(a)), np.log(_positive(b)))
-    return _contrast("ratio", *logs, errors_a, errors_b, level)
+    return _contrast("ratio", *logs, errors_a, errors_b, level, usual)
 
 
 def difference_interval(
@@ -99,22 +125,24 @@ def difference_interval(
     errors_a: Sequence[float] | None = None,
     errors_b: Sequence[float] | None = None,
     level: float = 0.95,
+    usual: Spread | None = None,
 ) -> Contrast:
     """As `ratio_interval`, for the difference `b` − `a` of values that may be 0 or negative.
 
     Errors are in the unit of the values.
     """
     values = (numbers(a), numbers(b))
-    return _contrast("difference", *values, errors_a, errors_b, level)
+    return _contrast("difference", *values, errors_a, errors_b, level, usual)
 
 
 def _contrast(
-    kind: Literal["ratio", "difference"],
+    kind: Kind,
     a: Floats,
     b: Floats,
     errors_a: Sequence[float] | None,
     errors_b: Sequence[float] | None,
     level: float,
+    usual: Spread | None,
 ) -> Contrast:
     values = np.concatenate([a, b])
     given = zip((a, b), (errors_a, errors_b), strict=True)
@@ -125,11 +153,11 @@ def _contrast(
         raise ValuesError("a set without runs", expected="one error a run, one run a side at least")
     if not np.isfinite(values).all() or not np.isfinite(errors).all():
         raise ValuesError("values that are not finite", expected="finite values and errors")
-    if len(values) == 2 and not (errors > 0).all():
+    if len(values) == 2 and usual is None and not (errors > 0).all():
         raise ValuesError(
             "one run a side without errors", expected="the error of each, or more runs"
         )
-    model = _single(values, errors) if len(values) == 2 else _sets(values, errors**2, len(a))
+    model = _single(values, errors, usual) if len(values) == 2 else _sets(values, errors**2, len(a))
     return _as_contrast(kind, model, (len(a), len(b)), fraction(level))
 
 
@@ -148,10 +176,14 @@ def _positive(values: Sequence[float]) -> Floats:
     return array
 
 
-def _single(values: Floats, errors: Floats) -> _Model:
-    error = float(np.hypot(*errors))
+def _single(values: Floats, errors: Floats, usual: Spread | None) -> _Model:
     shift = float(values[1] - values[0])
-    return _Model(shift, error, _MANY, None, "sampling error of one run a side")
+    if usual is None:
+        error = float(np.hypot(*errors))
+        return _Model(shift, error, _MANY, None, "sampling error of one run a side")
+    error = float(np.hypot(*np.maximum(errors, usual.error)))
+    between = math.sqrt(max(usual.error**2 - float(np.mean(errors**2)), 0.0))
+    return _Model(shift, error, usual.freedom, between, "how earlier runs differ from the next")
 
 
 def _sets(values: Floats, variances: Floats, count_a: int) -> _Model:
@@ -204,9 +236,7 @@ def _between(values: Floats, variances: Floats, in_b: NDArray[np.bool_]) -> floa
     return high
 
 
-def _as_contrast(
-    kind: Literal["ratio", "difference"], model: _Model, runs: tuple[int, int], level: float
-) -> Contrast:
+def _as_contrast(kind: Kind, model: _Model, runs: tuple[int, int], level: float) -> Contrast:
     half = float(stdtrit(model.freedom, (1 + level) / 2)) * model.error
     if model.error > 0:
         p_value = float(2 * stdtr(model.freedom, -abs(model.shift) / model.error))

@@ -1,0 +1,34 @@
+"""How much a target's runs differ by themselves, which one run a side cannot show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import pandas as pd
+
+from perflib.analysis.sides import Key, Member
+from perflib.environment import environment_key
+from perflib.store import Store
+
+MOST = 40
+"""The newest runs count: what was usual long ago may be no more."""
+
+
+def earlier(store: Store | None, members: Sequence[Member]) -> dict[Key, list[float]]:
+    """The values of other runs, by time, on the machine of `members` and before the newest.
+
+    Empty for numbers, for different targets or machines, and without a store.
+    """
+    runs = [member.run for member in members]
+    where = {(run.target, environment_key(run.environment)) for run in runs}
+    if store is None or len(where) > 1 or not runs[0].target:
+        return {}
+    ((target, machine),) = where
+    points = store.points(target)
+    newest = pd.to_datetime(max(run.started_at for run in runs), utc=True)
+    fit = (points["environment_key"] == machine) & ~points["bad"] & (points["started_at"] < newest)
+    points = points[fit & ~points["run_id"].isin([run.id for run in runs])]
+    by = points.groupby(["metric", "label", "statistic"], sort=False, observed=True)["value"]
+    found = ((cast("tuple[str, str, str]", key), values) for key, values in by)
+    return {Key(*key): values.tolist()[-MOST:] for key, values in found}
