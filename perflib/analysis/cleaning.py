@@ -117,9 +117,8 @@ def relative_root(y: Array, weight: Array, origin: float, left: Array, right: Ar
         level[t], size[t] = near + origin, abs(y[t] - near) * weight[t]
     if level.min() <= 0 <= level.max() or not size.any():
         return weight
-    level /= np.median(level)
-    gain = n * log(size.sum() / (size / level).sum()) - np.log(level).sum()
-    return weight / level if 2 * gain > RELATIVE_PRICE else weight
+    gain = n * log(abs(size.sum() / (size / level).sum())) - np.log(np.abs(level)).sum()
+    return weight * np.median(level) / level if 2 * gain > RELATIVE_PRICE else weight
 
 
 @compiled
