@@ -9,6 +9,8 @@ import sqlite3
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -63,8 +65,9 @@ def perflib(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def recorded(folder: Path) -> list[Run]:
-    files = sorted((folder / "data" / "runs").glob("*/run.json"))
-    return [msgspec.json.decode(file.read_bytes(), type=Run) for file in files]
+    files = (folder / "data" / "runs").glob("*/run.json")
+    runs = [msgspec.json.decode(file.read_bytes(), type=Run) for file in files]
+    return sorted(runs, key=lambda run: run.started_at)
 
 
 @pytest.mark.parametrize(
@@ -206,3 +209,19 @@ def test_a_clock_that_does_not_keep_time_makes_a_verdict_unknown(
     assert run.verdicts[0].outcome == outcome
     assert says in answer.stdout
     assert ("clock jumped" in {caveat.code for caveat in run.caveats}) is bool(says)
+
+
+def test_measurements_of_the_reference_system_take_turns(config: Path, tmp_path: Path) -> None:
+    database = f"sqlite:///{tmp_path}/small.db"
+    serving = {"urls": {"database": database}, "ports": {}, "pids": {}, "pid": os.getpid()}
+    (tmp_path / "system.json").write_bytes(msgspec.json.encode(serving))
+    text = config.read_text().replace(database, "reference")
+    config.write_text(f"reference: {{data: {tmp_path}}}\n{text}")
+    with ThreadPoolExecutor() as pool:
+        answers = [*pool.map(lambda _: perflib("run", "--config", config), range(2))]
+    assert [answer.returncode for answer in answers] == [0, 0]
+    waited = [answer.stdout.count("waiting until it ends") for answer in answers]
+    assert sorted(waited) == [0, 1]
+    first, second = recorded(tmp_path)
+    ended = datetime.fromisoformat(first.started_at) + timedelta(seconds=first.duration_s)
+    assert ended <= datetime.fromisoformat(second.started_at)
