@@ -124,6 +124,25 @@ def test_a_place_that_cannot_keep_a_run_is_told_before_any_load(
     assert (loads, recorded(tmp_path)) == ([], [])
 
 
+def test_a_history_that_breaks_during_a_run_costs_no_verdict(config: Path, tmp_path: Path) -> None:
+    text = config.read_text().replace("targets:\n  db:", "targets:\n  db: &db")
+    config.write_text(f"{text}  next: *db\n")
+    history = tmp_path / "data/history.sqlite"
+    command = [sys.executable, "-m", "perflib", "run", "--config", str(config)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as run:
+        deadline = time.monotonic() + 30
+        while not [*tmp_path.glob("data/staging/*")] and time.monotonic() < deadline:
+            time.sleep(0.05)
+        history.write_text("no database, but a text of some length\n" * 99)
+        printed, complaint = run.communicate(timeout=60)
+    assert (run.returncode, complaint) == (2, "")
+    assert [record.target for record in recorded(tmp_path)] == ["db", "next"]
+    assert printed.count("met") == printed.count("not a database") == 2
+    assert "restore it from a backup" in printed
+
+
 def test_ctrl_c_keeps_what_was_measured(config: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "perflib", "run", "--scenario", "long", "--config", config]
     with subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True) as process:
