@@ -3,16 +3,21 @@
 Targets that only watch run beside the others from the start; those that load take turns,
 because two loads at once would measure each other. Where nothing listens, the embedded
 reference system is started for the time of the campaign, if the configuration allows it.
+Campaigns of several processes on that system take turns for the same reason, and because the
+one that started it also stops it.
 """
 
 from __future__ import annotations
 
+import fcntl
+import os
 import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -90,19 +95,57 @@ def _stop_on_signal() -> Iterator[threading.Event]:
 
 
 @contextmanager
-def system(config: Config, targets: list[Target], say: Say) -> Iterator[list[Target]]:
-    """The targets with real addresses; the reference system is started where it is needed."""
+def system(
+    config: Config, targets: list[Target], say: Say, *, alone: bool = True
+) -> Iterator[list[Target]]:
+    """The targets with real addresses; the reference system is started where it is needed.
+
+    Whoever loads it must be `alone` with it; only to look at what others load does not wait
+    for them.
+    """
+    with ExitStack() as stack:
+        running, missing = _look(config, targets)
+        if config.reference is not None and (missing or (running and alone)):
+            turn = stack.enter_context(_turn(config.reference.data, say))
+            running, missing = _look(config, targets)  # as those before left it
+        if config.reference is None or not missing:
+            yield [_resolved(target, running and running["urls"]) for target in targets]
+            return
+        say(f"nothing listens for {', '.join(missing)}: starting the reference system")
+        started = reference.start(
+            config.reference.configs, data=config.reference.data, inherited=[turn]
+        )
+        urls = stack.enter_context(started).urls
+        yield [_resolved(target, urls) for target in targets]
+
+
+def _look(config: Config, targets: list[Target]) -> tuple[dict[str, Any] | None, list[str]]:
+    """What the reference system tells of itself if it runs, and where nothing listens."""
     running = reference.running(config.reference.data) if config.reference else None
-    missing = [target for target in targets if not _listens(target, running is not None)]
-    if not missing or config.reference is None:
-        yield [_resolved(target, running and running["urls"]) for target in targets]
-        return
-    say(
-        f"nothing listens for {', '.join(target.name for target in missing)}: "
-        "starting the reference system"
-    )
-    with reference.start(config.reference.configs, data=config.reference.data) as system:
-        yield [_resolved(target, system.urls) for target in targets]
+    return running, [target.name for target in targets if not _listens(target, bool(running))]
+
+
+@contextmanager
+def _turn(folder: Path, say: Say) -> Iterator[int]:
+    """Wait until nobody else measures the system in `folder`; yields the file with the lock.
+
+    The lock goes with the processes that have the file open, however they end.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "measuring").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            say(
+                f"process {file.read()} uses the reference system: waiting until it ends, "
+                "because two measurements at once would disturb each other"
+            )
+            fcntl.flock(file, fcntl.LOCK_EX)
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield file.fileno()
 
 
 def _listens(target: Target, embedded: bool) -> bool:

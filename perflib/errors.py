@@ -90,6 +90,10 @@ class StoreError(PerflibError):
     """Recorded data that is missing, damaged, newer than this version, or not writable."""
 
 
+class AlreadyRecordedError(StoreError):
+    """A run that is to be recorded under an id that has one."""
+
+
 class FormatError(PerflibError):
     """A foreign result file that cannot be read as what it claims to be."""
 

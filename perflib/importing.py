@@ -6,6 +6,7 @@ The id of an imported run comes from its content, so importing a file twice chan
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from perflib import analysis, samples, stats
+from perflib.errors import AlreadyRecordedError
 from perflib.formats.base import Indicator, Reading, Source
 from perflib.formats.found import iso
 from perflib.formats.loading import readings
@@ -55,14 +57,14 @@ def import_source(
         if key in known:
             yield store.load(known[key]), False
             continue
-        run = _new(source, store, reading, key, chosen, list(objectives or []))
+        run, is_new = _new(source, store, reading, key, chosen, list(objectives or []))
         known[key] = run.id
-        yield run, True
+        yield run, is_new
 
 
 def _new(
     source: Source, store: Store, reading: Reading, key: str, target: str, objectives: list[str]
-) -> Run:
+) -> tuple[Run, bool]:
     _begin(source, reading)
     run = _record(source, reading, key, target)
     run.objectives = objectives
@@ -72,8 +74,12 @@ def _new(
     if reading.series is not None:
         pq.write_table(reading.series, staging / METRICS, compression="zstd")
     run.verdicts = analysis.judge(run, run.estimates)
-    store.commit(run, staging)
-    return run
+    try:
+        store.commit(run, staging)
+    except AlreadyRecordedError:  # another process has imported it since
+        shutil.rmtree(staging)
+        return store.load(run.id), False
+    return run, True
 
 
 def _begin(source: Source, reading: Reading) -> None:

@@ -1,7 +1,7 @@
 """One execution: whatever the target does, a Run results.
 
 A target that refuses, hangs or dies is a fact to record, and an interrupted run keeps what
-it measured. Only a full disk or a broken store can stop a run from being kept.
+it measured. Only a full disk or a broken folder can stop a run from being kept.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import msgspec
 
 from perflib import analysis
 from perflib.environment import differences, fingerprint
-from perflib.errors import PerflibError
-from perflib.model import Run
+from perflib.errors import PerflibError, StoreError
+from perflib.model import Caveat, Run
 from perflib.monitor import Scraper
 from perflib.review.settings import read_settings
 from perflib.samples import read_samples
@@ -30,6 +30,7 @@ from perflib.target import Scenario, Target
 Show = Callable[[str, Mapping[str, str]], None]
 CLOCK_TOLERANCE_S, CLOCK_LOOK_S = 0.5, 0.2
 METRICS = "metrics.parquet"
+NOT_IN_HISTORY = "not in the history"
 
 
 def execute(
@@ -44,8 +45,9 @@ def execute(
     """Measure `target` under `scenario`, judge it, keep it in `store` and return the run.
 
     Setting `stop` ends the run early: it is kept as `interrupted`. None of `secrets` reaches
-    the record. An unforeseen error is raised again after what was measured has been kept as
-    `failed`.
+    the record. A run that is kept but could not join the history comes back with the caveat
+    `NOT_IN_HISTORY`. An unforeseen error is raised again after what was measured has been
+    kept as `failed`.
     """
     run_id, staging = store.begin(target.name)
     run = Run(
@@ -117,7 +119,13 @@ def _finish(session: Session, store: Store, secrets: Iterable[str]) -> Run:
     run.estimates = analysis.estimates(run, samples)
     run.verdicts = analysis.judge(run, run.estimates)
     run = msgspec.convert(_without(msgspec.to_builtins(run), tuple(secrets)), Run)
-    store.commit(run, session.folder)
+    try:
+        store.commit(run, session.folder)
+    except StoreError as error:
+        if not store.folder(run.id).exists():
+            raise
+        message = f"{error.file}: {error.found}" if error.file else error.found
+        run.caveats.append(Caveat(code=NOT_IN_HISTORY, message=message, next_step=error.next_step))
     return run
 
 

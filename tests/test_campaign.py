@@ -10,6 +10,8 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -64,8 +66,9 @@ def perflib(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def recorded(folder: Path) -> list[Run]:
-    files = sorted((folder / "data" / "runs").glob("*/run.json"))
-    return [msgspec.json.decode(file.read_bytes(), type=Run) for file in files]
+    files = (folder / "data" / "runs").glob("*/run.json")
+    runs = [msgspec.json.decode(file.read_bytes(), type=Run) for file in files]
+    return sorted(runs, key=lambda run: run.started_at)
 
 
 @pytest.mark.parametrize(
@@ -140,6 +143,25 @@ def test_a_place_that_cannot_keep_a_run_is_told_before_any_load(
     assert caught.value.exit_code == 2
     assert caught.value.next_step
     assert (loads, recorded(tmp_path)) == ([], [])
+
+
+def test_a_history_that_breaks_during_a_run_costs_no_verdict(config: Path, tmp_path: Path) -> None:
+    text = config.read_text().replace("targets:\n  db:", "targets:\n  db: &db")
+    config.write_text(f"{text}  next: *db\n")
+    history = tmp_path / "data/history.sqlite"
+    command = [sys.executable, "-m", "perflib", "run", "--config", str(config)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as run:
+        deadline = time.monotonic() + 30
+        while not [*tmp_path.glob("data/staging/*")] and time.monotonic() < deadline:
+            time.sleep(0.05)
+        history.write_text("no database, but a text of some length\n" * 99)
+        printed, complaint = run.communicate(timeout=60)
+    assert (run.returncode, complaint) == (2, "")
+    assert [record.target for record in recorded(tmp_path)] == ["db", "next"]
+    assert printed.count("met") == printed.count("not a database") == 2
+    assert "restore it from a backup" in printed
 
 
 def test_ctrl_c_keeps_what_was_measured(config: Path, tmp_path: Path) -> None:
@@ -243,3 +265,19 @@ def test_a_clock_that_does_not_keep_time_makes_a_verdict_unknown(
     assert run.verdicts[0].outcome == outcome
     assert says in answer.stdout
     assert ("clock jumped" in {caveat.code for caveat in run.caveats}) is bool(says)
+
+
+def test_measurements_of_the_reference_system_take_turns(config: Path, tmp_path: Path) -> None:
+    database = f"sqlite:///{tmp_path}/small.db"
+    serving = {"urls": {"database": database}, "ports": {}, "pids": {}, "pid": os.getpid()}
+    (tmp_path / "system.json").write_bytes(msgspec.json.encode(serving))
+    text = config.read_text().replace(database, "reference")
+    config.write_text(f"reference: {{data: {tmp_path}}}\n{text}")
+    with ThreadPoolExecutor() as pool:
+        answers = [*pool.map(lambda _: perflib("run", "--config", config), range(2))]
+    assert [answer.returncode for answer in answers] == [0, 0]
+    waited = [answer.stdout.count("waiting until it ends") for answer in answers]
+    assert sorted(waited) == [0, 1]
+    first, second = recorded(tmp_path)
+    ended = datetime.fromisoformat(first.started_at) + timedelta(seconds=first.duration_s)
+    assert ended <= datetime.fromisoformat(second.started_at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import subprocess
@@ -45,7 +46,7 @@ def configure(folder: Path, url: str = "http://127.0.0.1:9/metrics", more: str =
     return file
 
 
-def test_history_lists_shows_and_prunes(call, tmp_path):
+def test_history_lists_shows_and_prunes(call, tmp_path, monkeypatch):
     configure(tmp_path)
     store = Store("data")
     mixed = [verdict(Outcome.MET), verdict(Outcome.MISSED), verdict(Outcome.UNKNOWN)]
@@ -67,6 +68,11 @@ def test_history_lists_shows_and_prunes(call, tmp_path):
     sweep = ("history", "prune", "--older-than", "1 d", "--keep", "1")
     code, text = call(*sweep, "--dry-run")
     assert (code, "1 run would go" in text, old[1].id in text) == (0, True, True)
+    assert len(store.runs()) == 3
+    for nobody in (io.StringIO(), None):  # no terminal: an empty input, a closed one
+        monkeypatch.setattr(sys, "stdin", nobody)
+        code, text = call(*sweep)
+        assert (code, "--yes" in text, "--dry-run" in text) == (2, True, True)
     assert len(store.runs()) == 3
     assert "gone: 1 run" in call(*sweep, "--yes")[1]
     assert store.runs()["run_id"].tolist() == [old[0].id, old[2].id]

@@ -100,6 +100,16 @@ def test_importing_twice_changes_nothing(home: Path) -> None:
     assert runs(home) == before == ["20231114T221320Z-jmeter-" + before[0][-8:]]
 
 
+def test_a_file_that_another_process_imports_meanwhile_is_known(home: Path) -> None:
+    found = []
+    for _ in range(2):
+        source, store = Source(home / "results.jtl"), Store(home / "data")
+        found += import_source(source, store, known={})  # as the history was before
+    (first, is_new), (second, is_newer) = found
+    assert (is_new, is_newer, second.id) == (True, False, first.id)
+    assert list((home / "data" / "staging").iterdir()) == []
+
+
 def test_promises_of_the_target_are_judged(home: Path) -> None:
     done = perflib(home, "import", "results.jtl", "--target", "shop")
     assert "mean(service_time) < 1 s" in done.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -153,6 +154,22 @@ def test_nothing_is_left_however_serve_ends(
         code = process.wait(20)
         assert code == (-signal.SIGKILL if number == signal.SIGKILL else 0)
     assert eventually(lambda: processes_of(data), lambda left: not left, 20) == []
+
+
+def test_a_lock_is_held_until_the_last_service_has_ended(configs: Path, tmp_path: Path) -> None:
+    data, lock = tmp_path / "data", tmp_path / "lock"
+    script = (
+        "import fcntl, time; from perflib.reference import start\n"
+        f"lock = open({str(lock)!r}, 'w'); fcntl.flock(lock, fcntl.LOCK_EX)\n"
+        f"with start({str(configs)!r}, {free_ports()}, {str(data)!r}, inherited=[lock.fileno()]):\n"
+        "    time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", script]) as starter:
+        assert eventually(lambda: running(data) or starter.poll() is not None, bool)
+        starter.kill()
+    with lock.open() as waiting:
+        fcntl.flock(waiting, fcntl.LOCK_EX)
+    assert processes_of(data) == []
 
 
 def test_serve_ends_with_a_service_that_ended(configs: Path, tmp_path: Path) -> None:

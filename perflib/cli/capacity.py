@@ -158,12 +158,12 @@ class Seeker:
         return step, run
 
     def conclude(self) -> int:
-        """Keep the best step as a run with the whole search in it; print what was found."""
+        """Print what was found; keep the best step as a run with the whole search in it."""
         details = self._details()
-        if self._best is not None:
-            self._keep(self._best, details)
         show.console.print(_table(self.steps))
         show.console.print(_sentence(self.bracket, details.get("usl")))
+        if self._best is not None:
+            self._keep(self._best, details)
         self._folder.cleanup()
         return ExitCode.MET if self.bracket.low is not None else ExitCode.UNKNOWN
 

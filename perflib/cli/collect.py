@@ -35,7 +35,8 @@ def collect(targets: tuple[str, ...], file: Path, as_json: bool) -> int:
     settings = config.load(file)
     urls = metrics_urls(settings, targets)
     pages, code = [], ExitCode.MET
-    with campaign.system(settings, [settings.target(name) for name in urls], _say):
+    wanted = [settings.target(name) for name in urls]
+    with campaign.system(settings, wanted, _say, alone=False):
         for target, url in urls.items():
             try:
                 samples = scrape(url)

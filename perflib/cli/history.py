@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import wraps
@@ -135,11 +136,28 @@ def prune(
     if dry_run or doomed.empty:
         show.console.print(f"{many(len(doomed), 'run')} would go")
         return ExitCode.MET
-    if not yes and not click.confirm(f"Remove these {many(len(doomed), 'run')} for good?"):
-        raise PerflibError("nothing was removed", next_step="repeat with `--yes`")
+    if not yes and not _agreed(f"Remove these {many(len(doomed), 'run')} for good?"):
+        raise PerflibError(
+            "nothing was removed",
+            expected="a yes to the question",
+            next_step="repeat with `--yes`, or with `--dry-run` to look only",
+        )
     store.prune(age, keep=keep, target=target, dry_run=False)
     show.console.print(f"gone: {many(len(doomed), 'run')}")
     return ExitCode.MET
+
+
+def _agreed(question: str) -> bool:
+    """The answer, from a terminal or a pipe; where nobody can answer it is no."""
+    if sys.stdin is None:  # closed by the caller
+        return False
+    try:
+        return click.confirm(question)
+    except click.Abort:
+        if sys.stdin.isatty():  # Ctrl-C
+            raise
+        click.echo()
+        return False
 
 
 def _age(text: str) -> timedelta:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from perflib import config
 from perflib.cli import show
-from perflib.errors import PerflibError
+from perflib.errors import ExitCode, PerflibError
 from perflib.target import Scenario
 from perflib.yamlfile import wording
 
@@ -41,6 +41,8 @@ def run(
     report: bool,
 ) -> int:
     """Measure TARGETS (all when none is named) and judge what was promised of them."""
+    from perflib.run import NOT_IN_HISTORY
+
     settings = config.load(file)
     load = adjusted(settings.scenario(scenario), rate=rate, run_time=run_time)
     permit(settings, targets, also_load)
@@ -48,7 +50,8 @@ def run(
     code = show.print_runs(runs)
     if report and runs:
         render(settings, runs)
-    return code
+    lost = any(caveat.code == NOT_IN_HISTORY for run in runs for caveat in run.caveats)
+    return ExitCode.USAGE if lost else code
 
 
 def permit(settings: config.Config, targets: tuple[str, ...], hosts: tuple[str, ...]) -> None:

@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -36,13 +36,13 @@ _STOP_S = 8.0
 class Nursery:
     """The process that forks the services, and the pipe whose end tells them to stop."""
 
-    def __init__(self) -> None:
+    def __init__(self, inherited: Sequence[int]) -> None:
         life, self._life = os.pipe()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "perflib.reference.nursery", str(life)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            pass_fds=[life],
+            pass_fds=[life, *inherited],
             start_new_session=True,
         )
         os.close(life)
@@ -129,13 +129,13 @@ class System:
         """Process ids; of a service with several workers, the first one's."""
         return {s.context.service: s.pid for s in reversed(self.services)}
 
-    def start(self, timeout_s: float = 60.0) -> None:
-        """Start every service, and return when all are ready."""
+    def start(self, timeout_s: float = 60.0, inherited: Sequence[int] = ()) -> None:
+        """Start every service, and return when all are ready; see the function `start`."""
         self._take_folder()
         try:
             check_ports(self._needed_ports())
             deadline = time.monotonic() + timeout_s
-            self._nursery = Nursery()
+            self._nursery = Nursery(inherited)
             for group in (_ORDER[:1], _ORDER[1:]):
                 opened = [service for name in group for service in self._open(self._nursery, name)]
                 self.services += opened
@@ -285,16 +285,18 @@ def start(
     ports: Mapping[str, int] | int | None = None,
     data: Path | str = Path("data/reference"),
     timeout_s: float = 60.0,
+    inherited: Sequence[int] = (),
 ) -> Iterator[System]:
     """The reference system, running inside the `with`.
 
-    `ports` are by service, or the gateway's port from which the others follow. Raises
+    `ports` are by service, or the gateway's port from which the others follow. The services
+    hold the open files `inherited`, and so their locks, until the last one has ended. Raises
     `PerflibError` for a busy port or a mistaken setting and `TargetError`, with the end of
     the log, when a service does not come up within `timeout_s`.
     """
     chosen = ports_from(ports) if isinstance(ports, int) else {**PORTS, **(ports or {})}
     system = System(Path(configs), chosen, Path(data))
-    system.start(timeout_s)
+    system.start(timeout_s, inherited)
     with system:
         yield system
 

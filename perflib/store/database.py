@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import numpy as np
@@ -37,6 +39,7 @@ from perflib.store.folder import explained
 from perflib.store.schema import REVISIONS, VERSION_TABLE, metadata
 
 BUSY_TIMEOUT_S = 60
+TOLD_AFTER_S = 3
 CONNECT_TIMEOUT_S = 10
 _CHUNK = 1000
 """Rows fetched at once: few enough to stay in the processor's cache, which halves the time."""
@@ -282,4 +285,18 @@ def _explicit_transactions(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def _begun(connection: Connection) -> None:
         mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
-        connection.exec_driver_sql(f"BEGIN {mode}")
+        with _told_of_waiting(engine.url.database) if mode == "IMMEDIATE" else nullcontext():
+            connection.exec_driver_sql(f"BEGIN {mode}")
+
+
+@contextmanager
+def _told_of_waiting(file: str | None) -> Iterator[None]:
+    """Say that another process holds the lock, when it holds it for long."""
+    told = f"{file}: another process writes the history; waiting up to {BUSY_TIMEOUT_S} s for it"
+    timer = Timer(TOLD_AFTER_S, print, [told], {"file": sys.stderr})
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()  # a process that forks must have no other thread

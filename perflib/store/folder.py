@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from perflib.errors import StoreError
+from perflib.errors import AlreadyRecordedError, StoreError
 from perflib.model import RUN_SCHEMA, Run, to_json
 
 RECORD = "run.json"
@@ -156,17 +156,21 @@ def publish(staging: Path, runs: Path, run: Run, *, flush: bool = True) -> Path:
     """
     data = encode(run)
     final = runs / check_id(run.id)
+    recorded = AlreadyRecordedError(
+        f"run {run.id} exists already", next_step="runs are never overwritten", file=final
+    )
     if final.exists():
-        raise StoreError(
-            f"run {run.id} exists already", next_step="runs are never overwritten", file=final
-        )
+        raise recorded
     with explained(final, "written"):
         (staging / RECORD).write_bytes(data)
         if flush:
             for file in staging.rglob("*"):
                 _sync(file)
             _sync(staging)
-        staging.rename(final)
+        try:
+            staging.rename(final)
+        except OSError as error:  # another process was faster
+            raise recorded if final.exists() else error from None
         if flush:
             _sync(runs)
     return final
