@@ -1,5 +1,7 @@
 """What makes a load doubtful is found when it is there, and not when it is not."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -243,6 +245,15 @@ def test_failures_raise_no_ceiling(monkeypatch):
 
     monkeypatch.setattr(calibrate, "generate", failing)
     assert calibrate.measure_ceiling(4, seconds=1.0) == 10
+
+
+def test_the_responder_ends_with_the_process_that_started_it():
+    command = [sys.executable, "-m", "perflib.load.responder"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe) as responder:
+        assert responder.stdout.readline().strip().isdigit()
+        responder.stdin.close()
+        assert responder.wait(30) == 0
 
 
 def test_a_generator_that_does_not_start_has_no_ceiling(tmp_path, monkeypatch):

@@ -65,7 +65,8 @@ def measure_ceiling(users: int, seconds: float = SECONDS) -> float | None:
     import pyarrow.parquet as pq
 
     command = [sys.executable, "-m", "perflib.load.responder"]
-    responder = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    pipe = subprocess.PIPE
+    responder = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
     assert responder.stdout is not None
     try:
         port = responder.stdout.readline().strip()

@@ -1,10 +1,12 @@
 """A server that does nothing but answer: the known faster thing a generator is measured against.
 
 `python -m perflib.load.responder` prints its port and answers each request with the same bytes.
+It ends when the other end of the pipe at its standard input does, however that process ended.
 """
 
 from __future__ import annotations
 
+import contextlib
 import select
 import socket
 import sys
@@ -14,14 +16,18 @@ END = b"\r\n\r\n"
 
 
 def serve(listening: socket.socket) -> None:
-    """Answer for ever, all connections from one epoll loop; requests without bodies only."""
+    """Answer all connections from one epoll loop; requests without bodies only."""
     watch = select.epoll() if hasattr(select, "epoll") else None
     if watch is None:
         raise SystemExit("the responder needs epoll (Linux)")
     lines: dict[int, socket.socket] = {}
     watch.register(listening, select.EPOLLIN)
+    with contextlib.suppress(PermissionError):  # a file never ends
+        watch.register(sys.stdin, 0)
     while True:
         for fd, _ in watch.poll():
+            if fd == sys.stdin.fileno():
+                return
             if fd == listening.fileno():
                 line, _ = listening.accept()
                 line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -42,7 +48,7 @@ def serve(listening: socket.socket) -> None:
 
 
 def main() -> None:
-    """Listen on a free port of the loopback, print it, serve until killed."""
+    """Listen on a free port of the loopback, print it, serve."""
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:
         print(listening.getsockname()[1], flush=True)
         try:
