@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -196,14 +197,14 @@ def _changes(
     one: Sequence[Member],
     two: Sequence[Member],
     level: float,
-    others: Mapping[Key, Sequence[float]],
+    others: Mapping[Key, list[list[float]]],
 ) -> Iterator[Change]:
     doubts = [*_doubts([*one, *two])]
     several = len(one) > 1 and len(two) > 1
     pooled: dict[tuple[str, str], _Ranks] = {}
     for key in shared_keys((one, two), _tells):
         a, b = ([member.estimates[key] for member in side] for side in (one, two))
-        contrast = _contrast(a, b, level, others.get(key, ()))
+        contrast = _contrast(a, b, level, others.get(key, []))
         doubt = next((c.message for c in doubts if c.forbids(key.metric)), "")
         if several:
             ranks = _ranks([e.value for e in a], [e.value for e in b])
@@ -228,14 +229,14 @@ def _changes(
 
 
 def _contrast(
-    a: Sequence[Estimate], b: Sequence[Estimate], level: float, others: Sequence[float]
+    a: Sequence[Estimate], b: Sequence[Estimate], level: float, others: list[list[float]]
 ) -> Contrast | None:
     """A ratio, or a difference where a value is not positive; None where one run a side tells none.
 
     Errors come from the estimates' intervals; when one has none, the spread of the runs
-    alone counts. `others` are values of earlier runs.
+    alone counts. `others` are values of earlier runs, in stretches without a change.
     """
-    positive = all(value > 0 for value in (*(e.value for e in (*a, *b)), *others))
+    positive = all(v > 0 for v in chain((e.value for e in (*a, *b)), *others))
     usual = stats.usual_spread(others, "ratio" if positive else "difference")
     errors: list[list[float | None]]
     errors = [[_error(e, positive) for e in side] for side in (a, b)]

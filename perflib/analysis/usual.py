@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
+import numpy as np
 import pandas as pd
 
+from perflib.analysis.changes import change_points
+from perflib.analysis.estimate import Floats
 from perflib.analysis.sides import Key, Member
 from perflib.environment import environment_key
 from perflib.store import Store
 
-MOST = 40
+MOST = 20
 """The newest runs count: what was usual long ago may be no more."""
 
 
-def earlier(store: Store | None, members: Sequence[Member]) -> dict[Key, list[float]]:
+def earlier(store: Store | None, members: Sequence[Member]) -> dict[Key, list[list[float]]]:
     """The values of other runs, by time, on the machine of `members` and before the newest.
 
-    Empty for numbers, for different targets or machines, and without a store.
+    In stretches without a change point. Empty for numbers, for different targets or machines,
+    and without a store.
     """
     runs = [member.run for member in members]
     where = {(run.target, environment_key(run.environment)) for run in runs}
@@ -31,4 +35,9 @@ def earlier(store: Store | None, members: Sequence[Member]) -> dict[Key, list[fl
     points = points[fit & ~points["run_id"].isin([run.id for run in runs])]
     by = points.groupby(["metric", "label", "statistic"], sort=False, observed=True)["value"]
     found = ((cast("tuple[str, str, str]", key), values) for key, values in by)
-    return {Key(*key): values.tolist()[-MOST:] for key, values in found}
+    return {Key(*key): _stretches(values.to_numpy()[-MOST:]) for key, values in found}
+
+
+def _stretches(values: Floats) -> list[list[float]]:
+    places = [change.index for change in change_points(values, least=0)]
+    return [stretch.tolist() for stretch in np.split(values, places)]

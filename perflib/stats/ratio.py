@@ -25,8 +25,8 @@ from perflib.stats.values import numbers
 
 Floats = NDArray[np.float64]
 Kind = Literal["ratio", "difference"]
-FEWEST = 7
-"""Runs of a history that tell how they differ."""
+FEWEST = 6
+"""Differences of runs in a history that tell how they differ."""
 _MANY = 1e6
 """Degrees of freedom of an error that is taken as known."""
 
@@ -87,17 +87,17 @@ class Contrast:
         return abs(math.log1p(change)) if self.kind == "ratio" else abs(change)
 
 
-def usual_spread(values: Sequence[float], kind: Kind = "ratio") -> Spread | None:
-    """How much one run differs from the next in a history, changes of its level left out.
+def usual_spread(stretches: Sequence[Sequence[float]], kind: Kind = "ratio") -> Spread | None:
+    """How much one run differs from the next, in stretches of a history without a change.
 
-    From successive differences (von Neumann et al. 1941, Ann. Math. Stat. 12:153) without the
-    largest, which may be a change. None for fewer than `FEWEST` runs.
+    From successive differences (von Neumann et al. 1941, Ann. Math. Stat. 12:153), which a
+    drift hardly moves. None for fewer than `FEWEST` of them.
     """
-    array = np.log(_positive(values)) if kind == "ratio" else numbers(values)
-    squares = np.sort(np.diff(array) ** 2)[:-1]
-    if len(array) < FEWEST:
+    arrays = [np.log(_positive(one)) if kind == "ratio" else numbers(one) for one in stretches]
+    differences = np.concatenate([np.diff(one) for one in arrays]) if arrays else np.empty(0)
+    if len(differences) < FEWEST:
         return None
-    return Spread(math.sqrt(float(squares.mean()) / 2), 2 * len(squares) / 3)
+    return Spread(math.sqrt(float((differences**2).mean()) / 2), 2 * len(differences) / 3)
 
 
 def ratio_interval(
