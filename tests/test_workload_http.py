@@ -191,10 +191,10 @@ def test_a_killed_worker_is_named_and_missed(tmp_path):
     lost = [worker["id"] for worker in run.details["generator"] if worker["lost"]]
     assert len(lost) == run.generator.workers_lost == 1
     assert run.generator.processes == 2
-    (told,) = (caveat.message for caveat in run.caveats if caveat.code == "workers")
-    assert told == f"1 of 2 load workers died: {lost[0]}"
+    (told,) = (caveat for caveat in run.caveats if caveat.code == "workers")
+    assert told.message == f"1 of 2 load workers died: {lost[0]}"
+    assert told.voids == ("*",), "no verdict can be given"
     assert run.counts.recorded == len(samples) > 500
-    assert run.counts.engine != run.counts.recorded  # so no verdict can be given
 
 
 def test_a_killed_generator_leaves_its_parts(tmp_path):
