@@ -32,8 +32,8 @@ FEWEST = 7
 DEGREES, PLACES = 3, 10.0
 """Kinds of drift that are tried; places of a counter-step that makes one, by its looks."""
 LEAST = 0.02
-"""A smaller relative change is not worth anybody's morning: on a second machine hardly one in
-twenty of those up to 2 % shows, of those from 20 % nine in ten."""
+"""A smaller relative change is not worth anybody's morning: on a second machine one in nine of
+those up to 2 % shows, hardly more than by chance, of those from 20 % nine in ten."""
 
 
 class ChangePoint(Struct, frozen=True, kw_only=True):

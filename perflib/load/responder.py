@@ -22,11 +22,12 @@ def serve(listening: socket.socket) -> None:
         raise SystemExit("the responder needs epoll (Linux)")
     lines: dict[int, socket.socket] = {}
     watch.register(listening, select.EPOLLIN)
+    pipe = sys.stdin.fileno()
     with contextlib.suppress(PermissionError):  # a file never ends
-        watch.register(sys.stdin, 0)
+        watch.register(pipe, 0)
     while True:
         for fd, _ in watch.poll():
-            if fd == sys.stdin.fileno():
+            if fd == pipe:
                 return
             if fd == listening.fileno():
                 line, _ = listening.accept()

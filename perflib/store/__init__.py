@@ -11,6 +11,7 @@ import gzip
 import os
 import zlib
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -278,9 +279,10 @@ class Store(Decisions):
 
     def _sweep(self, before: datetime) -> None:
         for left in self._staging.glob("*/"):
-            changed = max(path.stat().st_mtime for path in (left, *left.iterdir()))
-            if changed < before.timestamp():  # a run of days goes on writing its samples
-                folders.remove(left, self._staging)
+            with suppress(FileNotFoundError):  # what goes away meanwhile is not abandoned
+                changed = max(path.stat().st_mtime for path in (left, *left.iterdir()))
+                if changed < before.timestamp():  # a run of days goes on writing its samples
+                    folders.remove(left, self._staging)
 
     # The history database
 
