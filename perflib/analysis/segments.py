@@ -41,9 +41,10 @@ Noise = tuple[float, float, float, float]
 
 SHORTEST = 3
 """Results of the shortest segment."""
-STRICTNESS, MANY = 5.0, 200
-"""Log likelihood (× 2) that a step must bring beyond log n (n at least `MANY`: results come one
-by one and each may give an alarm) and the price of its choice."""
+STRICTNESS, MANY, AHEAD = 5.0, 200, 4
+"""Log likelihood (× 2) that a step must bring beyond log n and the price of its choice. Results
+come one by one and each may give an alarm, so those to come count: n is taken `AHEAD` times
+up to `MANY`."""
 NORMALITY = 1.2
 """Weight of the terms for noise that is not normal, at 3.8 standard errors."""
 REACH = 40
@@ -229,7 +230,7 @@ def looks_of(places: Places, i: int, n: int) -> tuple[float, int]:
 @compiled
 def need(n: int, looks: float) -> float:
     """Log likelihood (× 2) that a step must bring: the price of its choice."""
-    return STRICTNESS + log(max(n, MANY)) + 2 * log(looks)
+    return STRICTNESS + log(max(n, min(AHEAD * n, MANY))) + 2 * log(looks)
 
 
 @compiled
