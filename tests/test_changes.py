@@ -121,6 +121,23 @@ def test_results_before_a_great_change_are_louder(first):
     assert sum(f == [first, 80] for f in found) >= 28, found
 
 
+def test_a_step_in_noise_in_proportion_to_a_loud_level_is_found():
+    """Latencies of a busy system: skewed, half as loud as their level. Ratios are what is told."""
+    found, inside = [], []
+    for seed in range(40):
+        values = np.random.default_rng(seed).gamma(4, 2.5, 60)
+        values[30:] *= 3
+        told = change_points(values)
+        mirrored = change_points(-values)
+        assert [c.index for c in told] == [c.index for c in mirrored]
+        near = [c for c in told if abs(c.index - 30) <= 3]
+        found.append(bool(near))
+        inside += [c.low <= 2 <= c.high for c in near]
+        assert all(c.after / c.before - 1 == pytest.approx(c.change) for c in told)
+    assert np.mean(found) >= 0.9
+    assert np.mean(inside) >= 0.9
+
+
 def test_noisy_runs_weigh_less():
     values, spread = series(8, cv=0.005), np.full(200, 0.5)
     values[120:126] += 6

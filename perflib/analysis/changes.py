@@ -9,17 +9,13 @@ a full run gives, because a full run makes the same steps.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import stdtr, stdtrit
 
 from perflib.errors import PerflibError
-
-if TYPE_CHECKING:
-    from perflib.analysis.explain import Fit
 
 Array = NDArray[np.float64]
 Status = Literal["provisional", "confirmed", "retracted"]
@@ -29,8 +25,6 @@ WINDOW = 800
 SETTLED, CONTEXT = 680, 40
 """Changes before `SETTLED` in a full window are final; this much before it stays as context."""
 FEWEST = 7
-DEGREES, PLACES = 3, 10.0
-"""Kinds of drift that are tried; places of a counter-step that makes one, by its looks."""
 LEAST = 0.02
 """A smaller relative change is not worth anybody's morning: on a second machine one in nine of
 those up to 2 % shows, hardly more than by chance, of those from 20 % nine in ten."""
@@ -40,7 +34,8 @@ class ChangePoint(Struct, frozen=True, kw_only=True):
     """The level moved between the results `index - 1` and `index` (in order of time).
 
     `before` and `after` are the levels at the change in the unit of the values, `change` is
-    after / before - 1 with its 95 % interval `low` … `high` (delta method, Student's t).
+    after / before - 1 with its 95 % interval `low` … `high` (Student's t; delta method). Where
+    noise is in proportion to the level, levels are geometric means.
     `p_value` is the chance that an unchanged window as long as this one shows such a change
     anywhere. `provisional` becomes `confirmed` or `retracted` as results arrive.
     """
@@ -164,53 +159,37 @@ def examine(window: Series, least: float) -> Study:
         return Study([], None)
     from perflib.analysis.explain import explain
 
-    fit = explain(window.values, _roots(window.spread, n), _axis(window.times, n))
+    fit = explain(window.values, window.spread, _axis(window.times, n))
     if fit is None:
         return Study([], None)
-    change, low, high = _relative(fit.jump, fit.before, fit.covariance, fit.freedom)
+    moved = fit.moved
     changes = [
         ChangePoint(
             index=int(window.place[place]),
             time=None if window.times is None else float(window.times[place]),
             before=float(fit.before[k]),
-            after=float(fit.before[k] + fit.jump[k]),
-            change=float(change[k]),
-            low=float(low[k]),
-            high=float(high[k]),
+            after=float(fit.after[k]),
+            change=float(moved.change[k]),
+            low=float(moved.low[k]),
+            high=float(moved.high[k]),
             p_value=float(fit.chance[k]),
             status="confirmed" if fit.stands[k] else "provisional",
         )
         for k, place in enumerate(fit.places.tolist())
-        if abs(change[k]) >= least
+        if abs(moved.change[k]) >= least
     ]
-    if not fit.degree:
+    if fit.drift is None:
         return Study(changes, None)
-    return Study(changes, _drift(fit, int(window.place[0])))
-
-
-def _drift(fit: Fit, start: int) -> Drift:
-    first, course = fit.drift[:1], np.diff(fit.drift)
-    of_course = np.array([[fit.drift_variance, 0.0, 0.0]])
-    nu = fit.slow_freedom
-    change, low, high = (x.item() for x in _relative(course, first, of_course, nu))
-    errors = abs(course.item()) / max(fit.drift_variance, 1e-300) ** 0.5
-    ways = DEGREES * (1 + PLACES * fit.looks)
-    p_value = min(1.0, ways * 2 * float(stdtr(nu, -errors)))
-    return Drift(start=start, change=change, low=low, high=high, degree=fit.degree, p_value=p_value)
-
-
-def _relative(
-    jump: Array, before: Array, covariance: Array, freedom: float
-) -> tuple[Array, Array, Array]:
-    """jump / before with its 95 % interval, which is endless where the level before is zero."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = jump / before
-        of_jump, of_before, both = covariance.T
-        variance = (of_jump - 2 * ratio * both + ratio**2 * of_before) / before**2
-        half = stdtrit(freedom, 0.975) * np.sqrt(np.maximum(variance, 0.0))
-        low, high = ratio - half, ratio + half
-    known = np.isfinite(ratio)
-    return ratio, np.where(known, low, -np.inf), np.where(known, high, np.inf)
+    course, degree, chance = fit.drift
+    drift = Drift(
+        start=int(window.place[0]),
+        change=course.change.item(),
+        low=course.low.item(),
+        high=course.high.item(),
+        degree=degree,
+        p_value=chance,
+    )
+    return Study(changes, drift)
 
 
 def series_of(values: ArrayLike, times: ArrayLike | None, spread: ArrayLike | None) -> Series:
@@ -269,14 +248,3 @@ def _axis(times: Array | None, n: int) -> Array:
         return _axis(None, n)
     way = np.concatenate(([0.0], np.cumsum(np.minimum(gaps, 10 * usual))))
     return np.asarray(way / way[-1] * 2 - 1, dtype=np.float64)
-
-
-def _roots(spread: Array | None, n: int) -> Array:
-    """Square roots of the weights: a run noisier than 1.5 × the usual weighs less, none more."""
-    if spread is None:
-        return np.ones(n)
-    known = np.where(np.isfinite(spread) & (spread > 0), spread, np.nan)
-    if np.isnan(known).all():
-        return np.ones(n)
-    usual = 1.5 * float(np.nanmedian(known))
-    return np.asarray(np.nan_to_num(np.minimum(1.0, usual / known), nan=1.0), dtype=np.float64)

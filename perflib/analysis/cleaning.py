@@ -104,21 +104,22 @@ def clean(y: Array, root: Array, left: Array, right: Array, sd: float) -> Array:
 
 
 @compiled
-def relative_root(y: Array, weight: Array, origin: float, left: Array, right: Array) -> Array:
-    """Weights where noise is in proportion to the level `y` + `origin`, if that is likelier.
+def proportional(y: Array, origin: float, left: Array, right: Array) -> bool:
+    """Whether noise is clearly likelier in proportion to the level of `y` + `origin`.
 
-    Sizes are those of what local levels leave, and exponential. Results before a great change
-    are else too loud for the noise of all, and show steps that are none.
+    Deviations from local levels, or from their logarithms, are taken as exponential in size.
     """
     n = len(y)
-    level, size = np.empty(n), np.empty(n)
+    if (y.min() + origin) * (y.max() + origin) <= 0:
+        return False
+    plain = ratio = scale = 0.0
     for t in range(n):
         near = left[t] if abs(y[t] - left[t]) < abs(y[t] - right[t]) else right[t]
-        level[t], size[t] = near + origin, abs(y[t] - near) * weight[t]
-    if level.min() <= 0 <= level.max() or not size.any():
-        return weight
-    gain = n * log(abs(size.sum() / (size / level).sum())) - np.log(np.abs(level)).sum()
-    return weight * np.median(level) / level if 2 * gain > RELATIVE_PRICE else weight
+        log_value = log(abs(y[t] + origin))
+        plain += abs(y[t] - near)
+        ratio += abs(log_value - log(abs(near + origin)))
+        scale += log_value
+    return ratio > 0 and 2 * (n * log(plain / ratio) - scale) > RELATIVE_PRICE
 
 
 @compiled

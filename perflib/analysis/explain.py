@@ -1,4 +1,4 @@
-"""What happened in one window of a history, in the unit of its values."""
+"""What happened in one window of a history, in the unit of its values or on a scale of ratios."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtr, stdtrit
 
-from perflib.analysis.cleaning import clean, legendre, levels, local_root, relative_root
+from perflib.analysis.cleaning import clean, legendre, levels, local_root, proportional
 from perflib.analysis.segments import (
     Array,
     Moments,
@@ -32,6 +33,8 @@ HOPELESS = 5.0
 """How much dearer than without it drift may be at first and still be tried further."""
 DOUBT = 0.3
 """How much smaller than estimated phi may be when places are proposed."""
+DEGREES, PLACES = 3, 10.0
+"""Kinds of drift that are tried; places of a counter-step that makes one, by its looks."""
 CUTS = np.arange(3, 9)
 """Tenths of the results that a robust mean may take as they are."""
 BETTER = 0.85
@@ -50,47 +53,87 @@ class Model(NamedTuple):
     known: Moments
 
 
+class Relative(NamedTuple):
+    """Relative changes with their 95 % intervals."""
+
+    change: Array
+    low: Array
+    high: Array
+
+
+class Course(NamedTuple):
+    """What a drift does from the first to the last result."""
+
+    moved: Relative
+    degree: int
+    chance: float
+    """That an unchanged window drifts so."""
+
+
 class Fit(NamedTuple):
     """Steps in order, one entry each, and the drift."""
 
     places: Places
-    jump: Array
     before: Array
     """The level just before, drift included."""
-    covariance: Array
-    """Columns: variance of the jump, of the level before, and their covariance."""
+    after: Array
+    moved: Relative
     stands: NDArray[np.bool_]
     """Whether a step is strong enough by itself."""
     chance: Array
     """That an unchanged window shows such a step anywhere."""
-    looks: float
-    """In how many ways all steps could have been chosen."""
-    drift: Array
-    """What the drift adds at the first and the last result."""
-    drift_variance: float
-    """Of the difference of both."""
-    degree: int
-    """Of the drift; 0 is none."""
-    freedom: float
-    """Degrees of freedom of the noise."""
-    slow_freedom: float
-    """The same for what is slow: noise that remembers says little about it."""
+    drift: Course | None
 
 
-def explain(values: Array, root: Array, axis: Array) -> Fit | None:
+class Seen(NamedTuple):
+    """Values in units of their first standard deviation, from the middle one."""
+
+    y: Array
+    root: Array
+    left: Array
+    right: Array
+    """Local levels that end at, and that begin at, each result."""
+    middle: float
+    unit: float
+    floor: float
+    """The least variance to assume."""
+
+
+def explain(values: Array, spread: Array | None, axis: Array) -> Fit | None:
     """What happened in one window of at least seven values, or None when nothing did.
 
-    `root` holds square roots of weights, `axis` where each result lies between -1 and 1.
+    `spread` is how uncertain each value is, `axis` where each result lies between -1 and 1.
+    Where noise is in proportion to the level, logarithms are explained.
     """
-    middle, unit, floor = middle_of(values), *_unit(values)
-    if unit == 0:
+    seen, sign = _see(values, spread), 0.0
+    if seen is None:
         return None
-    model, doubt = search((values - middle) / unit, root, axis, middle / unit)
+    if proportional(seen.y, seen.middle / seen.unit, seen.left, seen.right):
+        sign = float(np.sign(seen.middle))
+        size = np.abs(values)
+        seen = _see(np.log(size), None if spread is None else spread / size)
+        if seen is None:
+            return None
+    model, doubt = search(seen, axis)
     if not len(model.places) and not len(model.drift):
         return None
-    phi, variance = model.noise[0], max(model.noise[1], floor)
+    return _fit(model, doubt, seen, sign)
+
+
+def _see(values: Array, spread: Array | None) -> Seen | None:
+    unit, floor = _unit(values)
+    if unit == 0:
+        return None
+    middle = middle_of(values)
+    y = (values - middle) / unit
+    return Seen(y, _roots(spread, len(y)), *levels(y), middle, unit, floor)
+
+
+def _fit(model: Model, doubt: float, seen: Seen, sign: float) -> Fit:
+    """The model in the unit of the values, or of `sign` × exp(values)."""
+    phi, variance, unit = model.noise[0], max(model.noise[1], seen.floor), seen.unit
     table = regress(model.known, phi, model.places)
-    n, p, k = len(values), 1 + len(model.drift), len(model.places)
+    n, p, k = len(seen.y), 1 + len(model.drift), len(model.places)
     inverse, theta = table[:-1, :-1] * variance, table[:-1, -1]
     # each row adds up the level just before a step
     rows = np.zeros((k, p + k))
@@ -99,22 +142,51 @@ def explain(values: Array, root: Array, axis: Array) -> Fit | None:
     rows[:, p:] = np.tri(k, k, -1)
     told = [spare(model.known, model.places, i, model.noise) for i in range(k)]
     looks = np.array([looks_of(model.places, i, n)[0] for i in range(k)])
-    ends = model.drift[:, [0, -1]]
-    course = ends[:, 1] - ends[:, 0]
+    jump, before = theta[p:] * unit, seen.middle + unit * (rows @ theta)
+    covariance = _covariance(rows, inverse, p) * unit**2
+    drift = _course(model, table, variance, float(looks.sum()), seen, sign != 0) if p > 1 else None
     return Fit(
         places=model.places,
-        jump=theta[p:] * unit,
-        before=middle + unit * (rows @ theta),
-        covariance=_covariance(rows, inverse, p) * unit**2,
+        before=sign * np.exp(before) if sign else before,
+        after=sign * np.exp(before + jump) if sign else before + jump,
+        moved=relative(jump, before, covariance, n - p - k - 1.0, sign != 0),
         stands=np.array([got >= wanted for got, wanted, _ in told], dtype=bool),
         chance=np.minimum(doubt + looks * np.exp([-sure / 2 for _, _, sure in told]), 1.0),
-        looks=float(looks.sum()),
-        drift=unit * (theta[1:p] @ ends) + (middle + unit * theta[0]),
-        drift_variance=float(course @ inverse[1:p, 1:p] @ course) * unit**2,
-        degree=p - 1,
-        freedom=n - p - k - 1.0,
-        slow_freedom=freedom_of(max(n - p - k, 1), phi),
+        drift=drift,
     )
+
+
+def _course(
+    model: Model, table: Array, variance: float, looks: float, seen: Seen, logs: bool
+) -> Course:
+    """What the drift does; `looks` is in how many ways all steps could have been chosen."""
+    slow, p, unit = model.drift, 1 + len(model.drift), seen.unit
+    theta, way = table[:p, -1], slow[:, -1] - slow[:, 0]
+    course, error = float(theta[1:] @ way), float(way @ table[1:p, 1:p] @ way) * variance
+    # noise that remembers says little about what is slow
+    nu = freedom_of(max(len(seen.y) - p - len(model.places), 1), model.noise[0])
+    ways = DEGREES * (1 + PLACES * looks)
+    chance = ways * 2 * float(stdtr(nu, -abs(course) / max(error, 1e-300) ** 0.5))
+    start = seen.middle + unit * (theta[:1] + theta[1:] @ slow[:, :1])
+    covariance = np.array([[error * unit**2, 0.0, 0.0]])
+    moved = relative(np.array([course * unit]), start, covariance, nu, logs)
+    return Course(moved, p - 1, min(1.0, chance))
+
+
+def relative(jump: Array, before: Array, covariance: Array, freedom: float, logs: bool) -> Relative:
+    """Relative changes, endless where the level before is zero; `logs` are exact without it."""
+    of_jump, of_before, both = covariance.T
+    t = stdtrit(freedom, 0.975)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        if logs:
+            half = t * np.sqrt(np.maximum(of_jump, 0.0))
+            return Relative(np.expm1(jump), np.expm1(jump - half), np.expm1(jump + half))
+        ratio = jump / before
+        variance = (of_jump - 2 * ratio * both + ratio**2 * of_before) / before**2
+        half = t * np.sqrt(np.maximum(variance, 0.0))
+        low, high = ratio - half, ratio + half
+    known = np.isfinite(ratio)
+    return Relative(ratio, np.where(known, low, -np.inf), np.where(known, high, np.inf))
 
 
 def _covariance(rows: Array, inverse: Array, p: int) -> Array:
@@ -163,13 +235,23 @@ def _unit(values: Array) -> tuple[float, float]:
     return (float(d[d > 0].min()), 0.01) if d.any() else (0.0, 0.0)
 
 
-def search(y: Array, root: Array, axis: Array, origin: float) -> tuple[Model, float]:
+def _roots(spread: Array | None, n: int) -> Array:
+    """Square roots of the weights: a run noisier than 1.5 × the usual weighs less, none more."""
+    if spread is None:
+        return np.ones(n)
+    known = np.where(np.isfinite(spread) & (spread > 0), spread, np.nan)
+    if np.isnan(known).all():
+        return np.ones(n)
+    usual = 1.5 * float(np.nanmedian(known))
+    return np.asarray(np.nan_to_num(np.minimum(1.0, usual / known), nan=1.0), dtype=np.float64)
+
+
+def search(seen: Seen, axis: Array) -> tuple[Model, float]:
     """The cheapest explanation, of values that are cleaned with what it says of their noise.
 
     And the chance that the noise is not as it was taken.
     """
-    left, right = levels(y)
-    root = relative_root(y, root, origin, left, right)
+    y, root, left, right = seen[:4]
     values = clean(y, root, left, right, 1.0)
     root, doubt = local_root(values, root)
     values = clean(y, root, left, right, first_noise(values, root)[0] ** 0.5)
