@@ -138,6 +138,16 @@ def test_a_step_in_noise_in_proportion_to_a_loud_level_is_found():
     assert np.mean(inside) >= 0.9
 
 
+def test_what_never_moved_before_does_not_make_later_noise_steps():
+    """An error rate of nothing for long, then one that varies: a single change."""
+    found = []
+    for seed in range(30):
+        values = np.zeros(150)
+        values[75:] = np.random.default_rng(seed).normal(0.02, 0.004, 75)
+        found.append(places(values) == [75])
+    assert sum(found) >= 22
+
+
 def test_noisy_runs_weigh_less():
     values, spread = series(8, cv=0.005), np.full(200, 0.5)
     values[120:126] += 6

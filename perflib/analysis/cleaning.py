@@ -123,24 +123,24 @@ def proportional(y: Array, origin: float, left: Array, right: Array) -> bool:
 
 
 @compiled
-def part_of_noise(size: Array, start: int, stop: int) -> tuple[int, float]:
+def part_of_noise(size: Array, start: int, stop: int, grain: float) -> tuple[int, float]:
     """Where the mean size of differences changes most, and how that compares with chance.
 
     The likelihood ratio (× 2) of two exponential distributions, less where sizes vary more,
-    beyond what it is among all places.
+    beyond what it is among all places. Where nothing differed, `grain` could have.
     """
-    total, square, n = 0.0, 0.0, stop - start
+    total, square, n = grain, 0.0, stop - start
     for t in range(start, stop):
         total += size[t]
         square += size[t] ** 2
-    best, place, left, left_square = 0.0, -1, 0.0, 0.0
+    best, place, left, left_square = 0.0, -1, grain, 0.0
     for t in range(start, stop - FEWEST):
         left += size[t]
         left_square += size[t] ** 2
         a, b = t + 1 - start, stop - t - 1
-        if a < FEWEST or left <= 0 or total <= left:
+        if a < FEWEST:
             continue
-        one, two = left / a, (total - left) / b
+        one, two = left / a, (total - left + grain) / b
         spread = (left_square / one**2 + (square - left_square) / two**2) / n - 1
         gain = 2 * (n * log(total / n) - a * log(one) - b * log(two)) / max(spread, 0.5)
         if gain > best:
@@ -159,11 +159,14 @@ def local_root(y: Array, weight: Array) -> tuple[Array, float]:
     for start in range(0, n - 1, BLOCK):
         stop = min(start + BLOCK, n - 1)
         cap = LARGE * median(size, start, stop, room)
-        for t in range(start, stop):
+        for t in range(start, stop if cap > 0 else start):
             size[t] = min(size[t], cap)
+    if not size.any():
+        return weight, doubt
+    grain = size[size > 0].min()
     edges, at = [0, n - 1], 0
     while at < len(edges) - 1:
-        place, gain = part_of_noise(size, edges[at], edges[at + 1])
+        place, gain = part_of_noise(size, edges[at], edges[at + 1], grain)
         if gain < NOISE_PRICE:
             at += 1
         else:
@@ -173,7 +176,8 @@ def local_root(y: Array, weight: Array) -> tuple[Array, float]:
         return weight, doubt
     root = np.empty(n)
     for k in range(len(edges) - 1):
-        root[edges[k] : edges[k + 1]] = size[edges[k] : edges[k + 1]].mean()
+        part = size[edges[k] : edges[k + 1]]
+        root[edges[k] : edges[k + 1]] = (part.sum() + grain) / len(part)
     root[n - 1] = root[n - 2]
     usual = np.median(root)
     for t in range(n):
