@@ -124,5 +124,6 @@ def format_number(value: float, digits: int = 3) -> str:
         return str(value)
     if value == 0:
         return "0"
+    value = float(f"{value:.{digits - 1}e}")  # 9.998 is 10.0 to three digits, not 10.00
     places = digits - 1 - math.floor(math.log10(abs(value)))
-    return f"{round(value, places):,.{max(places, 0)}f}".replace(",", " ")
+    return f"{value:,.{max(places, 0)}f}".replace(",", " ")
