@@ -66,8 +66,9 @@ class Desk:
 
     @property
     def only_summary(self) -> bool:
-        """Whether the run made samples that are not kept here, as in a committed history."""
-        return not len(self.samples) and self.run.counts.recorded > 0
+        """Whether the run made samples that are not here, as in a committed or imported history."""
+        made = self.run.counts.recorded > 0 or bool(self.run.source)
+        return made and not len(self.samples)
 
     @cached_property
     def objectives(self) -> list[Objective]:
