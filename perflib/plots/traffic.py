@@ -130,9 +130,10 @@ def _keeping_up(inside: Array, edges: Array, desk: Desk) -> str:
     if last > 2 * first + 2:
         grown = f"from {format_number(first, 2)} to {format_number(last, 2)}"
         return f"Answers do not keep up: unanswered requests grow {grown}"
-    sent = in_flight(rows["start"].to_numpy(), rows["end"].to_numpy(), edges).max()
-    if usual > 2 * sent:
-        told = f"about {format_number(usual, 2)} requests are due, at most {count(int(sent))} sent"
+    due = rows["end"] - began(rows)
+    sent = usual * float((rows["end"] - rows["start"]).sum() / due.sum())  # Little's law
+    if usual > 2 + 2 * sent:
+        told = f"about {format_number(usual, 2)} requests are due, {format_number(sent, 2)} sent"
         return f"Answers do not keep up: {told}"
     return f"Answers keep up: about {format_number(usual, 2)} requests are unanswered at once"
 
