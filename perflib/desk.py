@@ -107,6 +107,15 @@ class Desk:
         before = f"; {outcomes[first - 1]} before" if first else ""
         return f"{rows['started_at'].iloc[first]:%d %b %H:%M}", f"{lasted}{before}"
 
+    @cached_property
+    def decisions(self) -> list[str]:
+        """What people decided about the run, oldest first: `bad: the disk was full`."""
+        if self.store is None:
+            return []
+        rows = self.store.triage(self.run.target)
+        rows = rows[rows["run_id"] == self.run.id]
+        return [f"{action}: {why}" for action, why in rows[["action", "reason"]].to_numpy()]
+
     def past(self, objective: Objective, most: int = 30) -> list[float]:
         """The promised indicator over the last runs that nobody called bad, oldest first."""
         points = self.points

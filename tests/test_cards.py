@@ -314,4 +314,6 @@ def test_a_run_called_bad_is_not_the_newest(tmp_path: Path) -> None:
     assert [desk.run.id for desk in open_all(data=tmp_path)] == [ids[-2]]
     comparison, _ = open_comparison("database", data=tmp_path)
     assert (comparison.runs_a, comparison.runs_b) == ((ids[-3],), (ids[-2],))
-    assert open_desk("database", ids[-1], tmp_path).run.id == ids[-1], "by its id it is there"
+    called = open_desk("database", ids[-1], tmp_path)
+    assert called.run.id == ids[-1], "by its id it is there"
+    assert "Decided about this run: bad: the disk was full." in repr(cards.verdict(called))

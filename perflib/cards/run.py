@@ -44,6 +44,7 @@ def verdict(desk: Desk) -> Card:
     since, runs = desk.since(first)
     why = "Why" if first.outcome is Outcome.UNKNOWN else "By how much"
     blocks: list[Block] = [f"{why}: {first.reason}.", f"Since when: {since} ({runs})."]
+    blocks += [f"Decided about this run: {told}." for told in desk.decisions]
     rows = [_verdict_row(v, desk) for v in verdicts]
     blocks.append(Table(["", "promise", "measured [95 %]", "margin", "since"], rows))
     open_ones = [v for v in verdicts if v.outcome is not Outcome.MET]
