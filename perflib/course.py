@@ -60,8 +60,10 @@ class Course:
 
     @property
     def moved(self) -> Relative | None:
-        """The shift that the state speaks of, else the slow drift, else None."""
-        return self.last.point if self.last else self.trend.drift
+        """The shift that the state speaks of, else the drift that does, else None."""
+        if self.last is not None:
+            return self.last.point
+        return None if self.state == "unchanged" else self.trend.drift
 
     def at(self, run_id: str) -> pd.Timestamp:
         """When this run started."""
@@ -89,7 +91,7 @@ class Course:
         if runs < 2:
             return f"{self.name}: one run is no history yet"
         drift = self.trend.drift
-        if self.last is None and drift is not None:
+        if drift is not None and self.moved is drift:
             return f"{self.name} drifts by {percent_change(drift)} over {runs - drift.start} runs"
         if self.last is None:
             now = format_quantity(self.trend.level, self.trend.unit)

@@ -132,6 +132,8 @@ class Relative(Protocol):
 
 
 def percent_change(of: Relative) -> str:
-    """A relative change in words: `+23 % [18, 29]`."""
+    """A relative change in words: `+23 % [18, 29]`; from nothing on it has no end."""
+    if not math.isfinite(of.change):
+        return f"{'−' if of.change < 0 else '+'}∞ %"
     low, high = (format_number(100 * x, 2).replace("-", "−") for x in (of.low, of.high))
     return f"{signed(100 * of.change)} % [{low}, {high}]"

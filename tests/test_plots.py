@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib as mpl
 import numpy as np
@@ -22,7 +23,7 @@ from perflib.plots.house import Missing, sheet
 from perflib.plots.linked import Timeline, Views, indexed
 from perflib.plots.marks import bound_line, end_labels
 from perflib.units import format_number
-from perflib.wording import bound, clean, interval_text, listed, shown
+from perflib.wording import bound, clean, interval_text, listed, percent_change, shown
 from tests import fabricate
 
 GENERAL = (
@@ -269,6 +270,13 @@ def test_numbers_keep_their_digits_when_rounded_up(value: float, text: str) -> N
 )
 def test_names_are_listed(names: list[str], text: str) -> None:
     assert listed(names) == text
+
+
+@pytest.mark.parametrize(
+    ("change", "text"), [(0.234, "+23 % [18, 29]"), (math.inf, "+∞ %"), (-math.inf, "−∞ %")]
+)
+def test_changes_are_told_in_percent(change: float, text: str) -> None:
+    assert percent_change(SimpleNamespace(change=change, low=0.18, high=0.29)) == text
 
 
 def test_values_are_said_in_their_unit() -> None:

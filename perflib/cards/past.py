@@ -22,7 +22,7 @@ def verdict(course: Course) -> Card:
         f"Why: {trend.reason}.",
         f"Now: {value}{f', {far}' if far else ''} (run {newest['run_id']}).",
     ]
-    if trend.drift is not None and course.last is not None:
+    if trend.drift is not None and course.moved is not trend.drift:
         blocks.append(f"Besides, it drifts: {percent_change(trend.drift)} over the last runs.")
     blocks += [f"Noted: {note.reason}" for note in trend.notes[:5]]
     blocks.append(f"What to do: {_next(course)}")
