@@ -20,7 +20,7 @@ from perflib.model import Metric, Objective, find_metric
 from perflib.objectives import parse_objective
 from perflib.store import Store
 from perflib.units import format_quantity
-from perflib.wording import clean, percent_change, words
+from perflib.wording import Relative, clean, percent_change, words
 
 DEFAULT_STATISTIC = "p95"
 MOST_LABELS = 12
@@ -58,6 +58,13 @@ class Course:
         found = spoken or self.shifts
         return found[-1] if found else None
 
+    @property
+    def moved(self) -> Relative | None:
+        """The shift that the state speaks of, else the drift that does, else None."""
+        if self.last is not None:
+            return self.last.point
+        return None if self.state == "unchanged" else self.trend.drift
+
     def at(self, run_id: str) -> pd.Timestamp:
         """When this run started."""
         rows = self.points.loc[self.points["run_id"] == run_id, "started_at"]
@@ -83,6 +90,9 @@ class Course:
         runs = len(self.trend.values)
         if runs < 2:
             return f"{self.name}: one run is no history yet"
+        drift = self.trend.drift
+        if drift is not None and self.moved is drift:
+            return f"{self.name} drifts by {percent_change(drift)} over {runs - drift.start} runs"
         if self.last is None:
             now = format_quantity(self.trend.level, self.trend.unit)
             hedge = "" if self.state == "unchanged" else f"; {self.trend.reason}"

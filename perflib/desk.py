@@ -66,8 +66,9 @@ class Desk:
 
     @property
     def only_summary(self) -> bool:
-        """Whether the run made samples that are not kept here, as in a committed history."""
-        return not len(self.samples) and self.run.counts.recorded > 0
+        """Whether the run made samples that are not here, as in a committed or imported history."""
+        made = self.run.counts.recorded > 0 or bool(self.run.source)
+        return made and not len(self.samples)
 
     @cached_property
     def objectives(self) -> list[Objective]:
@@ -105,6 +106,15 @@ class Desk:
         lasted = "this run" if runs == 1 else many(runs, "run")
         before = f"; {outcomes[first - 1]} before" if first else ""
         return f"{rows['started_at'].iloc[first]:%d %b %H:%M}", f"{lasted}{before}"
+
+    @cached_property
+    def decisions(self) -> list[str]:
+        """What people decided about the run, oldest first: `bad: the disk was full`."""
+        if self.store is None:
+            return []
+        rows = self.store.triage(self.run.target)
+        rows = rows[rows["run_id"] == self.run.id]
+        return [f"{action}: {why}" for action, why in rows[["action", "reason"]].to_numpy()]
 
     def past(self, objective: Objective, most: int = 30) -> list[float]:
         """The promised indicator over the last runs that nobody called bad, oldest first."""

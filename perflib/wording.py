@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
+from collections.abc import Sequence
 from typing import Protocol
 
 from perflib.model import Caveat, Estimate, Objective
@@ -29,6 +31,12 @@ def count(n: int) -> str:
 def many(n: int, of: str) -> str:
     """`1 run`, `12 345 runs`."""
     return f"{count(n)} {of}{'' if n == 1 else 's'}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as people list them: `a`, `a and b`, `a, b and c`; long ones shortened."""
+    *first, last = (clean(name, 60) for name in names)
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def bound(value: float, unit: str) -> str:
@@ -66,7 +74,7 @@ def interval_text(estimate: Estimate) -> str:
 
 def shown(value: float, unit: str) -> str:
     """A measured value with its unit; ratios up to one in percent, larger ones as factors."""
-    if unit != "1":
+    if unit != "1" or math.isnan(value):
         return format_quantity(value, unit)
     return f"{format_number(value)} ×" if value > 1 else f"{format_number(100 * value)} %"
 
@@ -124,6 +132,8 @@ class Relative(Protocol):
 
 
 def percent_change(of: Relative) -> str:
-    """A relative change in words: `+23 % [18, 29]`."""
+    """A relative change in words: `+23 % [18, 29]`; from nothing on it has no end."""
+    if not math.isfinite(of.change):
+        return f"{'−' if of.change < 0 else '+'}∞ %"
     low, high = (format_number(100 * x, 2).replace("-", "−") for x in (of.low, of.high))
     return f"{signed(100 * of.change)} % [{low}, {high}]"

@@ -6,14 +6,18 @@ import re
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from perflib import analysis, cards
+from perflib import analysis, cards, plots
 from perflib.cards.card import Card, Code, Number, Pre, Spark, State, Steps, Table
 from perflib.course import by_label, indicators, open_course
-from perflib.desk import open_all, open_comparison, open_desk
+from perflib.desk import Desk, no_samples, open_all, open_comparison, open_desk
 from perflib.errors import StoreError
+from perflib.model import Caveat, Outcome, Run, Verdict
+from perflib.objectives import parse_objective
+from perflib.report.safe import markup
 from perflib.store import BAD, Store
 from perflib.wording import SIGNS, signed
 from tests import fabricate
@@ -22,7 +26,7 @@ EVIL = (
     "<script>alert(1)</script>\"' onload=x </pre></table> | `code` **bold** "
     "[a](javascript:x) \u202e"
 )
-ALLOWED = {"div", "p", "span", "strong", "code", "pre", "br", "ol", "li"}
+ALLOWED = {"div", "p", "span", "strong", "code", "pre", "br", "wbr", "ol", "li"}
 ALLOWED |= {"table", "caption", "thead", "tbody", "tr", "th", "td"}
 ALLOWED |= {"svg", "polyline", "line", "circle"}
 
@@ -89,6 +93,11 @@ class TestDialects:
     def test_a_spark_of_one_value_is_a_dash(self) -> None:
         assert "–" in Card("x", blocks=[Table(["s"], [[Spark([1.0], "one")]])])._repr_html_()
 
+    def test_long_names_may_break_where_words_end(self) -> None:
+        html = Card("x", blocks=[Table(["t"], [[Code("p95(query_time) < 1.5 ms")]])])._repr_html_()
+        assert "p95(<wbr>query_<wbr>time) &lt; 1.5 ms" in html
+        assert "query_<wbr>time" in markup(html), "a page keeps it"
+
     def test_direction_signs_do_not_pass(self) -> None:
         assert "\u202e" not in full(EVIL)._repr_html_().split("<pre>")[0]
 
@@ -99,7 +108,7 @@ class TestRun:
         text = repr(cards.verdict(desk))
         first, how_much, since, *_ = text.splitlines()
         assert first.startswith(("✗ missed", "? unknown", "✓ met"))
-        assert how_much.startswith("By how much: p95")
+        assert how_much.startswith("Why: p95" if "? unknown" in first else "By how much: p95")
         assert re.fullmatch(r"Since when: 23 Nov \d\d:00 \(3 runs; met before\)\.", since)
         assert "What to do:" in text
 
@@ -123,8 +132,59 @@ class TestRun:
         run, samples = fabricate.run_of("api_gateway")
         assert run.generator is not None
         run.generator.cpu_share = 0.99
-        desk = open_desk.__globals__["Desk"](run, samples)
+        desk = Desk(run, samples)
         assert repr(cards.generator(desk)).startswith("? unknown: 1 of 7 checks")
+
+    @pytest.mark.parametrize(
+        ("outcomes", "told"),
+        [
+            (["missed"], "shop misses the promise: "),
+            (["unknown", "met"], "shop cannot be judged on 1 of 2 promises: "),
+            (["met", "met"], "shop keeps all 2 promises: "),
+        ],
+    )
+    def test_the_finding_counts_promises(self, outcomes: list[str], told: str) -> None:
+        verdicts = [
+            Verdict(
+                objective=parse_objective(f"p95(query_time) < {n} ms"),
+                outcome=Outcome(outcome),
+                reason=f"reason {n}",
+                next_step="",
+            )
+            for n, outcome in enumerate(outcomes, 1)
+        ]
+        run = Run(id="r", target="shop", kind="sql", started_at="2026", duration_s=1)
+        run.verdicts = verdicts
+        run.caveats = [Caveat(code="a", message="reason 1"), Caveat(code="b", message="other")]
+        text = repr(cards.verdict(Desk(run, no_samples())))
+        assert told in text.splitlines()[0]
+        said_above = outcomes[0] != "met"
+        assert ("Caution: reason 1." in text) != said_above
+        assert "Caution: other." in text
+
+    def test_method_tells_settings_with_units_and_cuts_none(self) -> None:
+        workload = {
+            "url": "http://127.0.0.1:1",
+            "hosts": ["a", "b"],
+            "note": "n" * 350,
+            "scenario": {"rate": 1200.0, "users": 64, "warmup": 5.0},
+        }
+        run, samples = fabricate.run_of("api_gateway", workload=workload)
+        text = repr(cards.method(Desk(run, samples)))
+        assert "rate 1200/s, users 64, warmup 5 s" in text
+        assert "hosts a b" in text
+        assert "n" * 350 in text
+        assert "8.59 GB\n" in text, "an unknown system leaves no comma"
+
+    def test_an_imported_run_claims_no_load_of_ours(self) -> None:
+        run = Run(id="r", target="shop", kind="imported", started_at="2026", duration_s=0)
+        run.source = {"tool": "Locust", "file": "stats.csv"}
+        desk = Desk(run, no_samples())
+        text = repr(cards.method(desk))
+        assert "Locust, stats.csv" in text
+        assert "perflib run" not in text
+        assert "closed" not in text
+        assert "only the summary is here" in plots.traffic.errors(desk).alt
 
     def test_next_steps_name_a_setting_or_a_step(self, store: Store) -> None:
         desk = open_desk("database", data=store.root, configs="no-such-folder")
@@ -138,6 +198,9 @@ class TestAcross:
         assert "database" in text.splitlines()[0]
         assert "blockchain" in text
         assert "Missed promises first" in repr(cards.across.next_steps(desks))
+        every = sum(len(desk.verdicts) for desk in desks)
+        assert f"of {every} promises are missed now" in plots.history.overview(desks).alt
+        assert f"of {every} promises are" in plots.history.overview([*desks, *desks][:2]).alt
 
     def test_one_damaged_run_does_not_hide_the_others(self, store: Store, tmp_path: Path) -> None:
         shutil.copytree(store.root, tmp_path / "data")
@@ -183,6 +246,22 @@ class TestAcross:
         comparison = analysis.compare(mine, (run, samples))
         text = repr(cards.comparing.differences(comparison))
         assert text.splitlines()[0].startswith("○ no data: Not comparable")
+
+    def test_a_difference_is_told_in_points(self) -> None:
+        contrast = SimpleNamespace(kind="difference", value=0.002, low=-0.001, high=0.005)
+        change = SimpleNamespace(contrast=contrast, unit="1")
+        assert cards.comparing._told(change) == "+0.20 points [−0.10, +0.50]"
+
+    def test_a_drift_is_a_finding_of_its_own(self, tmp_path: Path) -> None:
+        store = Store(tmp_path)
+        for moment in range(30):
+            fabricate.commit(store, "database", moment, slow=1 + 0.03 * moment)
+        course = open_course("database", data=tmp_path)
+        assert course.last is None
+        assert re.match(r"p95 of query time drifts by \+\d+ % \[", course.finding)
+        assert "look for what grows from run to run" in repr(cards.past.verdict(course))
+        line = max(plots.history.trend(course).axes[0].lines, key=lambda line: line.get_linewidth())
+        assert line.get_ydata()[1] > 1.2 * line.get_ydata()[0], "the level rises with it"
 
 
 class TestWrongCalls:
@@ -235,4 +314,6 @@ def test_a_run_called_bad_is_not_the_newest(tmp_path: Path) -> None:
     assert [desk.run.id for desk in open_all(data=tmp_path)] == [ids[-2]]
     comparison, _ = open_comparison("database", data=tmp_path)
     assert (comparison.runs_a, comparison.runs_b) == ((ids[-3],), (ids[-2],))
-    assert open_desk("database", ids[-1], tmp_path).run.id == ids[-1], "by its id it is there"
+    called = open_desk("database", ids[-1], tmp_path)
+    assert called.run.id == ids[-1], "by its id it is there"
+    assert "Decided about this run: bad: the disk was full." in repr(cards.verdict(called))

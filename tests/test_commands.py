@@ -12,6 +12,9 @@ import pytest
 from click.testing import CliRunner
 
 from perflib.cli import VERBS, perflib
+from perflib.cli.show import print_runs
+from perflib.model import Estimate, Outcome, Run, Verdict
+from perflib.objectives import parse_objective
 
 ROOT = Path(__file__).parents[1]
 PERFORMANCE = ROOT / "tests" / "performance"
@@ -127,3 +130,17 @@ def test_an_output_that_nobody_reads_is_no_verdict(words: list[str]) -> None:
         process.stdout.close()
         said = process.stderr.read()
     assert (process.returncode, said) == (141, b"")
+
+
+def test_shares_are_told_in_percent(capsys: pytest.CaptureFixture[str]) -> None:
+    objective = parse_objective("error_rate < 1 %")
+    estimate = Estimate(
+        metric="error_rate", statistic="value", value=1.0, low=0.999, high=1.0, unit="1", n=9
+    )
+    verdict = Verdict(
+        objective=objective, outcome=Outcome.MISSED, reason="", next_step="", estimate=estimate
+    )
+    run = Run(id="r", target="shop", kind="http", started_at="2026", duration_s=1)
+    run.verdicts = [verdict]
+    assert print_runs([run]) == 1
+    assert "100 % [99.9, 100]" in capsys.readouterr().out

@@ -172,6 +172,14 @@ def test_one_run_a_side_is_measured_by_how_earlier_runs_differ(store, p95, state
     assert "earlier runs" in found.caveats[0].message
 
 
+def test_a_small_ratio_with_a_wide_interval_is_not_called_significant(store):
+    for at, by in enumerate(np.random.default_rng(4).normal(0, 0.03, 12)):
+        recorded(store, p95=0.010 * (1 + by), at=at)
+    a, b = recorded(store, at=13), recorded(store, p95=0.0101, at=14)
+    change = analysis.compare(a, b, store=store).find("response_time", "p95")
+    assert (change.state, change.reason) == ("inconclusive", "the interval is too wide")
+
+
 def test_one_run_a_side_covers_what_runs_differ():
     rng, inside = np.random.default_rng(8), 0
     for _ in range(400):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib as mpl
 import numpy as np
@@ -19,7 +21,9 @@ from perflib.model import Estimate, Run
 from perflib.plots import Drawing, chain, latency, pipeline, queries, traffic
 from perflib.plots.house import Missing, sheet
 from perflib.plots.linked import Timeline, Views, indexed
-from perflib.wording import bound, clean, interval_text, shown
+from perflib.plots.marks import bound_line, end_labels
+from perflib.units import format_number
+from perflib.wording import bound, clean, interval_text, listed, percent_change, shown
 from tests import fabricate
 
 GENERAL = (
@@ -123,6 +127,53 @@ class TestFindings:
         frame["end"] = frame["intended_start"] + 0.01 + frame["intended_start"] * 0.4
         assert "Answers do not keep up" in traffic.arrivals(desk_of(frame, tmp_path)).alt
 
+    def test_requests_that_wait_for_a_connection_are_told(self, tmp_path: Path) -> None:
+        _, frame = fabricate.run_of("api_gateway")
+        frame["start"] = frame["intended_start"] + 2.0
+        frame["end"] = frame["start"] + 0.01
+        alt = traffic.arrivals(desk_of(frame, tmp_path)).alt
+        assert re.search(r"do not keep up: about 260 requests are due, 1\.3 sent", alt)
+
+    def test_a_value_without_neighbours_is_drawn(self, desks: dict[str, Desk]) -> None:
+        values = np.array([np.nan, 1, np.nan, 2, 3, np.nan, 4])
+        assert traffic._lone(values).tolist() == [False, True, False, False, False, False, True]
+
+
+class TestMarks:
+    def test_a_bound_beyond_the_limits_is_pointed_at(self) -> None:
+        _, (axes,) = sheet("a", "b", "c")
+        axes.set(xlim=(1, 10), ylim=(1, 10))
+        bound_line(axes, 5, "inside", vertical=True)
+        bound_line(axes, 0.5, "left", vertical=True)
+        bound_line(axes, 50, "high")
+        assert [text.get_text() for text in axes.texts] == ["inside", "← left", "↑ high"]
+        assert len(axes.lines) == 1
+
+    def test_lines_that_meet_have_readable_names(self) -> None:
+        _, (axes,) = sheet("a", "b", "c")
+        axes.set_ylim(0, 10)
+        end_labels(axes, (5.0, "second", "k"), (4.99, "first", "k"), (9.0, "far", "k"))
+        shifts = {text.get_text(): text.xyann[1] for text in axes.texts}
+        assert shifts["first"] == shifts["far"] == 0
+        assert shifts["second"] == pytest.approx(10, abs=0.5)
+
+    def test_row_names_fit_beside_the_axes(self, tmp_path: Path) -> None:
+        _, frame = fabricate.run_of("api_gateway")
+        frame["label"] = [f"GET /api/v{n % 3}7/resources/{{id}}/sub" for n in range(len(frame))]
+        figure = plots.by_label(desk_of(frame, tmp_path))
+        figure.canvas.draw()
+        names = figure.axes[0].get_yticklabels()
+        assert len(names) == 3
+        assert all(name.get_window_extent().x0 > 0 for name in names)
+
+    def test_ratios_on_an_axis_keep_apart(self) -> None:
+        _, (axes,) = sheet("a", "b", "c")
+        axes.set(xscale="log", xlim=(0.5, 3.5))
+        plots.comparing._ratio_axis(axes)
+        ticks = np.sort(axes.get_xticks())
+        assert 1 in ticks
+        assert np.diff(np.log(ticks)).min() > 0.1 * np.log(7)
+
 
 class TestSadRuns:
     def test_no_samples_at_all(self, tmp_path: Path) -> None:
@@ -135,6 +186,7 @@ class TestSadRuns:
         frame["ok"], frame["error"] = False, "connection refused"
         desk = desk_of(frame, tmp_path)
         assert "100 % of all requests fail" in traffic.errors(desk).alt
+        assert "No request was answered" in traffic.arrivals(desk).alt
         assert all(draw(desk).alt for draw in GENERAL)
 
     def test_hostile_names_are_harmless(self, tmp_path: Path) -> None:
@@ -204,6 +256,27 @@ class TestComparing:
 )
 def test_clean(given: str, width: int, expected: str) -> None:
     assert clean(given, width) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(9.998, "10.0"), (0.99996, "1.00"), (999.7, "1 000"), (-0.0123, "-0.0123")]
+)
+def test_numbers_keep_their_digits_when_rounded_up(value: float, text: str) -> None:
+    assert format_number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("names", "text"), [(["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")]
+)
+def test_names_are_listed(names: list[str], text: str) -> None:
+    assert listed(names) == text
+
+
+@pytest.mark.parametrize(
+    ("change", "text"), [(0.234, "+23 % [18, 29]"), (math.inf, "+∞ %"), (-math.inf, "−∞ %")]
+)
+def test_changes_are_told_in_percent(change: float, text: str) -> None:
+    assert percent_change(SimpleNamespace(change=change, low=0.18, high=0.29)) == text
 
 
 def test_values_are_said_in_their_unit() -> None:

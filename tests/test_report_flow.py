@@ -187,6 +187,8 @@ def test_no_runs_and_no_notebook_are_explained(tmp_path):
     with pytest.raises(ReportError, match="no runs are recorded"):
         report(tmp_path)
     add_run(tmp_path / "data", "db", 1)
+    with pytest.raises(ReportError, match="no such folder of notebooks"):
+        report(tmp_path)
     (tmp_path / "notebooks").mkdir()
     with pytest.raises(ReportError, match="no notebook for target"):
         report(tmp_path)

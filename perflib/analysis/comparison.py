@@ -314,7 +314,8 @@ def _state(change: Change, level: float, tolerance: float, recorded: bool) -> Ch
         return _directed(change, contrast.value > neutral)
     if abs(contrast.low - neutral) <= room and abs(contrast.high - neutral) <= room:
         return replace(change, state=State.UNCHANGED, reason="the interval is within tolerance")
-    reason = "significant, but within tolerance" if not matters else "the interval is too wide"
+    significant = change.adjusted_p <= 1 - level
+    reason = "significant, but within tolerance" if significant else "the interval is too wide"
     return replace(change, reason=reason)
 
 

@@ -9,7 +9,7 @@ from perflib.analysis import overall
 from perflib.cards.card import Card, Cell, Code, Number, Spark, State, Table
 from perflib.model import Objective, Outcome, Verdict
 from perflib.units import format_number, format_quantity
-from perflib.wording import interval_text, many
+from perflib.wording import interval_text, listed, many, shown
 
 if TYPE_CHECKING:
     from perflib.desk import Desk
@@ -36,7 +36,7 @@ def _overview_finding(desks: Sequence[Desk], states: list[str]) -> str:
             continue
         objects = {"misses": " a promise", "keeps": " every promise"}.get(verb, "")
         plural = {"misses": "miss", "keeps": "keep"}.get(verb, verb)
-        parts.append(f"{' and '.join(names)} {verb if len(names) == 1 else plural}{objects}")
+        parts.append(f"{listed(names)} {verb if len(names) == 1 else plural}{objects}")
     return "; ".join(parts)
 
 
@@ -56,7 +56,7 @@ def _promise_row(desk: Desk, verdict: Verdict) -> list[Cell]:
 
 
 def _said(values: Sequence[float], at: int, objective: Objective) -> str:
-    return format_quantity(values[at], objective.unit) if len(values) else "–"
+    return shown(values[at], objective.unit) if len(values) else "–"
 
 
 def changed(desks: Sequence[Desk]) -> Card:
@@ -67,7 +67,7 @@ def changed(desks: Sequence[Desk]) -> Card:
             before = desk.before(verdict)
             if before is not None and before != verdict.outcome:
                 values = desk.past(verdict.objective)
-                text = " → ".join(format_quantity(v, verdict.objective.unit) for v in values[-2:])
+                text = " → ".join(shown(v, verdict.objective.unit) for v in values[-2:])
                 rows.append(
                     [
                         desk.run.target,

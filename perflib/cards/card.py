@@ -128,7 +128,12 @@ def _text(value: object) -> str:
 
 def _rich(value: object) -> str:
     """Escaped text in which `code` between backticks is code."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", _text(value))
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", _breakable(value))
+
+
+def _breakable(value: object) -> str:
+    """Escaped text whose long names may go on in the next line behind `_`, `.`, `/` or `(`."""
+    return re.sub(r"(?<=[_./(])(?=[^\W\d])", "<wbr>", _text(value))
 
 
 def _state(state: State) -> str:
@@ -170,7 +175,7 @@ def _cell(cell: Cell) -> str:
         case Number(text):
             return _text(text)
         case Code(text):
-            return f"<code>{_text(text)}</code>"
+            return f"<code>{_breakable(text)}</code>"
         case Spark():
             return sparkline(cell)
         case tuple():

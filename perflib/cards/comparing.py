@@ -6,8 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from perflib.cards.card import Block, Card, Cell, Code, Number, State, Table
-from perflib.units import format_number, format_quantity
-from perflib.wording import caution, signed, words
+from perflib.units import format_number
+from perflib.wording import caution, shown, signed, words
 
 if TYPE_CHECKING:
     from perflib.analysis import Change, Comparison
@@ -41,7 +41,7 @@ def verdict(comparison: Comparison, metric: str = "") -> Card:
     counts = Counter(str(c.state) for c in whole)
     parts = ", ".join(f"{counts[state]} {state}" for state in _PLACE if state in counts)
     rows = [_change_row(change) for change in shown[:20]]
-    table = Table(["", "metric", "a", "b", "b ÷ a [95 %]", "why"], rows)
+    table = Table(["", "metric", "a", "b", "b to a [95 %]", "why"], rows)
     told = f"Of {len(whole)} figures of the whole run: {parts}."
     return Card(_finding(first), str(first.state), [told, table])
 
@@ -65,24 +65,33 @@ def by_label(comparison: Comparison) -> Card:
     if not moved:
         return Card("No single label moved for sure.")
     rows = [[Code(c.label), *_change_row(c)] for c in moved[:40]]
-    headings = ["label", "", "metric", "a", "b", "b ÷ a [95 %]", "why"]
+    headings = ["label", "", "metric", "a", "b", "b to a [95 %]", "why"]
     return Card(f"{len(moved)} figures of single labels moved", blocks=[Table(headings, rows)])
 
 
 def _change_row(change: Change) -> list[Cell]:
     contrast = change.contrast
-    ratio = "–"
-    if contrast is not None:
-        ends = f"[{format_number(contrast.low)}, {format_number(contrast.high)}]"
-        ratio = f"{format_number(contrast.value)} {ends}"
     return [
         State(str(change.state)),
         words(change.metric) + ("" if change.statistic == "value" else f" {change.statistic}"),
-        Number(format_quantity(change.a, change.unit), change.a),
-        Number(format_quantity(change.b, change.unit), change.b),
-        Number(ratio, contrast.value if contrast else None),
+        Number(shown(change.a, change.unit), change.a),
+        Number(shown(change.b, change.unit), change.b),
+        Number(_told(change), contrast.value if contrast else None),
         change.reason,
     ]
+
+
+def _told(change: Change) -> str:
+    """A ratio with its interval; a difference, where there is none, says so."""
+    contrast = change.contrast
+    if contrast is None:
+        return "–"
+    told = (contrast.value, contrast.low, contrast.high)
+    if contrast.kind == "difference" and change.unit == "1":
+        value, low, high = (signed(100 * x) for x in told)
+        return f"{value} points [{low}, {high}]"
+    value, low, high = map(format_number, told)
+    return f"{value}{f' {change.unit}' if contrast.kind == 'difference' else ''} [{low}, {high}]"
 
 
 def next_steps(comparison: Comparison) -> Card:

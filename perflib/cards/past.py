@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from perflib.cards.card import Block, Card, Cell, Code, Number, Spark, State, Table
-from perflib.units import format_quantity
-from perflib.wording import against, many, percent_change
+from perflib.wording import against, many, percent_change, shown
 
 if TYPE_CHECKING:
     from perflib.analysis import Shift
@@ -17,16 +16,14 @@ if TYPE_CHECKING:
 def verdict(course: Course) -> Card:
     """Improved, unchanged, regressed or not to be told; by how much, since when, what to do."""
     newest, trend = course.points.iloc[-1], course.trend
-    value = format_quantity(float(newest["value"]), trend.unit)
+    value = shown(float(newest["value"]), trend.unit)
     far = against(float(newest["value"]), course.objective)
     blocks: list[Block] = [
         f"Why: {trend.reason}.",
         f"Now: {value}{f', {far}' if far else ''} (run {newest['run_id']}).",
     ]
-    if trend.drift is not None:
-        blocks.append(
-            f"Besides shifts it drifts: {percent_change(trend.drift)} over the last runs."
-        )
+    if trend.drift is not None and course.moved is not trend.drift:
+        blocks.append(f"Besides, it drifts: {percent_change(trend.drift)} over the last runs.")
     blocks += [f"Noted: {note.reason}" for note in trend.notes[:5]]
     blocks.append(f"What to do: {_next(course)}")
     return Card(course.finding, course.state, blocks)
@@ -38,6 +35,11 @@ def _next(course: Course) -> str:
         return (
             f"compare {last.run_before} with {last.run_after}; with many commits between them, "
             f"`perflib bisect {target}` finds the one"
+        )
+    if course.state == "regressed":
+        return (
+            "look for what grows from run to run, such as rows, files or caches: `investigate` "
+            "shows the first and the newest run"
         )
     if course.state == "improved":
         return "keep what changed; make the new level the baseline with `perflib triage`"
@@ -58,7 +60,7 @@ def shifts(course: Course) -> Card:
 
 def _shift_row(course: Course, shift: Shift) -> list[Cell]:
     point, unit, causes = shift.point, course.trend.unit, course.causes(shift)
-    level = f"{format_quantity(point.before, unit)} → {format_quantity(point.after, unit)}"
+    level = f"{shown(point.before, unit)} → {shown(point.after, unit)}"
     else_ = [*causes.commits[:6], *causes.differences[:6], *([causes.note] if causes.note else [])]
     said = [f"{decision.action}: {decision.reason}" for decision in shift.decisions]
     return [
@@ -78,7 +80,7 @@ def indicators(courses: Sequence[Course]) -> Card:
         shift = course.last
         last = percent_change(shift.point) if shift else "none"
         when = f"{course.at(shift.run_after):%d %b %H:%M}" if shift else "–"
-        now = format_quantity(values[-1], course.metric.unit)
+        now = shown(values[-1], course.metric.unit)
         text = f"{many(len(values), 'run')}, now {now}"
         rows.append(
             [
@@ -105,8 +107,9 @@ def _standing(courses: Sequence[Course], worst: Course) -> str:
     same = sum(course.state == worst.state for course in courses)
     if worst.state in ("unchanged", "no data") and same > 1:
         return f"All {same} promised indicators: {worst.state}"
-    which = "" if len(courses) == 1 else f"{same} of {len(courses)} promised indicators: "
-    return f"{which}{worst.finding}"
+    if len(courses) == 1:
+        return worst.finding
+    return f"{same} of {len(courses)} promised indicators {worst.state}; first, {worst.finding}"
 
 
 def next_steps(course: Course) -> Card:

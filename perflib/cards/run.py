@@ -9,13 +9,28 @@ from perflib.analysis import overall
 from perflib.cards.card import Block, Card, Cell, Code, Number, Pre, State, Steps, Table
 from perflib.model import METRICS, Estimate, Outcome, Run, Verdict
 from perflib.units import format_number, format_quantity
-from perflib.wording import against, caution, count, interval_text, many, shown, signed, words
+from perflib.wording import (
+    against,
+    caution,
+    clean,
+    count,
+    interval_text,
+    many,
+    shown,
+    signed,
+    words,
+)
 
 if TYPE_CHECKING:
     from perflib.analysis.suspects import Suspect
     from perflib.desk import Desk
 
 _ORDER = {Outcome.MISSED: 0, Outcome.UNKNOWN: 1, Outcome.MET: 2}
+_VERBS = {
+    Outcome.MISSED: "misses",
+    Outcome.UNKNOWN: "cannot be judged on",
+    Outcome.MET: "keeps",
+}
 
 
 def verdict(desk: Desk) -> Card:
@@ -27,16 +42,16 @@ def verdict(desk: Desk) -> Card:
     state = str(overall(verdicts))
     first = verdicts[0]
     since, runs = desk.since(first)
-    blocks: list[Block] = [
-        f"By how much: {first.reason}.",
-        f"Since when: {since} ({runs}).",
-    ]
+    why = "Why" if first.outcome is Outcome.UNKNOWN else "By how much"
+    blocks: list[Block] = [f"{why}: {first.reason}.", f"Since when: {since} ({runs})."]
+    blocks += [f"Decided about this run: {told}." for told in desk.decisions]
     rows = [_verdict_row(v, desk) for v in verdicts]
     blocks.append(Table(["", "promise", "measured [95 %]", "margin", "since"], rows))
     open_ones = [v for v in verdicts if v.outcome is not Outcome.MET]
     if open_ones:
         blocks += ["What to do:", Steps(_steps(open_ones, desk.suspects[:1]))]
-    blocks += [caution(c) for c in desk.run.caveats[:8]]
+    told = {v.reason.partition(" (and ")[0] for v in open_ones}
+    blocks += [caution(c) for c in desk.run.caveats[:8] if c.message not in told]
     return Card(_verdict_finding(desk, verdicts), state, blocks)
 
 
@@ -50,16 +65,11 @@ def _steps(open_ones: list[Verdict], suspects: Sequence[Suspect] = ()) -> list[l
 
 
 def _verdict_finding(desk: Desk, verdicts: list[Verdict]) -> str:
-    target, first = desk.run.target, verdicts[0]
+    target, first = clean(desk.run.target, 60), verdicts[0]
     number = sum(v.outcome is first.outcome for v in verdicts)
-    if first.outcome is Outcome.MET:
-        all_of = "the promise" if number == 1 else f"all {number} promises"
-        return f"{target} keeps {all_of}: {_by_how_much(first)}"
-    if first.outcome is Outcome.MISSED:
-        return f"{target} misses {number} of {len(verdicts)} promises: {_by_how_much(first)}"
-    return (
-        f"{number} of {len(verdicts)} promises of {target} cannot be judged: {_by_how_much(first)}"
-    )
+    which = f"all {number}" if number == len(verdicts) else f"{number} of {len(verdicts)}"
+    promises = f"{which} promises" if len(verdicts) > 1 else "the promise"
+    return f"{target} {_VERBS[first.outcome]} {promises}: {_by_how_much(first)}"
 
 
 def _by_how_much(verdict: Verdict) -> str:
@@ -89,11 +99,9 @@ def facts(desk: Desk) -> Card:
     """What is reported beside the promises: every metric with unit, interval and number."""
     wanted = [e for e in desk.estimates if not e.label and e.statistic in ("mean", "p95", "value")]
     rows = [_fact_row(e) for e in sorted(wanted, key=_metric_order)]
-    metrics = len({e.metric for e in wanted})
-    return Card(
-        f"{metrics} metrics were measured beside the promises",
-        blocks=[Table(["metric", "value [95 %]", "n", "meaning"], rows)],
-    )
+    metrics = many(len({e.metric for e in wanted}), "metric")
+    title = f"{metrics} of the whole run, promised or not"
+    return Card(title, blocks=[Table(["metric", "value [95 %]", "n", "meaning"], rows)])
 
 
 def _metric_order(estimate: Estimate) -> tuple[int, str]:
@@ -212,36 +220,68 @@ def plan(desk: Desk) -> Card:
 def method(desk: Desk) -> Card:
     """The exact load, the machine, and how numbers became statements: enough to repeat it."""
     run = desk.run
-    told: list[tuple[str, str]] = [
+    methods = {e.method.partition(" as ")[0] for e in desk.estimates}
+    told: list[tuple[str, Cell]] = [
         ("run", f"{run.id}, {run.started_at[:19].replace('T', ' ')} UTC, {run.status}"),
-        ("load", f"{_arrivals(run)}; {_settings(run.workload)}"),
+        *_load(run),
         ("measured", _window(run, len(desk.measured), len(desk.samples))),
         ("machine", _machine(run)),
         ("software", _software(run)),
-        ("intervals", "; ".join(sorted({e.method for e in desk.estimates if e.method})) or "none"),
-        ("repeat it", f"perflib run {run.target}"),
+        ("intervals", "; ".join(sorted(filter(None, methods))) or "none"),
+        _origin(run),
     ]
-    rows: list[list[Cell]] = [[name, text] for name, text in told]
-    return Card(
-        "Enough to measure it again", blocks=[Table(["what", "how"], rows), *_caveats(desk)]
-    )
+    title = "As another tool measured it" if run.source else "Enough to measure it again"
+    rows: list[list[Cell]] = [[name, text] for name, text in told if text]
+    return Card(title, blocks=[Table(["what", "how"], rows), *_caveats(desk)])
+
+
+def _load(run: Run) -> list[tuple[str, Cell]]:
+    """The load, and below it the target's other settings, one a line."""
+    if run.source:
+        return []  # the tool's files seldom tell it
+    scenario = run.workload.get("scenario")
+    load = scenario if isinstance(scenario, dict) else run.workload
+    target = {} if load is run.workload else {**run.workload, "scenario": None}
+    if run.arrival == "watch":  # of a load it has only the time
+        load = {name: load[name] for name in ("warmup", "run_time") if name in load}
+    told = "; ".join(filter(None, (_arrivals(run), ", ".join(_settings(load)))))
+    return [("load", told), ("target", tuple(_settings(target)))]
+
+
+def _origin(run: Run) -> tuple[str, str]:
+    if not run.source:
+        return "repeat it", f"perflib run {run.target}"
+    return "imported", ", ".join(filter(None, map(run.source.get, ("tool", "version", "file"))))
 
 
 def _caveats(desk: Desk) -> list[Block]:
     rows: list[list[Cell]] = [
-        [_name(e), caveat.message, caveat.next_step] for e in desk.estimates for caveat in e.caveats
+        [_name(e), caveat.message, caveat.next_step]
+        for e in sorted(desk.estimates, key=lambda e: e.label != "")
+        for caveat in e.caveats
     ]
-    return [Table(["estimate", "its caveat", "what to do"], rows[:12])] if rows else []
+    more = f"The first 12 of {len(rows)} caveats" if len(rows) > 12 else ""
+    return [Table(["estimate", "its caveat", "what to do"], rows[:12], more)] if rows else []
 
 
-def _settings(given: Mapping[str, Any]) -> str:
-    """The settings that say something: `users 32, rate 1100`, those of a part in brackets."""
-    told = {
-        name: f"({_settings(value)})" if isinstance(value, Mapping) else value
-        for name, value in given.items()
-        if value not in (None, "", [], (), {})
-    }
-    return ", ".join(f"{name} {value}" for name, value in told.items())
+_UNITS = {"rate": "/s", "spawn_rate": "/s", "warmup": " s", "run_time": " s", "timeout": " s"}
+
+
+def _settings(given: Mapping[str, Any]) -> list[str]:
+    """The settings that say something, such as `users 32`; those of a part in brackets."""
+    told = {name: value for name, value in given.items() if value not in (None, "", [], (), {})}
+    return [f"{name} {_setting(value)}{_UNITS.get(name, '')}" for name, value in told.items()]
+
+
+def _setting(value: Any) -> str:
+    match value:
+        case Mapping():
+            return f"({', '.join(_settings(value))})"
+        case list() | tuple():
+            return " ".join(map(_setting, value))
+        case float():
+            return f"{value:.10g}"
+    return str(value)
 
 
 def _arrivals(run: Run) -> str:
@@ -255,24 +295,36 @@ def _arrivals(run: Run) -> str:
 
 def _window(run: Run, inside: int, total: int) -> str:
     until = run.duration_s if run.measured_until_s is None else run.measured_until_s
-    return (
-        f"{run.measured_from_s:g} s to {until:.4g} s of the run; {count(inside)} of {count(total)} "
-        f"samples, the rest is warm-up or tail; seed {run.seed}"
-    )
+    rest = ", the rest is warm-up or tail" if inside < total else ""
+    told = [
+        f"{run.measured_from_s:.4g} s to {until:.4g} s of the run" if until else "",
+        f"{count(inside)} of {count(total)} samples{rest}" if total else "its samples are not here",
+        "" if run.seed is None else f"seed {run.seed}",
+    ]
+    return "; ".join(filter(None, told))
 
 
 def _machine(run: Run) -> str:
     there = run.environment
-    memory = format_quantity(there.memory_bytes, "B") if there.memory_bytes else "? memory"
-    load = f", load before {there.load_before:.2f}" if there.load_before is not None else ""
-    return f"{there.cpu or 'unknown CPU'}, {there.cores} cores, {memory}, {there.system}{load}"
+    told = [
+        there.cpu,
+        many(there.cores, "core") if there.cores else "",
+        format_quantity(there.memory_bytes, "B") if there.memory_bytes else "",
+        there.system,
+        f"load before {there.load_before:.2f}" if there.load_before is not None else "",
+    ]
+    return ", ".join(filter(None, told)) or "not recorded"
 
 
 def _software(run: Run) -> str:
     there = run.environment
     dirty = " with local changes" if there.git_dirty else ""
-    target = f"; target {there.target_version}" if there.target_version else ""
-    return f"Python {there.python}, commit {there.git_commit[:12] or '?'}{dirty}{target}"
+    told = [
+        there.python,
+        f"commit {there.git_commit[:12]}{dirty}" if there.git_commit else "",
+        f"target {there.target_version}" if there.target_version else "",
+    ]
+    return ", ".join(filter(None, told)) or "not recorded"
 
 
 def findings(desk: Desk, about: str = "") -> Card:

@@ -14,7 +14,7 @@ from perflib.errors import ExitCode, ReportError
 from perflib.model import HISTORY
 from perflib.report.flow import Page, Reports, render_reports
 from perflib.report.parameters import Written
-from perflib.report.plan import Order
+from perflib.report.plan import NOTEBOOKS, Order
 from perflib.report.settings import Settings
 
 SIGNS = {"met": ("✓", "green"), "missed": ("✗", "red"), "unknown": ("?", "yellow")}
@@ -26,7 +26,7 @@ SIGNS = {"met": ("✓", "green"), "missed": ("✗", "red"), "unknown": ("?", "ye
 @click.option(
     "--data", type=Path, default=None, help="Folder of runs; default: the configured one."
 )
-@click.option("--notebooks", type=Path, default=Path("notebooks"), show_default=True)
+@click.option("--notebooks", type=Path, default=NOTEBOOKS, show_default=True)
 @click.option("--out", type=Path, default=None, help="Folder of the pages; default: DATA/reports.")
 @click.option("-p", "--parameter", "values", multiple=True, metavar="NAME=VALUE")
 @click.option("--force", is_flag=True, help="Execute again even what did not change.")

@@ -14,8 +14,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from perflib.errors import ExitCode, PerflibError
-from perflib.model import Estimate, Outcome, Run
-from perflib.units import format_quantity
+from perflib.model import Outcome, Run
+from perflib.wording import interval_text
 
 SIGNS = {
     Outcome.MET: "[green]✓ met[/]",
@@ -38,23 +38,12 @@ def exit_code(outcomes: Iterable[Outcome]) -> ExitCode:
     return ExitCode.UNKNOWN if Outcome.UNKNOWN in seen or not seen else ExitCode.MET
 
 
-def with_interval(estimate: Estimate | None) -> str:
-    """`6.2 ms [5.9 ms, 6.6 ms]`, or a dash."""
-    if estimate is None:
-        return "–"
-    text = format_quantity(estimate.value, estimate.unit)
-    if estimate.low is None or estimate.high is None:
-        return text
-    low, high = (format_quantity(bound, estimate.unit) for bound in (estimate.low, estimate.high))
-    return f"{text} [{low}, {high}]"
-
-
 def verdict_table(runs: Iterable[Run]) -> Table:
     """One row an objective."""
     table = Table("target", "verdict", "promise", "measured [95 % interval]", box=None)
     for run in runs:
         for verdict in run.verdicts:
-            measured = with_interval(verdict.estimate)
+            measured = interval_text(verdict.estimate) if verdict.estimate else "–"
             cells = (run.target, SIGNS[verdict.outcome], verdict.objective.text, measured)
             table.add_row(escape(cells[0]), cells[1], escape(cells[2]), escape(cells[3]))
     return table

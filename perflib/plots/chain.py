@@ -19,7 +19,7 @@ from perflib.plots.house import (
     sheet,
     source_line,
 )  # fmt: skip
-from perflib.plots.marks import band, bound_line, end_label, note, row_text, unit_axis
+from perflib.plots.marks import band, bound_line, end_labels, note, row_names, row_text, unit_axis
 from perflib.units import format_number, format_quantity
 from perflib.wording import clean, count, promised
 
@@ -118,8 +118,8 @@ def arrivals(desk: Desk) -> Drawing:
     axes.plot(heights, lag, "o", color=BLUE, markersize=4)
     middle = float(np.median(lag))
     axes.axhline(middle, color=ORANGE, linewidth=1)
-    end_label(axes, middle, "median", ORANGE)
     axes.set_ylim(0, max(float(lag.max()) * 1.15, 1e-3))
+    end_labels(axes, (middle, "median", ORANGE))
     unit_axis(axes.yaxis, "s", float(lag.max()) or 1e-3, count=4)
     axes.xaxis.set_major_formatter(lambda value, _: f"block {count(round(value))}")
     axes.locator_params(axis="x", nbins=6, integer=True)
@@ -147,7 +147,7 @@ def proposers(desk: Desk) -> Drawing:
     axes.barh(range(len(shares)), shares, color=color, alpha=0.75, height=0.6)
     for row, number in enumerate(shares):
         row_text(axes, row, f"{number}  ({100 * number / len(names):.0f} %)")
-    axes.set_yticks(range(len(shares)), [clean(name, 28) for name in shares.index])
+    row_names(axes, shares.index)
     axes.set_ylim(len(shares) - 0.4, -0.6)
     bound_line(axes, even, "even share", vertical=True)
     axes.grid(visible=False)

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from perflib.plots.house import FAINT, GREY, Drawing, in_house_style, missing, sheet
-from perflib.plots.marks import end_label, note, row_text, state_of
-from perflib.units import format_number, format_quantity
+from perflib.plots.marks import end_labels, note, row_names, row_text, state_of
+from perflib.units import format_quantity
 from perflib.wording import clean, signed, words
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 TAIL = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0, "p99.9": 99.9}
 MOST_ROWS = 14
+STEPS = (1, 0.1, 10, 0.5, 2, 0.2, 5, 0.33, 3, 0.67, 1.5, 0.8, 1.25, 0.9, 1.1)
+ROOM = 0.12
+"""Ratios on an axis in the order in which they are wanted, and the share of it that one needs."""
 
 
 def _source(comparison: Comparison) -> str:
@@ -34,8 +37,6 @@ def _told(change: Change) -> str:
     contrast = change.contrast
     if contrast is None:
         return f"{change.state} (no interval)"
-    if contrast.kind == "difference":
-        return f"{format_number(contrast.value)} {change.unit}  {change.state}"
     ends = f"[{_percent(contrast.low)}, {_percent(contrast.high)}]".replace(" %", "")
     return f"{state_of(change.state)[0]} {_percent(contrast.value)} {ends}"
 
@@ -96,7 +97,7 @@ def _forest(changes: list[Change], comparison: Comparison, what: str, name: obje
     axes.axvline(1, color=GREY, linewidth=1, zorder=1)
     for row, change in enumerate(shown):
         ends += _row(axes, row, change)
-    axes.set_yticks(range(len(shown)), names)
+    row_names(axes, names)
     axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.set_xscale("log")
     axes.set_xlim(min(ends) / 1.05, max(ends) * 1.05)
@@ -117,9 +118,12 @@ def _row(axes: Axes, row: int, change: Change) -> list[float]:
 
 def _ratio_axis(axes: Axes) -> None:
     low, high = axes.get_xlim()
-    steps = np.array([0.1, 0.2, 0.33, 0.5, 0.67, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 3, 5, 10])
-    inside = [s for s in steps if low <= s <= high]
-    axes.set_xticks(inside)
+    shown: list[float] = []
+    for step in STEPS:  # those further from 1 first, as long as the text has room
+        apart = [abs(np.log(step / other)) for other in shown]
+        if low <= step <= high and min(apart, default=1) > ROOM * np.log(high / low):
+            shown.append(step)
+    axes.set_xticks(shown)
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} ×"))
     axes.grid(axis="x")
@@ -148,7 +152,6 @@ def shift(comparison: Comparison, metric: str) -> Drawing:
     tolerance = comparison.tolerance
     axes.axhspan(1 - tolerance, 1 + tolerance, color="#e9edf1", linewidth=0, zorder=0)
     axes.axhline(1, color=GREY, linewidth=1)
-    end_label(axes, 1.0, "no change", GREY)
     axes.plot(place, value, color=FAINT, linewidth=1.4)
     for at, statistic in enumerate(levels):
         change = by[statistic]
@@ -162,6 +165,7 @@ def shift(comparison: Comparison, metric: str) -> Drawing:
     axes.set_xlim(-0.3, len(levels) - 0.4)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda ratio, _: f"{ratio:.3g} ×"))
     axes.locator_params(axis="y", nbins=5)
+    end_labels(axes, (1.0, "no change", GREY))
     return figure
 
 

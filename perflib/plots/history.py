@@ -40,7 +40,7 @@ def trend(course: Course) -> Drawing:
     first, last = points["run_id"].iloc[0], points["run_id"].iloc[-1]
     figure, (axes,) = sheet(
         course.finding,
-        f"{course.name} by run, oldest left, with 95% intervals; dates at day changes",
+        f"{course.name} by run, oldest left, with 95 % intervals{_marks(course)}",
         f"{len(points)} runs of {course.trend.key.target}: {first} to {last}",
         height_in=3.0,
     )
@@ -52,13 +52,23 @@ def trend(course: Course) -> Drawing:
     return figure
 
 
+def _marks(course: Course) -> str:
+    """What the marks of runs that are not judged mean."""
+    bad = course.points["bad"].to_numpy(dtype=bool)
+    judged = course.points["run_id"].isin(course.trend.run_ids).to_numpy()
+    told = "; ✗: called bad" if bad.any() else ""
+    return f"{told}; □: another environment" if (~judged & ~bad).any() else told
+
+
 def _runs(axes: Axes, course: Course, size: float) -> None:
     points = course.points
     place = np.arange(len(points))
+    crowd = min(1.0, (60 / len(points)) ** 0.5)
+    size *= crowd
     judged = points["run_id"].isin(course.trend.run_ids).to_numpy()
     value, low, high = (points[c].to_numpy(dtype=float) for c in ("value", "low", "high"))
     known = np.isfinite(low) & np.isfinite(high)
-    axes.vlines(place[known], low[known], high[known], color=FAINT, linewidth=1.2, zorder=2)
+    axes.vlines(place[known], low[known], high[known], color=FAINT, linewidth=1.2 * crowd, zorder=2)
     axes.plot(place[judged], value[judged], "o", color=BLUE, markersize=size, zorder=4)
     bad = points["bad"].to_numpy(dtype=bool)
     other = ~judged & ~bad
@@ -70,19 +80,24 @@ def _runs(axes: Axes, course: Course, size: float) -> None:
         top = max(top, objective.high)
     least = float(np.nanmin(np.where(known, low, value)))
     floor = 0.0 if least < 0.5 * top else least - 0.4 * (top - least)
-    axes.set_ylim(floor, top + 0.14 * (top - floor))
+    axes.set_ylim(floor, top + 0.14 * ((top - floor) or top or 1.0))
 
 
 def _levels(axes: Axes, course: Course, *, words_too: bool) -> None:
     place = course.points.reset_index().set_index("run_id")["index"]
     rows = [int(place[run]) for run in course.trend.run_ids]
     values = course.trend.values
-    cuts = [0, *(shift.point.index for shift in course.shifts), len(rows)]
+    drift = course.trend.drift
+    drifts = [drift.start] if drift else []
+    cuts = sorted({0, *(shift.point.index for shift in course.shifts), *drifts, len(rows)})
     for start, stop in pairwise(cuts):
-        if stop > start:
-            level = float(np.median(values[start:stop]))
-            ends = [rows[start] - 0.4, rows[stop - 1] + 0.4]
-            axes.plot(ends, [level, level], color=ORANGE, linewidth=2.2, alpha=0.9, zorder=3)
+        level = float(np.median(values[start:stop]))
+        ends = [rows[start] - 0.4, rows[stop - 1] + 0.4]
+        heights = [level, level]
+        if drift and (start, stop) == (drift.start, len(rows)):
+            begin = level / (1 + drift.change / 2)  # half of the way is behind in the middle
+            heights = [begin, begin * (1 + drift.change)]
+        axes.plot(ends, heights, color=ORANGE, linewidth=2.2, alpha=0.9, zorder=5)
     for shift in course.shifts:
         at = rows[shift.point.index] - 0.5
         axes.axvline(at, color=INK, linewidth=1, linestyle=(0, (1, 2)), zorder=1)
@@ -101,12 +116,8 @@ def _promise(axes: Axes, course: Course) -> None:
         band(axes, objective.low, objective.high, promised(objective))
         return
     limit = objective.high if objective.high is not None else objective.low
-    low, high = axes.get_ylim()
-    if limit is not None and low <= limit <= high:
+    if limit is not None:
         bound_line(axes, limit, promised(objective))
-    else:
-        corner = {"coords": "axes fraction", "ha": "right", "va": "top", "halo": True}
-        note(axes, f"{promised(objective)} (beyond)", (1, 1), shift=(-2, -2), **corner)  # type: ignore[arg-type]
 
 
 def _run_axis(axes: Axes, points: pd.DataFrame) -> None:
@@ -127,9 +138,9 @@ def multiples(courses: Sequence[Course]) -> Drawing:
         return missing("No label has a history yet")
     columns, key = 3, shown[0].trend.key
     rows = -(-len(shown) // columns)
-    moved = [course for course in shown if course.shifts]
+    moved = [course for course in shown if course.moved]
     figure, axes = sheet(
-        f"{many(len(moved), 'label')} of {len(shown)} shifted" if moved else "No label shifted",
+        f"{many(len(moved), 'label')} of {len(shown)} moved" if moved else "No label moved",
         f"{key.statistic} of {words(key.metric)} by run, each on its own scale",
         f"{key.target}, {len(shown[0].points)} runs to {shown[0].points['run_id'].iloc[-1]}",
         height_in=1.25 * rows,
@@ -141,7 +152,7 @@ def multiples(courses: Sequence[Course]) -> Drawing:
         _runs(part, course, size=2.6)
         _levels(part, course, words_too=False)
         sign, color, _ = state_of(course.state)
-        told = percent_change(course.last.point) if course.last else course.state
+        told = percent_change(course.moved) if course.moved else course.state
         corner = {"coords": "axes fraction", "size": 8}
         note(part, clean(course.trend.key.label, 32), (0, 1), shift=(0, 18), color=GREY, **corner)  # type: ignore[arg-type]
         note(part, f"{sign} {told}", (0, 1), shift=(0, 7), color=color, **corner)  # type: ignore[arg-type]
@@ -161,10 +172,11 @@ def overview(desks: Sequence[Desk]) -> Drawing:
         return missing("No promise has a history yet: one run is no line")
     shown, columns = shown[:15], 3
     rows = -(-len(shown) // columns)
-    missed = sum(verdict.outcome is Outcome.MISSED for _, verdict in shown)
+    every = [verdict.outcome for desk in desks for verdict in desk.verdicts]
+    rest = f"; {len(shown)} of {len(every)} promises" if len(shown) < len(every) else ""
     figure, axes = sheet(
-        f"{missed} of {len(shown)} promises are missed now",
-        "each promise over the last runs, oldest left; dashed: the bound; the mark: its state now",
+        f"{every.count(Outcome.MISSED)} of {many(len(every), 'promise')} are missed now",
+        f"the last runs, oldest left; dashed: the bound; the mark: its state now{rest}",
         f"newest run of each of {len(desks)} targets, up to {max(d.run.id for d in desks)}",
         height_in=1.2 * rows,
         rows=rows,

@@ -26,9 +26,11 @@ from perflib.plots.house import (
 )  # fmt: skip
 from perflib.plots.marks import (
     bound_line,
-    end_label,
+    end_labels,
     note,
+    row_names,
     row_text,
+    side_of,
     state_of,
     time_axis,
     unit_axis,
@@ -137,7 +139,8 @@ def _interval_row(
     for limit in () if objective is None else (objective.low, objective.high):
         if objective is not None and limit is not None:
             axes.plot([limit, limit], [row - 0.34, row + 0.34], color=INK, linewidth=2, zorder=4)
-            note(axes, promised(objective), (limit, row), shift=(0, 16), ha="center")
+            side = side_of(axes, limit)
+            note(axes, promised(objective), (limit, row), shift=(0, 16), ha=side)
 
 
 @in_house_style
@@ -165,16 +168,16 @@ def heatmap(desk: Desk, metric: str = "") -> Drawing:
     axes.set_yscale("log")
     unit_axis(axes.yaxis, find_metric(name, "s").unit, values.max(), log=True)
     middle = (coarse[:-1] + coarse[1:]) / 2
+    ends = []
     for text, line, color in (("median", p50, INK), ("p99", p99, ORANGE)):
         axes.plot(middle, line, color="white", linewidth=3.2)
         axes.plot(middle, line, color=color, linewidth=1.5)
-        last = np.flatnonzero(~np.isnan(line))
-        if len(last):
-            end_label(axes, float(line[last[-1]]), text, color)
+        ends += [(float(end), text, color) for end in line[~np.isnan(line)][-1:]]
     objective = desk.promise(name)
     if objective is not None and objective.high is not None:
         bound_line(axes, objective.high, f"{objective.statistic} {promised(objective)}")
     axes.set_xlim(0, edges_t[-1])
+    end_labels(axes, *ends)
     time_axis(axes)
     warmup(axes, desk.run)
     return figure
@@ -218,7 +221,7 @@ def by_label(desk: Desk, metric: str = "", statistic: str = "") -> Drawing:
         ends += _label_row(
             axes, row, estimate, desk.estimate(name, "p50", estimate.label), objective
         )
-    axes.set_yticks(range(len(shown)), [clean(e.label, 30) for e in shown])
+    row_names(axes, [e.label for e in shown])
     axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.set_xscale("log")
     axes.set_xlim(min(ends) / 1.3, max(ends) * 1.3)

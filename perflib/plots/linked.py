@@ -151,7 +151,7 @@ class Views:
         )[0]
         self._tail = axes.plot([self._centre[0]] * number, place, "o", color=BLUE)[0]
         axes.set(xscale="log", xlim=(self.index.edges[0], self.index.edges[-1]))
-        axes.set_yticks(place, [clean(name, 17) for name in self.index.names])
+        axes.set_yticks(place, [clean(name, 15) for name in self.index.names])
         axes.set_ylim(number - 0.4, -0.6)
         unit_axis(axes.xaxis, self.unit, float(self.index.edges[-1]), log=True, count=3)
         axes.tick_params(labelsize=7.5)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from perflib.model import Outcome, Run
-from perflib.plots.house import GREY, INK, MUTED, STATES, TEXT
+from perflib.plots.house import GREY, INK, MUTED, STATES, TEXT, WIDTH_IN
 from perflib.units import format_number, format_quantity, scale_of
 from perflib.wording import clean
 
 SHARE = "share"
+LINE_PT, LETTER_PT = 10.0, 5.3
+"""Height of a line and usual width of a letter of labels (points)."""
 
 
 def share_unit(unit: str) -> str:
@@ -101,18 +104,28 @@ def note(
 
 
 def bound_line(axes: Axes, value: float, text: str, *, vertical: bool = False) -> None:
-    """The objective as a labelled line."""
+    """The objective as a labelled line; an arrow points at one beyond limits that were set."""
     style: dict[str, Any] = {"color": INK, "linewidth": 1.1, "linestyle": (0, (5, 3)), "zorder": 3}
+    low, high = axes.get_xlim() if vertical else axes.get_ylim()
+    grows = axes.get_autoscalex_on() if vertical else axes.get_autoscaley_on()
+    if grows or low <= value <= high:
+        (axes.axvline if vertical else axes.axhline)(value, **style)
+    else:
+        text = f"{('←→' if vertical else '↓↑')[int(value > high)]} {text}"
+        value = min(max(value, low), high)
+    style = {"va": "bottom", "halo": not vertical}
     if vertical:
-        axes.axvline(value, **style)
-        place = axes.transAxes.inverted().transform(axes.transData.transform((value, 0)))[0]
-        side = "left" if place < 0.12 else "right" if place > 0.88 else "center"
-        over = ("data", "axes fraction")
-        note(axes, text, (value, 1), coords=over, shift=(0, 3), ha=side, va="bottom")
+        style |= {"coords": ("data", "axes fraction"), "ha": side_of(axes, value)}
+        note(axes, text, (value, 1), shift=(0, 3), **style)
         return
-    axes.axhline(value, **style)
-    beside = ("axes fraction", "data")
-    note(axes, text, (1, value), coords=beside, shift=(-2, 3), ha="right", va="bottom", halo=True)
+    style |= {"coords": ("axes fraction", "data"), "ha": "right"}
+    note(axes, text, (1, value), shift=(-2, 3), **style)
+
+
+def side_of(axes: Axes, value: float) -> str:
+    """How a text at `value` on the x axis is aligned, so that it stays over the axes."""
+    place = axes.transAxes.inverted().transform(axes.transData.transform((value, 1)))[0]
+    return "left" if place < 0.12 else "right" if place > 0.88 else "center"
 
 
 def warmup(axes: Axes, run: Run, *, label: bool = True) -> None:
@@ -127,10 +140,24 @@ def warmup(axes: Axes, run: Run, *, label: bool = True) -> None:
         axes.axvspan(run.measured_until_s, run.duration_s, **shade)
 
 
-def end_label(axes: Axes, y: float, text: str, color: str) -> None:
-    """Name a line at its right end instead of in a legend."""
-    beside = ("axes fraction", "data")
-    note(axes, clean(text, 40), (1, y), coords=beside, color=color)
+def end_labels(axes: Axes, *lines: tuple[float, str, str]) -> None:
+    """Name lines (height, text, colour) at their right ends, apart where the ends meet.
+
+    The limits of the y axis are final.
+    """
+    beside, lowest = ("axes fraction", "data"), -math.inf
+    axes.get_ylim()  # what is plotted counts for the limits only when asked for them
+    for y, text, color in sorted(lines):
+        own = float(axes.transData.transform((1, y))[1]) * 72 / axes.figure.dpi
+        lowest = max(own, lowest + LINE_PT)
+        note(axes, clean(text, 40), (1, y), coords=beside, color=color, shift=(5, lowest - own))
+
+
+def row_names(axes: Axes, names: Iterable[str]) -> None:
+    """Name the rows of the axes, each as long as the room left of them allows."""
+    room = int(axes.get_position().x0 * WIDTH_IN * 72 / LETTER_PT)
+    texts = [clean(name, room) for name in names]
+    axes.set_yticks(range(len(texts)), texts)
 
 
 def row_text(axes: Axes, row: float, text: str, color: str = MUTED) -> None:

@@ -17,7 +17,7 @@ from perflib.plots.house import (
     sheet,
     source_line,
 )  # fmt: skip
-from perflib.plots.marks import end_label, key, row_text, time_axis, unit_axis, warmup
+from perflib.plots.marks import end_labels, key, row_names, row_text, time_axis, unit_axis, warmup
 from perflib.units import format_number, format_quantity
 from perflib.wording import clean, count
 
@@ -55,7 +55,7 @@ def time_by_query(desk: Desk) -> Drawing:
         share = 100 * (query[name] + waits[name]) / whole
         row_text(axes, row, f"{format_number(share, 2)} %  n {count(int(sizes[name]))}")
     key(axes, [("query", BLUE), ("pool wait", ORANGE)])
-    axes.set_yticks(place, [clean(name, 28) for name in query.index])
+    row_names(axes, query.index)
     axes.set(ylim=(len(query) - 0.4, -0.75), xticks=[])
     axes.spines["bottom"].set_visible(False)
     axes.grid(visible=False)
@@ -92,13 +92,13 @@ def waiting(desk: Desk) -> Drawing:
         height_in=2.3,
         right_in=1.25,
     )
-    middle = (edges[:-1] + edges[1:]) / 2
+    middle, ends = (edges[:-1] + edges[1:]) / 2, []
     for text, color, tail, _ in lines:
         axes.plot(middle, tail, color=color)
-        known = np.flatnonzero(~np.isnan(tail))
-        if len(known):
-            end_label(axes, float(tail[known[-1]]), text, color)
+        ends += [(float(end), text, color) for end in tail[~np.isnan(tail)][-1:]]
     axes.set_yscale("log")
+    axes.margins(y=0.15)
+    end_labels(axes, *ends)
     unit_axis(axes.yaxis, "s", max(p95 for *_, p95 in lines), log=True)
     axes.set_xlim(0, edges[-1])
     time_axis(axes)

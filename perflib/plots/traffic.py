@@ -21,7 +21,15 @@ from perflib.plots.house import (
     sheet,
     source_line,
 )  # fmt: skip
-from perflib.plots.marks import bound_line, end_label, note, time_axis, unit_axis, warmup
+from perflib.plots.marks import (
+    bound_line,
+    end_labels,
+    note,
+    row_names,
+    time_axis,
+    unit_axis,
+    warmup,
+)
 from perflib.samples import is_probe
 from perflib.units import format_number, format_quantity
 from perflib.wording import against, clean, count, promised
@@ -52,15 +60,15 @@ def throughput(desk: Desk) -> Drawing:
     )
     axes.stairs(done, edges, color=BLUE, linewidth=1.5)
     axes.stairs(done, edges, color=BLUE, fill=True, alpha=0.12, linewidth=0)
-    end_label(axes, _last(done), "completed", BLUE)
     if failed.any():
         axes.stairs(failed, edges, color=RED, fill=True, alpha=0.9)
         top = int(np.argmax(failed))
-        note(axes, "failed", (edges[top], failed[top]), shift=(0, 6), color=RED)
+        note(axes, "failed", (edges[top], failed[top]), shift=(3, 6), color=RED)
     if objective is not None and objective.low is not None:
         bound_line(axes, objective.low, promised(objective))
     top = max(done.max(), (objective.low or 0) if objective else 0)
     axes.set(ylim=(0, top * 1.15), xlim=(0, edges[-1]))
+    end_labels(axes, (_last(done), "completed", BLUE))
     unit_axis(axes.yaxis, "req/s", top)
     time_axis(axes)
     warmup(axes, desk.run)
@@ -83,7 +91,7 @@ def arrivals(desk: Desk) -> Drawing:
     inside = in_flight(came, left, edges)
     figure, (top, low) = sheet(
         _keeping_up(inside[edges <= came.max()], edges, desk),
-        "above: arrivals and completions a second; below: requests inside the target",
+        "above: arrivals and completions a second; below: requests due and not yet answered",
         source_line(desk.run, len(rows)),
         height_in=3.1,
         rows=2,
@@ -101,7 +109,7 @@ def arrivals(desk: Desk) -> Drawing:
     unit_axis(top.yaxis, "req/s", came_rate.max(), count=3)
     low.fill_between(edges, inside, step="post", color=PURPLE, alpha=0.18, linewidth=0)
     low.step(edges, inside, where="post", color=PURPLE, linewidth=1.2)
-    note(low, "inside", (1, 0.5), coords="axes fraction", color=PURPLE)
+    note(low, "unanswered", (1, 0.5), coords="axes fraction", color=PURPLE)
     low.set(ylim=(0, max(inside.max() * 1.15, 1)), xlim=(0, edges[-1]))
     unit_axis(low.yaxis, "1", inside.max(), count=3)
     for axes in (top, low):
@@ -111,15 +119,23 @@ def arrivals(desk: Desk) -> Drawing:
 
 
 def _keeping_up(inside: Array, edges: Array, desk: Desk) -> str:
+    rows = desk.samples
+    if not rows["ok"].any():
+        return f"No request was answered: all {count(len(rows))} failed"
     judged = inside[edges[: len(inside)] >= desk.run.measured_from_s][:-1]
     if len(judged) < 8:
-        return f"At most {format_number(inside.max(), 3)} requests are inside at once"
-    quarter = len(judged) // 4
+        return f"At most {format_number(inside.max(), 3)} requests are unanswered at once"
+    quarter, usual = len(judged) // 4, float(np.median(judged))
     first, last = judged[:quarter].mean(), judged[-quarter:].mean()
     if last > 2 * first + 2:
         grown = f"from {format_number(first, 2)} to {format_number(last, 2)}"
-        return f"Answers do not keep up: requests inside grow {grown}"
-    return f"Answers keep up: about {format_number(float(np.median(judged)), 2)} requests inside"
+        return f"Answers do not keep up: unanswered requests grow {grown}"
+    due = rows["end"] - began(rows)
+    sent = usual * float((rows["end"] - rows["start"]).sum() / due.sum())  # Little's law
+    if usual > 2 + 2 * sent:
+        told = f"about {format_number(usual, 2)} requests are due, {format_number(sent, 2)} sent"
+        return f"Answers do not keep up: {told}"
+    return f"Answers keep up: about {format_number(usual, 2)} requests are unanswered at once"
 
 
 @in_house_style
@@ -148,6 +164,8 @@ def monitored(desk: Desk, names: tuple[str, ...] = ()) -> Drawing:
     for index, (name, times, values, unit) in enumerate(series):
         part, color = axes[index + 1], SERIES[index % len(SERIES)]
         part.plot(times, values, color=color, linewidth=1.4)
+        lone = _lone(values)  # a line has no end without a neighbour
+        part.plot(times[lone], values[lone], ".", color=color, markersize=4)
         note(
             part,
             clean(name, 76),
@@ -166,6 +184,13 @@ def monitored(desk: Desk, names: tuple[str, ...] = ()) -> Drawing:
         warmup(part, desk.run, label=False)
     time_axis(axes[-1])
     return figure
+
+
+def _lone(values: Array) -> Array:
+    """Which values have no known neighbour."""
+    known = np.pad(np.isfinite(values), 1)
+    lone: Array = known[1:-1] & ~known[:-2] & ~known[2:]
+    return lone
 
 
 def _loudest(series: list[Track], since_s: float) -> str:
@@ -200,7 +225,7 @@ def errors(desk: Desk) -> Drawing:
         at = rows.loc[rows["error"].astype(str) == kind, "end"].to_numpy()
         axes.vlines(at[:3000], row - 0.3, row + 0.3, color=RED, linewidth=0.8, alpha=0.7)
         note(axes, count(int(number)), (1, row), coords=("axes fraction", "data"), shift=(10, 0))
-    axes.set_yticks(range(len(shown)), [clean(kind, 28) for kind in shown.index])
+    row_names(axes, shown.index)
     axes.set(ylim=(len(shown) - 0.4, -0.6), xlim=(0, desk.run.duration_s))
     axes.grid(visible=False)
     time_axis(axes)

@@ -28,6 +28,7 @@ KIND_NOTEBOOKS = {
 }
 """The notebook of a kind of workload; a notebook called like the target comes first."""
 _PACKAGE = Path(__file__).parents[1]
+NOTEBOOKS = Path("notebooks")
 SHIPPED = next(
     folder for folder in (_PACKAGE / "notebooks", _PACKAGE.parent / "notebooks") if folder.exists()
 )
@@ -114,7 +115,7 @@ class Planner:
         self, root: Path, notebooks: Path, values: Mapping[str, Any], runs: Sequence[Summary]
     ) -> None:
         self.root = root
-        self.notebooks = notebooks if notebooks.is_dir() else SHIPPED
+        self.notebooks = notebooks if notebooks.is_dir() or notebooks != NOTEBOOKS else SHIPPED
         self.values = dict(values)
         self.runs = runs
         self.by_target: dict[str, list[Summary]] = {}
@@ -126,6 +127,12 @@ class Planner:
         if not asked and not self.runs:
             raise ReportError(
                 "no runs are recorded", next_step="measure first: `perflib run`", file=self.root
+            )
+        if not self.notebooks.is_dir():
+            raise ReportError(
+                "no such folder of notebooks",
+                next_step="name one that is there, or leave `--notebooks` out for the shipped ones",
+                file=self.notebooks,
             )
         names = list(asked) or [*self.by_target, "overview"]
         found = [order for name in dict.fromkeys(names) for order in self._orders(name)]

@@ -9,7 +9,7 @@ import nh3
 
 _STRUCTURE = (
     "section div span p h3 h4 h5 h6 ul ol li dl dt dd strong em b i small sub sup code kbd pre "
-    "abbr br hr figure figcaption blockquote time a"
+    "abbr br wbr hr figure figcaption blockquote time a"
 )
 _TABLE = "table caption colgroup col thead tbody tfoot tr th td"
 _DRAWING = "svg g path polyline polygon line rect circle ellipse text title desc"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from perflib.model import HISTORY
-from perflib.report.plan import Order
+from perflib.report.plan import NOTEBOOKS, Order
 
 Follow = Callable[[Order, list[Any]], None]
 
@@ -24,7 +24,7 @@ class Settings:
     `history` is the URL of a shared history; without one it is in the store's folder.
     """
 
-    notebooks: Path = Path("notebooks")
+    notebooks: Path = NOTEBOOKS
     out: Path | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
     force: bool = False
