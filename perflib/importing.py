@@ -24,6 +24,7 @@ from perflib.formats.tally import OUTSIDE, Tally
 from perflib.model import Caveat, Environment, Estimate, Run
 from perflib.session import SAMPLES
 from perflib.store import Store
+from perflib.store.folder import slug
 
 KIND = "imported"
 METRICS = "metrics.parquet"
@@ -53,7 +54,7 @@ def import_source(
     known = known_imports(store) if known is None else known
     for number, reading in enumerate(readings(source, format_name)):
         chosen = target or _slug(reading.tool)
-        key = f"{chosen}-{source.digest[:8]}{f'-{number}' if number else ''}"
+        key = f"{slug(chosen)}-{source.digest[:8]}{f'-{number}' if number else ''}"
         if key in known:
             yield store.load(known[key]), False
             continue

@@ -119,6 +119,13 @@ def test_promises_of_the_target_are_judged(home: Path) -> None:
     assert "shop" in listed.stdout
 
 
+@pytest.mark.parametrize("name", ["../x", "a b", "ü", "a" * 200])
+def test_a_target_may_have_any_name(tmp_path: Path, name: str) -> None:
+    source = Source(Path("a.jtl"), content=JTL.encode())
+    ((run, _),) = import_source(source, Store(tmp_path), target=name)
+    assert Store(tmp_path).load(run.id).target == name
+
+
 def test_thresholds_that_a_tool_crossed_are_told(home: Path) -> None:
     """In k6's `--summary-export` true means crossed."""
     metric = {"avg": 10, "p(95)": 20, "thresholds": {"p(95)<5": True, "p(99)<900": False}}
