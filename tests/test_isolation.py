@@ -223,6 +223,11 @@ def test_an_import_that_lies_in_a_forbidden_folder_is_found(
     assert (hit.kind, hit.line) == ("import", 2)
 
 
+def test_a_word_of_separators_alone_means_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("a - b")
+    assert isolate([tmp_path], ["-", " ", ""]) == []
+
+
 def test_files_that_do_not_parse_are_still_searched(tmp_path: Path) -> None:
     assert kinds(tmp_path, "def broken(:\n    tron") == [("word", 2)]
 

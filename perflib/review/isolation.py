@@ -73,7 +73,7 @@ def isolate(
 
     `declared` are lines that name the forbidden words on purpose: the configuration itself.
     """
-    words = {word: pattern_of(word) for word in forbidden if word}
+    words = {word: pattern_of(word) for word in forbidden if word.strip("-_. ")}
     hosts = {host_of(host) for host in allowed_hosts}
     excused = {(file.resolve(), line) for file, line in declared}
     files = {file: name for path in paths for file, name in _files(Path(path))}
