@@ -98,6 +98,10 @@ class FormatError(PerflibError):
     """A foreign result file that cannot be read as what it claims to be."""
 
 
+class BesideError(FormatError):
+    """A file that a tool lays beside its results, without a measurement of its own."""
+
+
 class ReportError(PerflibError):
     """A notebook, parameter or output place that cannot be used."""
 

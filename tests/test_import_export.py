@@ -92,6 +92,20 @@ def test_a_folder_is_enough(home: Path) -> None:
     assert len(runs(home)) == 2
 
 
+def test_what_lies_beside_results_is_passed_over(home: Path) -> None:
+    machine = {"machine": "m", "arch": "x", "cpu": "c", "os": "o", "ram": "8G", "version": 1}
+    (home / "more" / "machine.json").write_text(json.dumps(machine))
+    done = perflib(home, "import", "more")
+    assert done.returncode == ExitCode.MET
+    assert "passed over: more/machine.json: asv's description" in done.stderr
+    assert "1 run, 0 files refused" in done.stdout
+    assert set(load_results(home / "more")["tool"]) == {"hyperfine"}
+    alone = home / "more" / "machine.json"
+    assert perflib(home, "import", str(alone)).returncode == ExitCode.USAGE
+    with pytest.raises(FormatError, match="asv's description"):
+        load_results(alone)
+
+
 def test_importing_twice_changes_nothing(home: Path) -> None:
     perflib(home, "import", "results.jtl")
     before = runs(home)

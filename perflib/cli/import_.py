@@ -9,7 +9,7 @@ import click
 
 from perflib import config
 from perflib.cli.show import console, exit_code, verdict_table
-from perflib.errors import ExitCode, FormatError
+from perflib.errors import BesideError, ExitCode, FormatError
 from perflib.formats import FORMATS, reader
 from perflib.wording import many
 
@@ -50,7 +50,7 @@ def import_results(
         )
         _show(source, made, runs, refused)
     click.echo(f"{many(len(runs), 'run')}, {many(len(refused), 'file')} refused")
-    if refused:
+    if refused or not runs:
         return ExitCode.USAGE
     if not objectives:
         return ExitCode.MET
@@ -94,6 +94,8 @@ def _show(
             click.echo(f"{source.path}{parts}: {run.source['tool']} → {run.id}{state}")
             for caveat in run.caveats:
                 click.echo(f"  {caveat.message}; {caveat.next_step}".removesuffix("; "), err=True)
+    except BesideError as error:
+        click.echo(f"passed over: {error}", err=True)
     except FormatError as error:
         _refuse(error, refused)
     for line, reason in source.skipped[:3]:

@@ -23,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 from msgspec import Meta, Struct, field
 
-from perflib.errors import FormatError
+from perflib.errors import BesideError, FormatError
 
 HEAD_BYTES = 64 * 2**10
 DOCUMENT_BYTES = 256 * 2**20
@@ -112,6 +112,11 @@ class Source:
     def fail(self, reason: str, line: int | None = None, next_step: str = "") -> FormatError:
         """The error that refuses this file; raise it. Line 0 is none."""
         return FormatError(reason, file=self.path, line=line or None, next_step=next_step)
+
+    def beside(self, what: str, next_step: str) -> BesideError:
+        """The error that passes over this file, which is `what` beside the results; raise it."""
+        found = f"{what}, without measurements"
+        return BesideError(found, file=self.path, next_step=next_step)
 
     def skip(self, line: int, reason: str) -> None:
         """Note a broken row, the first of many with their reasons; an error under `--strict`."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from perflib.errors import FormatError
+from perflib.errors import BesideError, FormatError
 from perflib.formats import pgbench_log, read
 from perflib.formats.base import Indicator, Reading, Source
 from perflib.formats.found import instant, iso
@@ -129,13 +129,19 @@ def load_results(
     """All indicators in the result files at `paths`, one row each, in base units.
 
     Columns: file, tool, run, started_at, label, metric, statistic, value, unit, approximate.
-    Broken rows are skipped (an error if `strict`); a broken or unknown file raises
-    `FormatError`.
+    Broken rows are skipped (an error if `strict`), and so are files without measurements that
+    tools lay beside their results; a broken or unknown file raises `FormatError`.
     """
     listed = [paths] if isinstance(paths, str | Path) else paths
     rows: list[tuple[object, ...]] = []
+    passed_over: BesideError | None = None
     for source in by_run(sources(listed, strict=strict)):
-        for reading in readings(source, format):
+        try:
+            read_in = readings(source, format)
+        except BesideError as error:
+            passed_over = error
+            continue
+        for reading in read_in:
             found = summarised(reading)
             if not found:
                 raise source.without_rows()
@@ -144,4 +150,6 @@ def load_results(
                 (*head, i.label, i.metric, i.statistic, i.value, i.unit, i.approximate)
                 for i in found
             ]
+    if passed_over and not rows:
+        raise passed_over
     return pd.DataFrame(rows, columns=list(COLUMNS))
