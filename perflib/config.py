@@ -142,7 +142,7 @@ def _targets(document: Document, problems: list[PerflibError]) -> dict[str, Targ
     targets: dict[str, Target] = {}
     for name, settings in listed.items() if isinstance(listed, dict) else ():
         kind = settings.get("kind") if isinstance(settings, dict) else None
-        if kind not in KINDS:
+        if not isinstance(kind, str) or kind not in KINDS:
             problems.append(_unknown_kind(document, name, kind))
             continue
         with _collecting(problems):

@@ -98,14 +98,19 @@ class FormatError(PerflibError):
     """A foreign result file that cannot be read as what it claims to be."""
 
 
+class BesideError(FormatError):
+    """A file that a tool lays beside its results, without a measurement of its own."""
+
+
 class ReportError(PerflibError):
     """A notebook, parameter or output place that cannot be used."""
 
 
 def nearest(name: str, known: Sequence[str]) -> str:
     """`the nearest, x` for the known name most like `name`, or some names when none is like it."""
-    close = get_close_matches(name, known, n=1, cutoff=0.5)
+    folded = {each.casefold(): each for each in reversed(known)}
+    close = get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
     if close:
-        return f"the nearest, `{close[0]}`"
+        return f"the nearest, `{folded[close[0]]}`"
     more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
     return "one of " + ", ".join(known[:_LISTED]) + more

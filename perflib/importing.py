@@ -24,6 +24,7 @@ from perflib.formats.tally import OUTSIDE, Tally
 from perflib.model import Caveat, Environment, Estimate, Run
 from perflib.session import SAMPLES
 from perflib.store import Store
+from perflib.store.folder import slug
 
 KIND = "imported"
 METRICS = "metrics.parquet"
@@ -53,7 +54,7 @@ def import_source(
     known = known_imports(store) if known is None else known
     for number, reading in enumerate(readings(source, format_name)):
         chosen = target or _slug(reading.tool)
-        key = f"{chosen}-{source.digest[:8]}{f'-{number}' if number else ''}"
+        key = f"{slug(chosen)}-{source.digest[:8]}{f'-{number}' if number else ''}"
         if key in known:
             yield store.load(known[key]), False
             continue
@@ -110,7 +111,7 @@ def _record(source: Source, reading: Reading, key: str, target: str) -> Run:
         environment=Environment(git_commit=reading.commit),
         estimates=[_estimate(indicator) for indicator in reading.indicators],
         details=reading.details,
-        caveats=_crossed(reading),
+        caveats=[*_crossed(reading), *_untold(reading)],
         source={
             "tool": reading.tool,
             "version": reading.version,
@@ -122,11 +123,23 @@ def _record(source: Source, reading: Reading, key: str, target: str) -> Run:
     )
 
 
-def _crossed(reading: Reading) -> list[Caveat]:
+def _crossed(reading: Reading) -> Iterator[Caveat]:
     """What the tool itself judged to be broken; it judges nothing here."""
-    crossed = reading.details.get("thresholds_crossed", [])
-    told = f"{reading.tool}'s own thresholds were crossed: {', '.join(crossed[:5])}"
-    return [Caveat(code="thresholds", message=told)] if crossed else []
+    if crossed := reading.details.get("thresholds_crossed", []):
+        told = f"{reading.tool}'s own thresholds were crossed: {', '.join(crossed[:5])}"
+        yield Caveat(code="thresholds", message=told)
+
+
+def _untold(reading: Reading) -> Iterator[Caveat]:
+    """Samples without their failures tell no error rate."""
+    stated = {each.metric for each in reading.indicators}
+    if reading.samples and not reading.outcomes and "error_rate" not in stated:
+        yield Caveat(
+            code="outcomes",
+            message=f"this file of {reading.tool} does not tell all failed requests",
+            next_step=f"import one that counts them, such as {reading.tool}'s summary",
+            voids=("error_rate",),
+        )
 
 
 def _slug(tool: str) -> str:

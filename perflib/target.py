@@ -17,7 +17,9 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    ValidatorFunctionWrapHandler,
     WithJsonSchema,
+    field_validator,
 )
 
 from perflib.errors import PerflibError
@@ -109,7 +111,18 @@ ObjectiveText = Annotated[
 class Settings(BaseModel):
     """Strict settings: unknown keys are mistakes, values are not changed after reading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, arbitrary_types_allowed=True, allow_inf_nan=False
+    )
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _no_truth(cls, value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+        """`true` is no number, though Python takes it for one."""
+        result = read(value)
+        if isinstance(value, bool) and not isinstance(result, bool):
+            raise ValueError("should be a number")
+        return result
 
 
 class Scenario(Settings):

@@ -15,7 +15,31 @@ from perflib.errors import ConfigError, PerflibError, nearest
 Path_ = tuple[str | int, ...]
 ModelT = TypeVar("ModelT", bound=BaseModel)
 SHORTEST_SECRET = 4
-_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+_VARIABLE = re.compile(r"\$\{(?:([A-Za-z_]\w*)(?::-([^${}]*))?\}|[^}]*\}?)", re.ASCII)
+_MOST_CHARACTERS = 2**20
+"""More than a person writes; to read so many takes seconds."""
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2: `no`, `010`, `1:30` and `2024-01-01` are the text that stands there."""
+
+
+_Loader.yaml_implicit_resolvers = {}
+for _tag, _pattern, _first in (
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    ("int", r"[-+]?(0|[1-9][0-9]*)", list("-+0123456789")),
+    (
+        "float",
+        r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?"
+        r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        list("-+0123456789."),
+    ),
+    ("merge", "<<", ["<"]),
+):
+    _Loader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}", re.compile(rf"(?:{_pattern})$"), _first
+    )
 
 
 class Document(NamedTuple):
@@ -40,6 +64,7 @@ def read_yaml(file: Path, variables: Mapping[str, str] | None = None) -> Documen
     """Parse `file`, replacing `${NAME}` and `${NAME:-default}` from `variables`.
 
     Raises `ConfigError` for a missing file, broken YAML, a key given twice, or an unset variable.
+    Merges (`<<: *name`) are followed.
     """
     try:
         text = file.read_text(encoding="utf-8")
@@ -55,15 +80,20 @@ def read_yaml(file: Path, variables: Mapping[str, str] | None = None) -> Documen
         problem = f"cannot be read as text (byte {error.start})"
         step = "save it as text in UTF-8"
         raise ConfigError([PerflibError(problem, file=file, next_step=step)]) from None
+    if len(text) > _MOST_CHARACTERS:
+        problem, step = f"too large ({len(text):,} characters)", "name a file that a person wrote"
+        raise ConfigError([PerflibError(problem, file=file, next_step=step)])
     builder = _Builder(file, variables)
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=_Loader)
         data = builder.build(node, ()) if node else {}
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else None
         problem = f"broken YAML: {error.problem or error.context}"
-        raise ConfigError([PerflibError(problem, file=file, line=line)]) from None
+        there = text.splitlines()[line - 1 : line] if line else []
+        step = 'put "${NAME}" in quotes where it stands in braces' if "${" in "".join(there) else ""
+        raise ConfigError([PerflibError(problem, file=file, line=line, next_step=step)]) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         problem = f"broken YAML: the character U+{error.character:04X} is not allowed"
@@ -93,21 +123,47 @@ class _Builder:
         return self._scalar(node)
 
     def _mapping(self, node: yaml.MappingNode, path: Path_) -> dict[str, Any]:
+        merged: dict[str, Any] = {}
         result: dict[str, Any] = {}
-        for key_node, value_node in node.value:
+        for key_node, value_node in sorted(node.value, key=lambda pair: not _merges(pair[0])):
             key, line = str(key_node.value), key_node.start_mark.line + 1
+            if _merges(key_node):
+                merged = self._merged(value_node, path) | merged
+                continue
+            if not isinstance(key_node, yaml.ScalarNode):
+                self._problem("a list or a mapping stands for a key", line, "write a name")
+                continue
             if key in result:
                 self._problem(f"`{key}` is given twice", line)
             self.lines[(*path, key)] = line
             result[key] = self.build(value_node, (*path, key))
-        return result
+        return merged | result
+
+    def _merged(self, node: yaml.Node, path: Path_) -> dict[str, Any]:
+        """What `<<` takes in: a mapping, or several of which the first counts."""
+        parts = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        merged: dict[str, Any] = {}
+        for part in reversed(parts):
+            if isinstance(part, yaml.MappingNode):
+                merged |= self._mapping(part, path)
+            else:
+                self._problem("`<<` takes in what is no mapping", part.start_mark.line + 1)
+        return merged
 
     def _scalar(self, node: yaml.Node) -> Any:
         if self.variables is not None and "${" in node.value:
             node.value = _VARIABLE.sub(lambda match: self._variable(match, node), node.value)
-        return yaml.constructor.SafeConstructor().construct_object(node)
+        try:
+            return yaml.constructor.SafeConstructor().construct_object(node)
+        except (ValueError, LookupError, AttributeError):  # `!!int x`, or too many digits
+            kind, line = node.tag.rpartition(":")[2], node.start_mark.line + 1
+            self._problem(f"`{node.value[:40]}` cannot be read as {kind}", line)
 
     def _variable(self, match: re.Match[str], node: yaml.Node) -> str:
+        if not match[1]:
+            line = node.start_mark.line + 1
+            self._problem(f"`{match[0]}` names no variable", line, "write `${NAME}`")
+            return ""
         given = (self.variables or {}).get(match[1])
         value = match[2] if given is None else given
         if given is not None and len(given) >= SHORTEST_SECRET:
@@ -122,6 +178,10 @@ class _Builder:
 
     def _problem(self, found: str, line: int, next_step: str = "") -> None:
         self.problems.append(PerflibError(found, file=self.file, line=line, next_step=next_step))
+
+
+def _merges(key: yaml.Node) -> bool:
+    return bool(key.tag == "tag:yaml.org,2002:merge")
 
 
 def validate(model: type[ModelT], document: Document, path: Path_ = ()) -> ModelT:
@@ -167,6 +227,8 @@ def wording(item: Mapping[str, Any]) -> str:
     said = item["msg"].removeprefix("Value error, ")
     if item["type"] in ("dict_type", "model_type", "model_attributes_type"):
         said = "expected settings, one `key: value` a line"
+    if item["type"] == "path_type":
+        said = "should be a path"
     said = said.replace("Input should be", "should be")
     if "`" not in said.replace("`key: value`", "") and not isinstance(item["input"], dict | list):
         said += f", not `{item['input']}`"

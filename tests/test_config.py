@@ -9,6 +9,7 @@ import pytest
 
 from perflib import config
 from perflib.errors import ConfigError, PerflibError
+from perflib.workloads.http import HttpTarget
 
 ROOT = Path(__file__).parents[1]
 GOOD = """\
@@ -71,6 +72,23 @@ def test_environment_variables_are_filled_in(
         (GOOD + GOOD, 7, "`targets` is given twice"),
         (GOOD.replace("x.db", "${NOT_SET_ANYWHERE}"), 4, "NOT_SET_ANYWHERE is not set"),
         ("targets: !!python/object:os.system x\n", 1, "broken YAML"),
+        ("targets:\n  db: {kind: [sql]}\n", 2, "unknown kind `['sql']`"),
+        ("targets:\n  db: {kind: SQL}\n", 2, "expected the nearest, `sql`"),
+        (HTTP + "    load: {users: yes}\n", 5, "a valid integer"),
+        (HTTP + "    load: {users: true}\n", 5, "should be a number, not `True`"),
+        (HTTP + "    load: {users: 1:30}\n", 5, "not `1:30`"),
+        (HTTP + "    load: {spawn_rate: .inf}\n", 5, "a finite number"),
+        (HTTP + "    load: {run_time: 2024-01-01}\n", 5, "unknown unit `-01-01`"),
+        (HTTP + "    load: {seed: " + "9" * 5000 + "}\n", 5, "cannot be read as int"),
+        (HTTP + "    load: {seed: !!int x}\n", 5, "`x` cannot be read as int"),
+        (HTTP + "    load: {seed: !!bool x}\n", 5, "`x` cannot be read as bool"),
+        (HTTP + "    load: {seed: ${SEED}}\n", 5, 'put "${NAME}" in quotes'),
+        (HTTP + "    configs: ${ DB }\n", 5, "`${ DB }` names no variable"),
+        (HTTP + "    configs: ${A:-${B}}\n", 5, "`${A:-${B}` names no variable"),
+        (HTTP + "    [a]: b\n", 5, "a list or a mapping stands for a key"),
+        (HTTP + "    <<: 3\n", 5, "`<<` takes in what is no mapping"),
+        (HTTP + "data: 5\n", 5, "data: should be a path, not `5`"),
+        (HTTP + "# " + "x" * 2**20, None, "too large (1,048,6"),
         (HTTP + "    requests: [{path: x}]\n", 5, "expected a path such as `/health`"),
         (HTTP + "    requests: [{path: /, method: G ET}]\n", 5, "a method such as `GET`"),
         (HTTP + "    headers: {X A: b}\n", 5, "`X A` names no header field"),
@@ -81,12 +99,12 @@ def test_environment_variables_are_filled_in(
     ids=lambda value: str(value)[:30],
 )
 def test_mistakes_are_shown_in_their_place(
-    tmp_path: Path, text: str, line: int, found: str
+    tmp_path: Path, text: str, line: int | None, found: str
 ) -> None:
     file = write(tmp_path, text)
     with pytest.raises(ConfigError) as caught:
         config.load(file)
-    assert f"{file}:{line}: " in str(caught.value)
+    assert (f"{file}:{line}: " if line else f"{file}: ") in str(caught.value)
     assert found in str(caught.value)
 
 
@@ -106,6 +124,27 @@ def test_scenario_mistakes(tmp_path: Path, setting: str, found: str) -> None:
     with pytest.raises(ConfigError, match=found) as caught:
         config.load(file)
     assert f"{config.SCENARIOS}:3: " in str(caught.value)
+
+
+@pytest.mark.parametrize("word", ["no", "off", "y", "010", "0x1F", "1:30", "2024-01-01", "1_0"])
+def test_what_older_yaml_would_turn_into_something_else_is_text(tmp_path: Path, word: str) -> None:
+    text = HTTP + f"    headers: {{X-A: {word}}}\n    insecure: no\n    load: {{users: 010}}\n"
+    target = config.load(write(tmp_path, text)).target("web")
+    assert isinstance(target, HttpTarget)
+    assert (target.headers, target.insecure, target.load.users) == ({"X-A": word}, False, 10)
+
+
+def test_merges_are_followed_and_own_keys_win(tmp_path: Path) -> None:
+    text = HTTP.replace("web:", "web: &web") + "    timeout: 1 s\n"
+    text += (
+        "  two: &two {timeout: 2 s, <<: *web}\n  three:\n    url: http://i\n    <<: [*two, *web]\n"
+    )
+    targets = config.load(write(tmp_path, text)).targets.values()
+    found = [(each.address, each.timeout) for each in targets if isinstance(each, HttpTarget)]
+    assert found == [("http://h", 1), ("http://h", 2), ("http://i", 2)]
+    with pytest.raises(ConfigError, match=r"unknown key `targets.three.ur`") as caught:
+        config.load(write(tmp_path, text + "    ur: x\n"))
+    assert f"{config.DEFAULT.name}:10: " in str(caught.value)
 
 
 def test_all_mistakes_come_together(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -91,6 +92,20 @@ def test_a_folder_is_enough(home: Path) -> None:
     assert len(runs(home)) == 2
 
 
+def test_what_lies_beside_results_is_passed_over(home: Path) -> None:
+    machine = {"machine": "m", "arch": "x", "cpu": "c", "os": "o", "ram": "8G", "version": 1}
+    (home / "more" / "machine.json").write_text(json.dumps(machine))
+    done = perflib(home, "import", "more")
+    assert done.returncode == ExitCode.MET
+    assert "passed over: more/machine.json: asv's description" in done.stderr
+    assert "1 run, 0 files refused" in done.stdout
+    assert set(load_results(home / "more")["tool"]) == {"hyperfine"}
+    alone = home / "more" / "machine.json"
+    assert perflib(home, "import", str(alone)).returncode == ExitCode.USAGE
+    with pytest.raises(FormatError, match="asv's description"):
+        load_results(alone)
+
+
 def test_importing_twice_changes_nothing(home: Path) -> None:
     perflib(home, "import", "results.jtl")
     before = runs(home)
@@ -118,6 +133,13 @@ def test_promises_of_the_target_are_judged(home: Path) -> None:
     assert "shop" in listed.stdout
 
 
+@pytest.mark.parametrize("name", ["../x", "a b", "ü", "a" * 200])
+def test_a_target_may_have_any_name(tmp_path: Path, name: str) -> None:
+    source = Source(Path("a.jtl"), content=JTL.encode())
+    ((run, _),) = import_source(source, Store(tmp_path), target=name)
+    assert Store(tmp_path).load(run.id).target == name
+
+
 def test_thresholds_that_a_tool_crossed_are_told(home: Path) -> None:
     """In k6's `--summary-export` true means crossed."""
     metric = {"avg": 10, "p(95)": 20, "thresholds": {"p(95)<5": True, "p(99)<900": False}}
@@ -128,6 +150,68 @@ def test_thresholds_that_a_tool_crossed_are_told(home: Path) -> None:
     told = perflib(home, "history", "show", run).stdout
     assert "k6's own thresholds were crossed: http_req_duration: p(95)<5" in " ".join(told.split())
     assert "p(99)" not in told.partition("crossed")[2].partition("estimates")[0]
+
+
+def test_failures_that_a_file_does_not_tell_leave_the_error_rate_unknown(home: Path) -> None:
+    (home / "hey.csv").write_text("offset,response-time,status-code\n0.1,0.2,200\n0.5,0.2,200\n")
+    (home / "config.yml").write_text(CONFIG + "      - error_rate < 1 %\n")
+    done = perflib(home, "import", "hey.csv", "--target", "shop")
+    assert "this file of hey does not tell all failed requests" in done.stderr
+    run = Store(home / "data").load(runs(home)[0])
+    (verdict,) = (each for each in run.verdicts if each.objective.metric == "error_rate")
+    assert (verdict.outcome, verdict.reason) == ("unknown", run.caveats[0].message)
+
+
+THREADS = [  # 2 ms and 3 ms each, one 5 ms after the other; then a row that is none
+    "".join(f"0 {at} 2000 0 170000000{at} 5000\n" for at in range(10)),
+    "".join(f"1 {at} 3000 0 170000000{at} 10000\n" for at in range(10)) + "broken\n",
+]
+
+
+@pytest.mark.parametrize("paths", [["."], ["log.7", "log.7.1", "log.8.1"], ["log.*", "log.7"]])
+def test_the_logs_of_pgbenchs_threads_are_one_run(home: Path, paths: list[str]) -> None:
+    """A number alone is no sign: the log of another run has one as well."""
+    for name, text in zip(("log.7", "log.7.1"), THREADS, strict=True):
+        (home / name).write_text(text)
+    (home / "log.8.1").write_text(THREADS[0].replace("17000", "18000"))
+    done = perflib(home, "import", *paths)
+    assert "log.7 (2 files): pgbench" in done.stdout
+    assert "log.7: skipped: log.7.1:11: no transaction" in done.stderr
+    store = Store(home / "data")
+    both, alone = (store.load(run) for run in runs(home) if "pgbench" in run)
+    assert (both.counts.recorded, alone.counts.recorded) == (20, 10)
+    assert store.samples(both.id)["end"].iloc[:3].tolist() == [0.002, 0.007, 1.002]
+    assert both.source["skipped_rows"] == "1"
+
+
+def test_intervals_of_pgbenchs_threads_add_up(tmp_path: Path) -> None:
+    for name, count in (("log.7", 10), ("log.7.1", 30)):
+        rows = [f"{1700000000 + at} {count} {count}000 9 500 {count}00 0" for at in range(4)]
+        (tmp_path / name).write_text("\n".join(rows))
+    found = load_results(tmp_path).set_index(["metric", "statistic"])["value"]
+    assert found["transactions", "value"] == 160
+    assert found["throughput", "value"] == 20 / 1 + 60 / 1 - 40
+    assert found["transaction_time", "max"] == 0.003
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("pipe", "no file but a pipe or a device"),
+        ("loop", "no such file"),
+        ("hollow", "no file in this folder"),
+        ("all.zip", "packed (zip)"),
+        ("all.tar", "packed (tar)"),
+    ],
+)
+def test_what_is_no_result_file_is_named(home: Path, name: str, said: str) -> None:
+    os.mkfifo(home / "pipe")
+    (home / "loop").symlink_to("loop")
+    (home / "hollow").mkdir()
+    for kind in ("zip", "tar"):
+        shutil.make_archive(str(home / "all"), kind, home / "more")
+    done = perflib(home, "import", name)
+    assert (done.returncode, f"refused: {name}: {said}" in done.stderr) == (ExitCode.USAGE, True)
 
 
 def test_strict_refuses_what_a_broken_row_is_in(home: Path) -> None:

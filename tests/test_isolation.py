@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -44,12 +45,68 @@ def kinds(tmp_path: Path, text: str, name: str = "test_a.py", **more: str) -> li
         ("PaymentSystems()", [("word", 1)]),
         ("payment systems", [("word", 1)]),
         ("payments and systems", []),
+        ("payment__systems", [("word", 1)]),
+        ("TRONClient", [("word", 1)]),
+        ("TRONs", [("note", 1)]),
+        ("neutron, patron, synchrotron", [("note", 1)] * 3),
     ],
 )
 def test_words_are_told_from_parts_of_words(
     tmp_path: Path, text: str, expected: list[tuple[str, int]]
 ) -> None:
     assert kinds(tmp_path, text, name="notes.md") == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "'tr' + \"on\"",
+        "'tr' 'on'",
+        r"'\x74ron'",
+        r'"\u0074ron"',
+        "http://localhost/%74ron",
+        "http:\\/\\/localhost\\/tron",
+        "tr\u00f8n tr\u200bon",
+        "tr\u043en",
+        "T\u03a1\u03a4 TR\u039fN",
+        "\uff54\uff52\uff4f\uff4e",
+        "payment\u2011systems",
+        "payment\u00adsystems",
+    ],
+)
+def test_a_disguised_word_is_found_once(tmp_path: Path, text: str) -> None:
+    assert kinds(tmp_path, text, name="notes.txt") == [("word", 1)]
+
+
+@pytest.mark.parametrize(
+    "text", ["'neu' + 'tron'", "\u0442\u0440\u043e\u043d", "100%74", "''tron''"]
+)
+def test_what_looks_like_a_disguise_is_none(tmp_path: Path, text: str) -> None:
+    counted = [kind for kind, _ in kinds(tmp_path, text, name="notes.txt") if kind != "note"]
+    assert counted == ["word"] * ("'tron'" in text)
+
+
+@pytest.mark.parametrize(
+    "name", ["Dockerfile", "plan.jmx", "a.js", "A.YML", "x.properties", "y.j2"]
+)
+def test_every_text_is_searched_whatever_it_is_called(tmp_path: Path, name: str) -> None:
+    text = "from tron: http://prod.example.com"
+    (tmp_path / "b").write_bytes(b"\0 tron")
+    (tmp_path / "c.yml").write_text(text, encoding="utf-16")
+    (tmp_path / name).write_text(text)
+    found = {(hit.kind, hit.file.name) for hit in isolate([tmp_path], FORBIDDEN)}
+    assert found == {(kind, file) for kind in ("word", "host") for file in (name, "c.yml")}
+
+
+def test_names_of_files_and_folders_are_searched(tmp_path: Path) -> None:
+    below = tmp_path / "tron" / "tron"
+    below.mkdir(parents=True)
+    (below / "electron.png").write_bytes(b"\0")
+    hits = isolate([tmp_path / "tron"], FORBIDDEN)
+    assert [(hit.kind, hit.message) for hit in hits] == [
+        ("word", "names `tron`: tron/electron.png"),
+        ("note", "`electron` contains `tron` and is another word"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -67,6 +124,15 @@ def test_words_are_told_from_parts_of_words(
         ("version = '1.2.3'", []),
         ("u = f'http://{host}:{port}'", []),
         ("u = 'http://${HOST}/x'", []),
+        ("see 'http://\u2026' or 'http://[::1'", []),
+        ("u = 'http://\u00e9vil.com/'", [("host", 1)]),
+        ("u = 'http://prod\u3002example.com/'", [("host", 1)]),
+        (r'{"u": "http:\/\/prod.example.com\/x"}', [("host", 1)]),
+        ("u = 'postgresql:///db?host=prod.example.com'", [("host", 1)]),
+        ("u = '//prod.example.com/x'", [("host", 1)]),
+        ("connect(host='prod.example.com')", [("host", 1)]),
+        ("connect(host=place.netloc)", []),
+        ("half = a //b.count", []),
     ],
 )
 def test_hosts_must_be_declared(tmp_path: Path, text: str, expected: list[tuple[str, int]]) -> None:
@@ -74,10 +140,21 @@ def test_hosts_must_be_declared(tmp_path: Path, text: str, expected: list[tuple[
 
 
 @pytest.mark.parametrize(
-    "text", ["host: http://prod.example.com", '{"host": "http://prod.example.com"}']
+    "text",
+    [
+        "host: http://prod.example.com",
+        '{"host": "http://prod.example.com"}',
+        "db_host: prod.example.com  # ours",
+        "url: //prod.example.com/x",
+    ],
 )
 def test_hosts_are_looked_for_in_configuration_too(tmp_path: Path, text: str) -> None:
     assert kinds(tmp_path, text, name="config.yml") == [("host", 1)]
+
+
+def notebook(*cells: str) -> str:
+    code = [{"cell_type": "code", "source": cell.splitlines(keepends=True)} for cell in cells]
+    return json.dumps({"cells": [{"cell_type": "markdown", "source": ["x"]}, *code]}, indent=1)
 
 
 @pytest.mark.parametrize(
@@ -86,21 +163,50 @@ def test_hosts_are_looked_for_in_configuration_too(tmp_path: Path, text: str) ->
         "import helper",
         "from helper import client",
         "import importlib\nimportlib.import_module('helper')",
+        "import importlib\nimportlib.import_module(name='.wallet', package='inner')",
+        "import importlib.util\nimportlib.util.find_spec('inner.wallet')",
+        "import runpy\nrunpy.run_path('inner/wallet.py')",
+        "exec(open('./inner/wallet.py').read())",
     ],
 )
 def test_imports_are_followed_to_where_they_lead(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
+    follow(tmp_path, monkeypatch, "a.py", text)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.yml", "targets:\n  a:\n    callable: inner.wallet:run\n"),
+        ("a.yml", "targets:\n  a:\n    locustfile: inner/wallet.py\n"),
+        ("a.ipynb", notebook("%%bash\nls", "%pip list\nimport helper")),
+    ],
+)
+def test_settings_and_notebooks_are_followed_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: str
+) -> None:
+    follow(tmp_path, monkeypatch, name, text)
+
+
+def test_a_hit_in_a_notebook_has_its_line(tmp_path: Path) -> None:
+    text = notebook("x = 1", "!ls\nimport payment.systems")
+    line = text[: text.index("payment")].count("\n") + 1
+    # told as a word, and not again as an import of another line
+    assert kinds(tmp_path, text, name="a.ipynb") == [("word", line)]
+
+
+def follow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tests").mkdir()
-    (tmp_path / "tests" / "a.py").write_text(text)
+    (tmp_path / "tests" / name).write_text(text)
     (tmp_path / "helper.py").write_text("import inner.wallet\nclient = 1\n")
     (tmp_path / "inner").mkdir()
     (tmp_path / "inner" / "__init__.py").write_text("")
     (tmp_path / "inner" / "wallet.py").write_text("\n\nfrom tron import client\n")
     (hit,) = isolate([Path("tests")], FORBIDDEN)
     assert (hit.kind, str(hit.file), hit.line) == ("import", "inner/wallet.py", 3)
-    assert "tests/a.py" in hit.message
+    assert f"tests/{name}" in hit.message
 
 
 def test_an_import_that_lies_in_a_forbidden_folder_is_found(
@@ -115,6 +221,11 @@ def test_an_import_that_lies_in_a_forbidden_folder_is_found(
     monkeypatch.syspath_prepend(outside)
     (hit,) = isolate([Path("a.py")], FORBIDDEN)
     assert (hit.kind, hit.line) == ("import", 2)
+
+
+def test_a_word_of_separators_alone_means_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("a - b")
+    assert isolate([tmp_path], ["-", " ", ""]) == []
 
 
 def test_files_that_do_not_parse_are_still_searched(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from perflib.formats.base import Reading, Source
 from perflib.formats.likeness import likeness
 
 OWN = "perflib"
+_PACKED = {b"PK\x03\x04": "zip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 FORMATS: dict[str, str] = {
     OWN: "perflib.formats.perflib_run",
     "locust-stats": "perflib.formats.locust_stats",
@@ -94,6 +95,9 @@ def recognise(source: Source) -> str:
     """
     if not source.head.strip():
         raise source.fail("the file is empty")
+    packed = next((kind for magic, kind in _PACKED.items() if source.head.startswith(magic)), "")
+    if packed or source.head[257:262] == b"ustar":
+        raise source.fail(f"packed ({packed or 'tar'})", next_step="unpack it first")
     if reader(OWN).recognise(source):
         return OWN
     found = [name for name in FORMATS if reader(name).recognise(source)]

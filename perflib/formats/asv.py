@@ -50,9 +50,9 @@ def read(source: Source) -> Iterator[Reading]:
     """One run, a label a benchmark with its parameters."""
     document = source.json
     if "results" not in document:
-        raise source.fail(
-            "asv's description of benchmarks or of a machine, without measurements",
-            next_step="import the result files in the machine's folder",
+        raise source.beside(
+            "asv's description of benchmarks or of a machine",
+            "import the result files in the machine's folder",
         )
     columns = document.get("result_columns")
     listed = columns if isinstance(columns, list) else []

@@ -23,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 from msgspec import Meta, Struct, field
 
-from perflib.errors import FormatError
+from perflib.errors import BesideError, FormatError
 
 HEAD_BYTES = 64 * 2**10
 DOCUMENT_BYTES = 256 * 2**20
@@ -101,16 +101,31 @@ class Source:
         self.strict = strict
         self.skipped_rows = 0
         self.skipped: list[Skipped] = []
+        self.parts = [self]
         self._content = content
 
+    def join(self, part: Source) -> None:
+        """Take `part`, another file of the same run, for a part of this source."""
+        self.parts.append(part)
+        part.parts = self.parts
+
     def fail(self, reason: str, line: int | None = None, next_step: str = "") -> FormatError:
-        """The error that refuses this file; raise it."""
-        return FormatError(reason, file=self.path, line=line, next_step=next_step)
+        """The error that refuses this file; raise it. Line 0 is none."""
+        return FormatError(reason, file=self.path, line=line or None, next_step=next_step)
+
+    def beside(self, what: str, next_step: str) -> BesideError:
+        """The error that passes over this file, which is `what` beside the results; raise it."""
+        found = f"{what}, without measurements"
+        return BesideError(found, file=self.path, next_step=next_step)
 
     def skip(self, line: int, reason: str) -> None:
         """Note a broken row, the first of many with their reasons; an error under `--strict`."""
         if self.strict:
             raise self.fail(reason, line)
+        first = self.parts[0]
+        if first is not self:
+            first.skip(0, f"{self.path.name}:{line}: {reason}")
+            return
         self.skipped_rows += 1
         if len(self.skipped) < REASONS:
             self.skipped.append(Skipped(line, reason))
@@ -159,11 +174,12 @@ class Source:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the stored bytes, in hex."""
+        """SHA-256 of the stored bytes of all parts, in hex."""
         digest = hashlib.sha256()
-        with self._raw() as raw:
-            while block := raw.read(HEAD_BYTES):
-                digest.update(block)
+        for part in self.parts:
+            with part._raw() as raw:
+                while block := raw.read(HEAD_BYTES):
+                    digest.update(block)
         return digest.hexdigest()
 
     @cached_property

@@ -126,9 +126,8 @@ def _json(source: Source) -> Reading:
     """`estimates.json` is in nanoseconds, its name stands in a file beside; messages carry both."""
     found, label = Found(), _name_beside(source)
     if isinstance(source.json, dict) and _DESCRIPTION.issubset(source.json):
-        raise source.fail(
-            "criterion's description of a benchmark, without measurements",
-            next_step="import `estimates.json` beside it",
+        raise source.beside(
+            "criterion's description of a benchmark", "import `estimates.json` beside it"
         )
     if isinstance(source.json, dict) and "iters" in source.json:
         totals, counts = (source.json[key] for key in ("times", "iters"))
@@ -137,9 +136,9 @@ def _json(source: Source) -> Reading:
         return Reading(tool=TOOL, indicators=found.indicators)
     if isinstance(source.json, dict) and "reason" not in source.json:
         if not {"std_dev", "stddev"} & {str(name).lower() for name in source.json}:
-            raise source.fail(
-                "criterion's change since the run before, in ratios, without measurements",
-                next_step="import `new/estimates.json` beside its folder",
+            raise source.beside(
+                "criterion's change since the run before, in ratios",
+                "import `new/estimates.json` beside its folder",
             )
         for name, value in source.json.items():
             statistic = _ESTIMATES.get(str(name).lower())

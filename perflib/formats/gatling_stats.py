@@ -52,10 +52,7 @@ def read(source: Source) -> Iterator[Reading]:
     """One run, a label a request; groups keep their path."""
     document = source.json
     if _is_assertions(document):
-        raise source.fail(
-            "Gatling's assertions: outcomes without measurements",
-            next_step="import `stats.json` beside it",
-        )
+        raise source.beside("Gatling's assertions", "import `stats.json` beside it")
     found = Found()
     if "numberOfRequests" in document:
         _add(found, "", document)

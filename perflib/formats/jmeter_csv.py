@@ -131,7 +131,10 @@ def _samples(source: Source, layout: Layout, patterns: tuple[str, ...]) -> Itera
             lines.first += rows.num_rows
         lines.tell(source, {})
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
-        raise source.fail(f"broken CSV: {str(error).splitlines()[0]}") from None
+        why = str(error).splitlines()[0]
+        if "straddling" in why:
+            why = f"a quote that is not closed, or a line of more than {BLOCK_BYTES >> 20} MiB"
+        raise source.fail(f"broken CSV: {why}") from None
 
 
 def _skipped(source: Source) -> int:

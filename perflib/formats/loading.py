@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from perflib.errors import FormatError
-from perflib.formats import read
+from perflib.errors import BesideError, FormatError
+from perflib.formats import pgbench_log, read
 from perflib.formats.base import Indicator, Reading, Source
 from perflib.formats.found import instant, iso
 from perflib.formats.tally import Tally
@@ -42,15 +42,54 @@ def sources(paths: Iterable[str | Path], *, strict: bool = False) -> Iterator[So
         named = [Path(given)] if Path(given).exists() else map(Path, sorted(glob.glob(str(given))))  # noqa: PTH207 (absolute patterns)
         found = [path for each in named for path in _files(each)]
         if not found:
-            raise FormatError("no such file", file=given, next_step="check the path or the pattern")
+            raise _nothing(given)
         for path in found:
             yield Source(path, strict=strict)
+
+
+def _nothing(given: str | Path) -> FormatError:
+    step = "check the path or the pattern"
+    if Path(given).is_dir():
+        return FormatError("no file in this folder", file=given, next_step=step)
+    if Path(given).exists():
+        step = "give its content to standard input: `perflib import - < …`"
+        return FormatError("no file but a pipe or a device", file=given, next_step=step)
+    return FormatError("no such file", file=given, next_step=step)
 
 
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
         return sorted(each for each in path.rglob("*") if each.is_file())
     return [path] if path.is_file() else []
+
+
+def by_run(found: Iterable[Source]) -> Iterator[Source]:
+    """Each file of `found` once; the logs of pgbench's threads (`LOG.PID`, `LOG.PID.1`, …) as one.
+
+    A source is let go of when the next is asked for: its content may be large.
+    """
+    every: dict[Path, Source] = {}
+    for source in found:
+        every.setdefault(source.path.absolute(), source)
+    for path in sorted(every, key=_number):
+        first = every.get(path.with_suffix(""))
+        if first and all(map(_is_numbered_log, (first, every[path]))):
+            first.join(every[path])
+    for path in list(every):
+        source = every.pop(path)
+        if source.parts[0] is source:
+            yield source
+
+
+def _number(path: Path) -> int:
+    return int(path.suffix[1:]) if path.suffix[1:].isdecimal() else -1
+
+
+def _is_numbered_log(source: Source) -> bool:
+    try:
+        return _number(source.path) >= 0 and pgbench_log.recognise(source)
+    except FormatError:  # it is told when the file is read
+        return False
 
 
 def readings(source: Source, format_name: str | None = None) -> list[Reading]:
@@ -90,13 +129,19 @@ def load_results(
     """All indicators in the result files at `paths`, one row each, in base units.
 
     Columns: file, tool, run, started_at, label, metric, statistic, value, unit, approximate.
-    Broken rows are skipped (an error if `strict`); a broken or unknown file raises
-    `FormatError`.
+    Broken rows are skipped (an error if `strict`), and so are files without measurements that
+    tools lay beside their results; a broken or unknown file raises `FormatError`.
     """
     listed = [paths] if isinstance(paths, str | Path) else paths
     rows: list[tuple[object, ...]] = []
-    for source in sources(listed, strict=strict):
-        for reading in readings(source, format):
+    passed_over: BesideError | None = None
+    for source in by_run(sources(listed, strict=strict)):
+        try:
+            read_in = readings(source, format)
+        except BesideError as error:
+            passed_over = error
+            continue
+        for reading in read_in:
             found = summarised(reading)
             if not found:
                 raise source.without_rows()
@@ -105,4 +150,6 @@ def load_results(
                 (*head, i.label, i.metric, i.statistic, i.value, i.unit, i.approximate)
                 for i in found
             ]
+    if passed_over and not rows:
+        raise passed_over
     return pd.DataFrame(rows, columns=list(COLUMNS))

@@ -54,9 +54,8 @@ def read(source: Source) -> Iterator[Reading]:
         if progress is not None:
             yield Reading(tool=TOOL, series=progress)
             return
-        raise source.fail(
-            "pgbench's log of filling tables, without a measurement",
-            next_step="import what `pgbench` prints after a run",
+        raise source.beside(
+            "pgbench's log of filling tables", "import what `pgbench` prints after a run"
         )
     version = _VERSION.search(source.text)
     # people quote reports without their first line

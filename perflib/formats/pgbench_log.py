@@ -1,5 +1,7 @@
 """pgbench's `--log` files: a transaction a row, or with `--aggregate-interval` an interval a row.
 
+With `--jobs` each thread writes a file of its own; together they are the run.
+
 The times of transactions are microseconds; a transaction's time of day is its end. At a rate
 (`--rate`) they count from the scheduled starts and are response times.
 """
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from heapq import merge
 from itertools import islice
 from typing import Any
 
@@ -51,22 +54,22 @@ def read(source: Source) -> Iterator[Reading]:
     """One run: samples, or the sums of the intervals with their series."""
     first = next((text.split() for _, text in source.lines() if text.strip()), [])
     if _is_aggregate(first) and not _is_single(first):
-        yield _aggregate(source)
+        yield _aggregate(source.parts)
         return
-    lagged = _lagged(source)
+    lagged = any(map(_lagged, source.parts))
     yield Reading(
         tool=TOOL,
-        indicators=_untimed(source),
-        samples=lambda: _batches(source, lagged=lagged),
+        indicators=_untimed(source.parts),
+        samples=lambda: _batches(source.parts, lagged=lagged),
         outcomes=False,
         resolution_s=1e-6,
     )
 
 
-def _untimed(source: Source) -> list[Indicator]:
+def _untimed(parts: list[Source]) -> list[Indicator]:
     """Failed transactions and skipped ones, which never ran, have no time: they are counted."""
     found = Found()
-    words = (text.split(maxsplit=3)[2:3] for _, text in source.lines())
+    words = (text.split(maxsplit=3)[2:3] for part in parts for _, text in part.lines())
     counts = Counter(word[0] if word[0] in _OUTCOMES else "done" for word in words if word)
     skipped = counts.pop("skipped", 0)
     if skipped:
@@ -92,8 +95,8 @@ def _lagged(source: Source) -> bool:
     return told or max(seventh, default=0) > _MOST_RETRIES
 
 
-def _batches(source: Source, *, lagged: bool) -> Iterator[pa.RecordBatch]:
-    rows = _requests(source, lagged=lagged)
+def _batches(parts: list[Source], *, lagged: bool) -> Iterator[pa.RecordBatch]:
+    rows = merge(*(_requests(part, lagged=lagged) for part in parts), key=lambda row: row[0].end_ns)
     if not lagged:
         yield from batches(request for request, _ in rows)
         return
@@ -119,14 +122,18 @@ def _requests(source: Source, *, lagged: bool) -> Iterator[tuple[Request, int]]:
             yield Request(f"script {cells[3]}", start, end, ok=True), lag
 
 
-def _aggregate(source: Source) -> Reading:
-    found, rows = Found(), list[list[int]]()
+def _intervals(source: Source) -> Iterator[list[int]]:
     for line, text in source.lines():
         cells = text.split()
         if cells and _is_aggregate(cells) and max(map(len, cells)) < 3 * MOST_DIGITS:
-            rows.append([int(cell) for cell in cells])
+            yield [int(cell) for cell in cells]
         elif cells:
             source.skip(line, "no interval of pgbench's")
+
+
+def _aggregate(parts: list[Source]) -> Reading:
+    found, threads = Found(), [list(_intervals(part)) for part in parts]
+    rows = sorted(row for thread in threads for row in thread)
     counts = [_done(row) for row in rows]
     total = sum(counts)
     found.add("transactions", "value", total, "tx", source_name="num_transactions")
@@ -141,14 +148,15 @@ def _aggregate(source: Source) -> Reading:
         found.add(timed, "max", most, "us", source_name="max_latency", **more)
     if all(len(row) == WHOLE for row in rows):
         _share(found, sum(row[13] + row[14] for row in rows), total)
-    if len(rows) > 2 and rows[-1][0] > rows[1][0]:
-        # the run began within the first interval and ended within the last
-        rate = sum(counts[1:-1]) / (rows[-1][0] - rows[1][0])
-        found.add("throughput", "value", rate, "tx/s", n=sum(counts[1:-1]))
-    series = [
-        (float(row[0] - rows[0][0]), "transactions", "", float(count))
-        for row, count in zip(rows, counts, strict=True)
-    ]
+    if all(len(thread) > 2 and thread[-1][0] > thread[1][0] for thread in threads):
+        # a thread began within its first interval and ended within its last
+        whole = [(thread, sum(map(_done, thread[1:-1]))) for thread in threads]
+        rate = sum(count / (thread[-1][0] - thread[1][0]) for thread, count in whole)
+        found.add("throughput", "value", rate, "tx/s", n=sum(count for _, count in whole))
+    by_time = Counter[int]()
+    for row, count in zip(rows, counts, strict=True):
+        by_time[row[0] - rows[0][0]] += count
+    series = [(float(at), "transactions", "", float(count)) for at, count in by_time.items()]
     return Reading(
         tool=TOOL,
         started_at=iso(rows[0][0]) if rows else "",

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import ast
 import importlib.machinery
+import json
+import re
 import sys
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+IMPORTING = {".py", ".ipynb", ".yml", ".yaml"}
+"""Files that name code: Python, notebooks, and configurations by a locustfile or a callable."""
+_LOADERS = ("import_module", "__import__", "find_spec", "run_module", "run_path")
+_PATH = re.compile(r"(?:\./)?([\w./-]+)\.py")
+_SETTING = re.compile(r"\s*(?:locustfile|callable):\s*[\"']?([\w./-]+)(?::\w+)?")
+_MAGIC = re.compile(r"^([ \t]*)[%!?].*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +32,7 @@ class Reached:
 
 
 def reached_imports(files: list[Path], root: Path | None = None) -> Iterator[Reached]:
-    """Every import of `files` and of the local modules they reach, each file once."""
+    """Every import of `files` and of the local modules and scripts they reach, each file once."""
     root = (root or Path.cwd()).resolve()
     waiting: list[tuple[Path, str]] = [(file, "") for file in files]
     done: set[Path] = set()
@@ -45,10 +55,45 @@ def reached_imports(files: list[Path], root: Path | None = None) -> Iterator[Rea
 
 
 def _imports_of(file: Path, root: Path) -> Iterator[tuple[str, int]]:
-    try:
-        tree = ast.parse(file.read_text(encoding="utf-8", errors="replace"))
-    except (SyntaxError, ValueError):
+    text = file.read_text(encoding="utf-8", errors="replace")
+    if file.suffix in (".yml", ".yaml"):
+        for number, line in enumerate(text.splitlines(), 1):
+            if setting := _SETTING.match(line):
+                yield _module_at(setting[1]) or setting[1], number
         return
+    for source in _cells(text) if file.suffix == ".ipynb" else [text]:
+        try:
+            with warnings.catch_warnings(action="ignore"):  # of escapes in what is only read
+                tree = ast.parse(source)
+        except (SyntaxError, ValueError, RecursionError):
+            continue
+        for module, at in _named(tree, file, root):
+            yield module, at if source is text else _line_of(text, source, at)
+
+
+def _cells(text: str) -> Iterator[str]:
+    """The code of a notebook, its magics left out."""
+    try:
+        cells = json.loads(text)["cells"]
+        code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    except (ValueError, LookupError, TypeError):
+        return
+    yield from (_MAGIC.sub(r"\1pass", source) for source in code)
+
+
+def _line_of(text: str, source: str, line: int) -> int:
+    """Where in the JSON a line of a cell stands."""
+    written = json.dumps(source.split("\n")[line - 1], ensure_ascii=False)[1:-1]
+    return text.count("\n", 0, max(text.find(written), 0)) + 1
+
+
+def _module_at(path: str) -> str:
+    """The module that the script at `path` would be; empty where it is no path of one."""
+    match = _PATH.fullmatch(path)
+    return match[1].replace("/", ".") if match else ""
+
+
+def _named(tree: ast.AST, file: Path, root: Path) -> Iterator[tuple[str, int]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for name in node.names:
@@ -57,12 +102,16 @@ def _imports_of(file: Path, root: Path) -> Iterator[tuple[str, int]]:
             base = _absolute(node, file, root)
             for name in node.names:
                 yield f"{base}.{name.name}" if base else name.name, node.lineno
-        elif isinstance(node, ast.Call) and node.args:
+        elif isinstance(node, ast.Call):
             called = node.func
-            name_of = getattr(called, "attr", getattr(called, "id", ""))
-            first = node.args[0]
-            if name_of in ("import_module", "__import__") and isinstance(first, ast.Constant):
-                yield str(first.value), node.lineno
+            if getattr(called, "attr", getattr(called, "id", "")) in _LOADERS:
+                given = [*node.args, *(keyword.value for keyword in node.keywords)]
+                words = [str(each.value) for each in given if isinstance(each, ast.Constant)]
+                # the package of a relative name is the next argument
+                module, base = [*words, "", ""][:2]
+                yield base + module if module.startswith(".") else module, node.lineno
+        elif isinstance(node, ast.Constant) and (module := _module_at(str(node.value))):
+            yield module, node.lineno
 
 
 def _absolute(node: ast.ImportFrom, file: Path, root: Path) -> str:

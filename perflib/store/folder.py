@@ -31,8 +31,12 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 def new_run_id(target: str, when: datetime | None = None) -> str:
     """An id such as `20261123T180000Z-database-1a2b`: sorts by time, is safe as a file name."""
     moment = (when or datetime.now(UTC)).astimezone(UTC)
-    slug = re.sub(r"[^A-Za-z0-9_]+", "-", target).strip("-")[:48] or "target"
-    return f"{moment:%Y%m%dT%H%M%SZ}-{slug}-{secrets.token_hex(2)}"
+    return f"{moment:%Y%m%dT%H%M%SZ}-{slug(target)}-{secrets.token_hex(2)}"
+
+
+def slug(target: str) -> str:
+    """`target` as a part of an id, whatever it is called."""
+    return re.sub(r"[^A-Za-z0-9_]+", "-", target).strip("-")[:48] or "target"
 
 
 def check_id(run_id: str) -> str:

@@ -369,6 +369,10 @@ def test_strict_makes_the_first_broken_row_an_error() -> None:
         (b"\x0f\x7f\x03\x01\x01\x06Result\x01\xff\x80\x00", "gob"),
         (b"\x1f\x8b\x08\x00garbage", "damaged gzip"),
         (
+            b"timeStamp,elapsed,label\n" + b"1700000000000,5,a\n" * 9 + b'1,"' + b"x" * 2**22,
+            "a line of more",
+        ),
+        (
             b"This is ApacheBench, Version 2.3\napr_socket_recv: refused (111)\n",
             "failed or was stop",
         ),
