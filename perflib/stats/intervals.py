@@ -203,10 +203,11 @@ def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
     )
 
 
-def share_inflation(flags: NDArray[np.bool_], share: float, level: float = 0.95) -> float:
+def share_inflation(flags: NDArray[np.bool_], level: float = 0.95) -> float:
     """How many of the flags (in order of time) are worth one independent flag; at least 1."""
+    share = float(flags.mean())
     variance = share * (1 - share)
-    if len(flags) < 2 or variance <= 0:
+    if variance <= 0:
         return 1.0
     spread = long_run(flags.astype(np.float64))
     widening = spread.quantile(level) / float(ndtri((1 + level) / 2))
@@ -225,7 +226,7 @@ def share_interval(flags: ArrayLike, level: float = 0.95) -> Interval:
         raise ValuesError("no values", expected="at least one flag")
     level, n = fraction(level), len(array)
     share = float(array.mean())
-    low, high = _beta(share, n / share_inflation(array, share, level), level)
+    low, high = _beta(share, n / share_inflation(array, level), level)
     method = "beta (Korn & Graubard 1998)"
     return Interval(value=share, low=low, high=high, n=n, level=level, method=method)
 
