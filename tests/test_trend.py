@@ -224,6 +224,34 @@ def test_a_bad_run_is_left_out_of_the_history(store):
     assert len(one.values) == 39
 
 
+@pytest.mark.parametrize("action", ["acknowledge", "baseline"])
+def test_a_decision_outlasts_its_run_that_is_marked_bad(store, action):
+    ids = recorded(store, noise(2, 60) * STEP)
+    triage.decide(store, action, ids[30], "because")
+    bad = triage.decide(store, "bad", ids[30], "the disk was full")
+    assert states(store) == ["unchanged"]
+    store.undo_triage(bad.number)
+    assert states(store) == ["unchanged"]
+
+
+@pytest.mark.parametrize(
+    ("action", "place", "state", "why"),
+    [
+        ("acknowledge", 0, "unchanged", "the run that the drift is told since"),
+        ("acknowledge", 60, "regressed", "nothing is told of this run"),
+        ("explain", 0, "regressed", "a remark is no permission"),
+        ("baseline", 115, "unchanged", "a new normal"),
+        ("baseline", 30, "regressed", "it drifts since then as well"),
+    ],
+)
+def test_a_drift_can_be_decided_about(store, action, place, state, why):
+    ids = recorded(store, noise(2, 120) * np.linspace(1, 1.6, 120))
+    (one,) = analysis.follow(store, metric="query_time")
+    assert (one.state, one.since) == ("regressed", ids[0])
+    triage.decide(store, action, ids[place], "because")
+    assert states(store) == [state]
+
+
 def test_a_decision_about_another_metric_changes_nothing(store):
     ids = recorded(store, noise(2, 60) * STEP)
     triage.decide(store, "acknowledge", ids[30], "because", metric="throughput")
@@ -250,6 +278,16 @@ def test_decisions_travel_in_a_file(store, tmp_path):
     assert before == after
 
 
+def test_a_file_written_by_hand_can_be_read_again(store, tmp_path):
+    ids = recorded(store, [1.0])
+    file = tmp_path / "triage.yml"
+    row = "{target: db, action: bad, run_id: %s, reason: x%s}"
+    file.write_text(f"triage: [{row % (ids[0], '')}]")
+    assert [triage.read_file(store, file) for _ in range(2)] == [1, 0]
+    file.write_text(f"triage: [{row % (ids[0], ', undone: true')}]")
+    assert (triage.read_file(store, file), triage.read(store)) == (0, [])
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -257,6 +295,7 @@ def test_decisions_travel_in_a_file(store, tmp_path):
         ("- a", "not decisions"),
         ("triage: [{target: a}]", "not decisions"),
         ("triage: [{target: a, action: dance, run_id: x, reason: y}]", "not decisions"),
+        ("triage: [{target: a, action: bad, run_id: x, reason: y, metrics: z}]", "`metrics`"),
         (None, "no such file"),
     ],
 )
@@ -271,14 +310,21 @@ def test_files_that_hold_no_decisions(store, tmp_path, text, says):
 
 
 @pytest.mark.parametrize(
-    ("action", "reason", "says"),
-    [("acknowlege", "x", "`acknowledge`"), ("bad", " ", "without a reason")],
+    ("action", "reason", "about", "says"),
+    [
+        ("acknowlege", "x", {}, "`acknowledge`"),
+        ("bad", " ", {}, "without a reason"),
+        ("bad", "x", {"metric": "query_time"}, "the whole run is left out"),
+        ("acknowledge", "x", {"metric": "qery_time"}, "the nearest, `query_time`"),
+        ("acknowledge", "x", {"label": "by id"}, "no label `by id`"),
+    ],
 )
-def test_decisions_that_are_refused(store, action, reason, says):
+def test_decisions_that_are_refused(store, action, reason, about, says):
     ids = recorded(store, [1.0])
     with pytest.raises(PerflibError) as caught:
-        triage.decide(store, action, ids[0], reason)
+        triage.decide(store, action, ids[0], reason, **about)
     assert says in str(caught.value)
+    assert triage.read(store) == []
 
 
 def test_a_change_point_lives_in_the_history(store):
@@ -446,7 +492,7 @@ def test_the_triage_verb(store, tmp_path):
     assert "1 decisions" in invoke(triage_verb, store, "--write", str(file))[1]
     assert "0 new decisions" in invoke(triage_verb, store, "--read", str(file))[1]
     assert "taken back" in invoke(triage_verb, store, "undo", "1")[1]
-    for wrong in (["undo", "x"], ["bad"], ["undo", "99"]):
+    for wrong in (["undo", "x"], ["bad"], ["undo", "99"], ["undo", "²"], ["undo", "9" * 20]):
         with pytest.raises(PerflibError):
             invoke(triage_verb, store, *wrong)
 

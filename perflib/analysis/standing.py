@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from perflib import stats
-from perflib.analysis.changes import FEWEST, LEAST
+from perflib.analysis.changes import FEWEST, LEAST, Drift
 from perflib.analysis.comparison import TOLERANCE, State
 from perflib.analysis.tracks import Floats, SeriesKey, Shift, Trend, tracks
 from perflib.analysis.triage import Decisions
@@ -93,7 +93,7 @@ def _stand(
         p = next(adjusted)
         # from nothing to something is a change beyond any tolerance
         matters = math.isnan(shift.point.change) or abs(shift.point.change) > tolerance
-        told = decisions.about(one.key, one.run_ids, shift.point.index)
+        told = decisions.about(one, shift.point.index)
         shifts.append(
             replace(
                 shift,
@@ -103,10 +103,13 @@ def _stand(
                 closed=any(decision.closes for decision in told),
             )
         )
-    start = decisions.baseline(one.key, one.run_ids)
+    start = decisions.baseline(one)
     shifts = [replace(s, closed=s.closed or s.point.index <= start) for s in shifts]
     weighed = replace(one, shifts=tuple(shifts))
-    return replace(weighed, **_state(weighed, tolerance)._asdict())
+    known = one.drift is not None and any(
+        decision.action == "acknowledge" for decision in decisions.about(one, one.drift.start)
+    )
+    return replace(weighed, **_state(weighed, None if known else one.drift, tolerance)._asdict())
 
 
 class _Stand(NamedTuple):
@@ -117,13 +120,15 @@ class _Stand(NamedTuple):
     since: str = ""
 
 
-def _state(one: Trend, tolerance: float) -> _Stand:
+def _state(one: Trend, drift: Drift | None, tolerance: float) -> _Stand:
     if len(one.values) < FEWEST:
         text = f"{many(len(one.values), 'result')}; a change is told from {FEWEST}"
         return _Stand(State.INCONCLUSIVE, text)
     live = [shift for shift in one.shifts if shift.counts and not shift.closed]
     return (
-        _shifted(live, one, tolerance) or _drifting(one, tolerance) or _quiet(visible(one.values))
+        _shifted(live, one, tolerance)
+        or _drifting(drift, one, tolerance)
+        or _quiet(visible(one.values))
     )
 
 
@@ -166,9 +171,9 @@ def _best(live: Sequence[Shift], one: Trend, tolerance: float) -> bool:
     )
 
 
-def _drifting(one: Trend, tolerance: float) -> _Stand | None:
+def _drifting(drift: Drift | None, one: Trend, tolerance: float) -> _Stand | None:
     """A drift past the tolerance with its whole interval is a change as well."""
-    drift, better = one.drift, find_metric(one.key.metric).better
+    better = find_metric(one.key.metric).better
     if drift is None or better == "none" or not max(drift.low, -drift.high) > tolerance:
         return None
     worse = (drift.change > 0) == (better == "lower")

@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from msgspec import structs
 from numpy.typing import NDArray
 
-from perflib.analysis.changes import ChangePoint, Drift, study
+from perflib.analysis.changes import ChangePoint, Drift, Study, study
 from perflib.analysis.comparison import State
 from perflib.analysis.evidence import supported
-from perflib.analysis.triage import Decision, Decisions
+from perflib.analysis.triage import Decision, Decisions, seconds
 from perflib.model import find_metric
 
 Floats = NDArray[np.float64]
@@ -95,7 +96,7 @@ def tracks(points: pd.DataFrame, decisions: Decisions, least: float) -> Iterator
     points = points[good]
     if not len(points):
         return
-    times = points["started_at"].astype("datetime64[us, UTC]").astype("int64").to_numpy() / 1e6
+    times = seconds(points)
     columns = {name: points[name].to_numpy(dtype=np.float64) for name in ("value", "low", "high")}
     run_ids = points["run_id"].to_numpy(dtype=object)
     codes, keys = _codes(points)
@@ -114,7 +115,7 @@ def tracks(points: pd.DataFrame, decisions: Decisions, least: float) -> Iterator
             high=columns["high"][rows],
             current=newest[key.target] == key.environment_key,
         )
-        yield _studied(replace(one, notes=decisions.of(key)), least)
+        yield _studied(replace(one, notes=decisions.of(key)), decisions.baseline(one), least)
 
 
 def _codes(points: pd.DataFrame) -> tuple[NDArray[np.int64], list[tuple[SeriesKey, str]]]:
@@ -136,10 +137,13 @@ def _newest_environments(points: pd.DataFrame, times: Floats) -> dict[str, str]:
     return dict(zip(latest["target"].map(str), latest["environment_key"].map(str), strict=True))
 
 
-def _studied(one: Trend, least: float) -> Trend:
-    spread = (one.high - one.low) / (2 * _Z)
-    known = np.isfinite(spread).any()
-    found = study(one.values, times=one.times_s, spread=spread if known else None, least=least)
+def _studied(one: Trend, baseline: int, least: float) -> Trend:
+    """`one` with its shifts; a new normal that began in the course of a drift is judged alone."""
+    found = _study(one, 0, least)
+    drift = found.drift
+    if drift is not None and drift.start < baseline:
+        drift = _study(one, baseline, least).drift
+        drift = drift and structs.replace(drift, start=drift.start + baseline)
     better = find_metric(one.key.metric).better
     places = [point.index for point in found.changes]
     p_values = supported(one.values, places, [point.p_value for point in found.changes])
@@ -154,4 +158,10 @@ def _studied(one: Trend, least: float) -> Trend:
         )
         for point, p_value in zip(found.changes, p_values, strict=True)
     )
-    return replace(one, shifts=shifts, drift=found.drift)
+    return replace(one, shifts=shifts, drift=drift)
+
+
+def _study(one: Trend, start: int, least: float) -> Study:
+    spread = ((one.high - one.low) / (2 * _Z))[start:]
+    known = spread if np.isfinite(spread).any() else None
+    return study(one.values[start:], times=one.times_s[start:], spread=known, least=least)
