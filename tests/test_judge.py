@@ -98,6 +98,20 @@ def test_a_run_in_doubt_has_no_verdict(changes, says):
         assert says in found.reason
 
 
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        ("error_rate < 1", "unknown"),
+        ("error_rate <= 100 %", "unknown"),
+        ("error_rate < 1 %", "met"),
+    ],
+)
+def test_a_bound_that_nothing_breaks_is_no_promise(text, outcome):
+    found = verdict(text, estimate(0, 0, 0.005, metric="error_rate", statistic="value", unit="1"))
+    assert found.outcome == outcome
+    assert ("bound of 100 %" in found.reason) == (outcome == "unknown")
+
+
 def test_a_doubt_about_another_metric_changes_nothing():
     caveats = [Caveat(code="x", message="y", voids=("throughput",))]
     found = verdict("p95(query_time) < 10 ms", estimate(1e-3, 1e-3, 2e-3), caveats=caveats)

@@ -153,7 +153,24 @@ def test_many_unchanged_series_raise_few_alarms():
     assert sum(one.state == "regressed" for one in found) <= 1
 
 
-def recorded(store: Store, values, *, target="db", commits=None, outcome=None) -> list[str]:
+def test_what_an_older_machine_showed_is_not_looked_at_together():
+    new = points(noise(2, 60) * STEP, machine="new")
+    new["started_at"] += pd.Timedelta(days=30)
+    others = [points(noise(i, 60), machine="new", metric=f"m{i}") for i in range(3)]
+    for other in others:
+        other["started_at"] += pd.Timedelta(days=30)
+    old = [points(noise(9 + i, 60) * STEP, machine="old", metric=f"m{i}") for i in range(3)]
+    alone, together = (
+        [one.shifts for one in analysis.trends(pd.concat(frames)) if one.current]
+        for frames in ([new, *others], [*old, new, *others])
+    )
+    assert alone == together
+    assert any(alone)
+
+
+def recorded(
+    store: Store, values, *, target="db", commits=None, outcome=None, rates=None
+) -> list[str]:
     """Real runs in a real store, an hour apart."""
     runs = []
     for at, value in enumerate(values):
@@ -169,6 +186,7 @@ def recorded(store: Store, values, *, target="db", commits=None, outcome=None) -
             duration_s=1,
             estimates=[estimate],
             environment=Environment(cpu="x", git_commit=(commits or {}).get(at, "")),
+            workload={"scenario": {"rate": rates[at]}} if rates else {},
         )
         if outcome:
             objective = parse_objective("p95(query_time) < 10 s")
@@ -250,6 +268,33 @@ def test_a_drift_can_be_decided_about(store, action, place, state, why):
     assert (one.state, one.since) == ("regressed", ids[0])
     triage.decide(store, action, ids[place], "because")
     assert states(store) == [state]
+
+
+@pytest.mark.parametrize(
+    ("rates", "values", "state", "why"),
+    [
+        ([100] * 30 + [500] * 60, np.r_[STEP, np.full(30, 1.2)], "unchanged", "another load"),
+        ([100] * 28 + [500] * 62, np.r_[STEP, np.full(30, 1.2)], "unchanged", "a place off by two"),
+        ([100] * 90, np.r_[STEP, np.full(30, 1.2)], "regressed", "the same load"),
+        ([100] * 60 + [500] * 30, np.r_[STEP, np.full(30, 1.6)], "unchanged", "settles the first"),
+        ([100] * 30 + [500] * 60, np.r_[STEP, np.full(30, 1.6)], "regressed", "slower since then"),
+    ],
+)
+def test_another_load_begins_a_new_normal(store, rates, values, state, why):
+    recorded(store, noise(2, 90) * values, rates=rates)
+    (one,) = analysis.follow(store, metric="query_time")
+    assert one.state == state
+    told = [d.reason for shift in one.shifts for d in shift.decisions]
+    assert told == (["another load, workload scenario rate: 100 → 500"] if rates[-1] > 100 else [])
+
+
+def test_a_bad_newest_run_does_not_choose_what_is_followed(store):
+    values = noise(2, 60) * STEP
+    recorded(store, values[:59], outcome="met")
+    (last,) = recorded(store, values, outcome=None)  # as by hand, without promises
+    assert [one.name for one in analysis.follow(store)] == []
+    triage.decide(store, "bad", last, "a trial")
+    assert [one.name for one in analysis.follow(store)] == ["p95(query_time)"]
 
 
 def test_a_decision_about_another_metric_changes_nothing(store):
@@ -426,6 +471,21 @@ def test_a_target_that_was_asked_for_is_never_passed_over(store, asked, bad, cod
     found, text = invoke(gate_verb, store, *asked)
     assert found == code
     assert says in " ".join(text.split())
+
+
+@pytest.mark.parametrize(("asked", "code"), [([], 0), (["db"], 0), (["db", "new"], 3)])
+def test_a_target_that_was_asked_for_is_not_met_without_promises(store, asked, code):
+    recorded(store, noise(1, 30), outcome="met")
+    recorded(store, noise(1, 2), target="new")
+    found, text = invoke(gate_verb, store, *asked)
+    assert (found, "new, a promise to judge: nothing was promised" in text) == (code, code == 3)
+
+
+def test_a_run_without_promises_is_not_told_as_no_run(store):
+    recorded(store, noise(1, 2))
+    code, text = invoke(gate_verb, store)
+    assert (code, "db, a promise to judge: nothing was promised" in text) == (3, True)
+    assert "measure first" not in text
 
 
 def test_a_trend_tells_which_target_has_no_data(store):

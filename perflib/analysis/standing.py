@@ -2,7 +2,7 @@
 
 A shift counts when it is significant among all series that were looked at together
 (Benjamini–Hochberg) and larger than what matters. A regression stays one until a later
-level makes it good or a person decides otherwise.
+level makes it good, a person decides otherwise, or another load begins a new normal.
 """
 
 from __future__ import annotations
@@ -70,12 +70,16 @@ def trends(
     """The trend of every series in `points` (`Store.points`): a target, metric, label, machine.
 
     `tolerance` is the relative change that matters, `rate` the share of false shifts
-    allowed over all series together, `decisions` what people decided.
+    allowed over all series of the newest machines together, `decisions` what people decided.
     """
     made = [*tracks(points, decisions or Decisions(), min(LEAST, tolerance / 2))]
-    p_values = [p for one in made for p in (_drift_p(one), *(s.adjusted_p for s in one.shifts))]
-    adjusted = iter(stats.benjamini_hochberg(p_values).tolist())
-    return [_stand(one, adjusted, tolerance, rate, decisions or Decisions()) for one in made]
+    p_values = [[_drift_p(one), *(s.adjusted_p for s in one.shifts)] for one in made]
+    adjusted = np.array([p for own in p_values for p in own], dtype=np.float64)
+    current = np.repeat([one.current for one in made], [len(own) for own in p_values]) > 0
+    for family in (current, ~current):  # what another machine showed is not looked at together
+        adjusted[family] = stats.benjamini_hochberg(adjusted[family])
+    each = iter(adjusted.tolist())
+    return [_stand(one, each, tolerance, rate, decisions or Decisions()) for one in made]
 
 
 def _drift_p(one: Trend) -> float:
@@ -88,22 +92,19 @@ def _stand(
 ) -> Trend:
     """`one` with its shifts weighed and its state; a drift that may be chance is left out."""
     one = one if next(adjusted) <= rate else replace(one, drift=None)
+    start = decisions.baseline(one)
     shifts = []
     for shift in one.shifts:
         p = next(adjusted)
         # from nothing to something is a change beyond any tolerance
         matters = math.isnan(shift.point.change) or abs(shift.point.change) > tolerance
-        told = decisions.about(one, shift.point.index)
-        shifts.append(
-            replace(
-                shift,
-                adjusted_p=p,
-                counts=p <= rate and matters,
-                decisions=told,
-                closed=any(decision.closes for decision in told),
-            )
-        )
-    start = decisions.baseline(one)
+        counts = p <= rate and matters
+        at = shift.point.index
+        by_load = decisions.by_load(one, at) if counts and at > start else ()
+        start = at if by_load else start
+        told = (*decisions.about(one, at), *by_load)
+        closed = any(decision.closes for decision in told)
+        shifts.append(replace(shift, adjusted_p=p, counts=counts, decisions=told, closed=closed))
     shifts = [replace(s, closed=s.closed or s.point.index <= start) for s in shifts]
     weighed = replace(one, shifts=tuple(shifts))
     known = one.drift is not None and any(

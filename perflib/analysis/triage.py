@@ -6,7 +6,8 @@ metric and label. Nothing is deleted: what was taken back stays visible as undon
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,8 +17,9 @@ import pandas as pd
 import yaml
 from numpy.typing import NDArray
 
+from perflib.analysis.comparison import load_changes
 from perflib.errors import PerflibError, StoreError, nearest
-from perflib.model import METRICS
+from perflib.model import METRICS, Run
 from perflib.store import Store
 
 Floats = NDArray[np.float64]
@@ -65,12 +67,17 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class Decisions:
     """Decisions in force, asked by series.
 
-    `runs` (`Store.runs`) tells where a run lies in a series in which it has no result.
+    `runs` (`Store.runs`) tells where a run lies in a series in which it has no result, `load`
+    (`Store.load`) what its load was.
     """
 
     def __init__(
-        self, decisions: Iterable[Decision] = (), runs: pd.DataFrame | None = None
+        self,
+        decisions: Iterable[Decision] = (),
+        runs: pd.DataFrame | None = None,
+        load: Callable[[str], Run] | None = None,
     ) -> None:
+        self._load = load and cache(load)
         self._by_target: dict[str, list[Decision]] = {}
         for decision in decisions:
             if not decision.undone:
@@ -81,7 +88,7 @@ class Decisions:
     @classmethod
     def of_store(cls, store: Store, target: str | None = None) -> Decisions:
         """The decisions that a history holds."""
-        return cls(read(store, target), store.runs(target))
+        return cls(read(store, target), store.runs(target), store.load)
 
     def of(self, key: Any) -> tuple[Decision, ...]:
         """All decisions about the series `key` (target, metric, label)."""
@@ -92,6 +99,17 @@ class Decisions:
         """Decisions about a shift at place `index` of the trend `one`."""
         found = [(d, self._place(d, one)) for d in self.of(one.key) if d.action != "bad"]
         return tuple(d for d, at in found if at is not None and abs(at - index) <= NEAR)
+
+    def by_load(self, one: Any, index: int) -> tuple[Decision, ...]:
+        """A new normal, which nobody has to decide about, where the load itself changed there."""
+        ends = one.run_ids[max(index - 1 - NEAR, 0)], one.run_ids[index : index + NEAR + 1][-1]
+        try:
+            changed = load_changes(*map(self._load, ends)) if self._load else []
+        except StoreError:  # a damaged record tells no load
+            return ()
+        about = {"target": one.key.target, "run_id": str(one.run_ids[index])}
+        reason = "another load, " + ", ".join(changed)
+        return (Decision(action="baseline", reason=reason, **about),) if changed else ()
 
     def baseline(self, one: Any) -> int:
         """The place of the newest baseline in the trend `one`; -1 without one."""
