@@ -235,6 +235,16 @@ def test_rates_of_few_events_cover_in_bursts_too(burst):
     assert hits / rounds >= 0.9
 
 
+@pytest.mark.parametrize("events", [8, 20])
+def test_rates_of_few_weighted_events_cover(events):
+    rng, hits, rounds = np.random.default_rng(4), 0, 500
+    for _ in range(rounds):
+        n = rng.poisson(events)
+        found = stats.rate_interval(rng.uniform(0, 1, n), 0, 1, weights=rng.choice([1, 8], n))
+        hits += found.low <= 4.5 * events <= found.high
+    assert hits / rounds >= 0.93
+
+
 def test_weighted_rate_is_bytes_a_second():
     times = np.arange(0, 10, 0.1)
     found = stats.rate_interval(times, 0, 10, weights=np.full(100, 2e6))

@@ -260,8 +260,8 @@ def rate_interval(
     """Events (or their `weights`) a second between `since_s` and `until_s`.
 
     Counts in equal bins of time are a series whose mean has the interval of
-    `mean_interval`; that of fewer than 64 unweighted events holds the Poisson interval too
-    (Garwood 1936, Biometrika 28:437), which alone is too narrow for events that come in bursts.
+    `mean_interval`; that of fewer than 64 events holds the Poisson interval too (Fay & Feuer
+    1997, Stat. Med. 16:791), which alone is too narrow for events that come in bursts.
     """
     times, caveats = finite(times_s, "times")
     level, duration = fraction(level), until_s - since_s
@@ -277,11 +277,20 @@ def rate_interval(
     value, low, high = mean.value, mean.low, mean.high
     low = None if low is None else max(low, 0.0)
     method = "counts in time bins, " + mean.method
-    if n < 64 and weights is None and low is not None and high is not None:
-        least = float(gammaincinv(n, (1 - level) / 2)) / duration if n else 0.0
-        most = float(gammaincinv(n + 1, (1 + level) / 2)) / duration
-        low, high = min(low, least), max(high, most)
-        method = "Poisson (Garwood 1936), or wider: " + method
+    if n < 64 and low is not None and high is not None:
+        least, most = _poisson(np.ones(n) if heavy is None else heavy, level, weights is None)
+        low, high = min(low, least / duration), max(high, most / duration)
+        method = "Poisson (Fay & Feuer 1997), or wider: " + method
     return Interval(
         value=value, low=low, high=high, n=n, level=level, method=method, caveats=caveats
     )
+
+
+def _poisson(weights: Floats, level: float, alike: bool) -> tuple[float, float]:
+    """The ends for a sum of Poisson events; where all weigh 1 (`alike`) those of Garwood 1936."""
+    total, squares = float(weights.sum()), float((weights**2).sum())
+    heaviest = float(weights.max(initial=float(alike)))  # what one more event could weigh
+    low = squares / total * gammaincinv(total**2 / squares, (1 - level) / 2) if total > 0 else 0.0
+    total, squares = total + heaviest, squares + heaviest**2
+    high = squares / total * gammaincinv(total**2 / squares, (1 + level) / 2) if total > 0 else 0.0
+    return float(low), float(high)
