@@ -19,6 +19,7 @@ from perflib.model import Caveat
 from perflib.stats.longrun import long_run
 from perflib.stats.values import Floats, numbers
 
+LONGER = "measure longer or at a higher rate"
 RATE_BINS = 1024
 """Time bins in which a rate is counted."""
 
@@ -171,7 +172,7 @@ def _short(n: int, q: float, level: float, inflation: float) -> Caveat:
     message = f"p{100 * q:g} at {100 * level:g} % needs ≥ {needed} samples, has {n}"
     if inflation >= 2:
         message += f" in bursts, worth {n / inflation:.0f}"
-    return Caveat(code="short", message=message, next_step="measure longer or at a higher rate")
+    return Caveat(code="short", message=message, next_step=LONGER)
 
 
 def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
@@ -186,7 +187,7 @@ def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
     mean, n = float(array.mean()), len(array)
     if n < 2 or not math.isfinite(mean):
         message = "a mean's interval needs ≥ 2 finite samples"
-        caveats = (*caveats, Caveat(code="short", message=message))
+        caveats = (*caveats, Caveat(code="short", message=message, next_step=LONGER))
         return Interval(
             value=mean, low=None, high=None, n=n, level=level, method="mean", caveats=caveats
         )
