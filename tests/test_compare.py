@@ -305,6 +305,15 @@ def test_the_verb(store):
     assert '"state":"regressed"' in CliRunner().invoke(verb, [*arguments, "--json"]).output
 
 
+def test_the_verb_knows_the_metrics_of_both_sides(store):
+    for at in range(2):
+        recorded(store, at=at)
+    words = ["api@-2", "api", "--data", str(store.root), "--metric"]
+    assert CliRunner().invoke(verb, [*words, "throughput"]).exit_code == 0
+    fault = CliRunner().invoke(verb, [*words, "troughput"]).exception
+    assert "the nearest, `throughput`" in str(fault)
+
+
 def test_the_verb_tells_what_one_run_a_side_lacks(store):
     for at in range(2):
         recorded(store, at=at, p95=0.01 * (1 + at))

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import click
@@ -9,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from perflib import analysis
-from perflib.analysis import triage
+from perflib.analysis import gating, triage
 from perflib.cli.gate import gate as gate_verb
 from perflib.cli.trend import trend as trend_verb
 from perflib.cli.triage import triage as triage_verb
@@ -473,6 +474,18 @@ def test_a_target_that_was_asked_for_is_never_passed_over(store, asked, bad, cod
     assert says in " ".join(text.split())
 
 
+@pytest.mark.parametrize(
+    ("factor", "outcome"), [(1.2, "unknown"), (1 / 1.2, None)], ids=["slower", "faster"]
+)
+def test_a_pipeline_waits_for_what_may_be_worse_only(factor, outcome):
+    one = analysis.trend(points(noise(2, 60) * np.where(STEP > 1, factor, 1)))
+    (shift,) = one.shifts
+    point = msgspec.structs.replace(shift.point, status="provisional")
+    shifts = (replace(shift, point=point),)
+    check = gating._trend(replace(one, state=analysis.State.INCONCLUSIVE, shifts=shifts))
+    assert (check and check.outcome) == outcome
+
+
 @pytest.mark.parametrize(("asked", "code"), [([], 0), (["db"], 0), (["db", "new"], 3)])
 def test_a_target_that_was_asked_for_is_not_met_without_promises(store, asked, code):
     recorded(store, noise(1, 30), outcome="met")
@@ -535,8 +548,6 @@ def test_the_faces_of_a_gate(store, tmp_path, monkeypatch):
 
 
 def msgspec_outcome(check):
-    from dataclasses import replace
-
     from perflib.model import Outcome
 
     return replace(check, outcome=Outcome(check.outcome))

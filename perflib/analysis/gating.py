@@ -11,7 +11,7 @@ from perflib.analysis.following import follow
 from perflib.analysis.memory import remember
 from perflib.analysis.tracks import Trend
 from perflib.errors import StoreError, nearest
-from perflib.model import CAPACITY, Outcome, Run, find_metric
+from perflib.model import CAPACITY, Outcome, Run
 from perflib.store import Store
 
 _OUTCOMES = {
@@ -152,9 +152,9 @@ def promises(run: Run) -> Iterator[Check]:
 
 
 def _trend(one: Trend) -> Check | None:
-    """A check of a trend that can be told; a provisional shift is unknown."""
-    provisional = one.since and find_metric(one.key.metric).better != "none"
-    outcome = _OUTCOMES.get(one.state, Outcome.UNKNOWN if provisional else None)
+    """A check of a trend that can be told; what may have got worse is unknown."""
+    doubtful = any(shift.worse for shift in one.shifts if shift.run_after == one.since)
+    outcome = _OUTCOMES.get(one.state, Outcome.UNKNOWN if doubtful else None)
     if outcome is None:
         return None
     steps = {
