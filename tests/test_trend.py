@@ -411,6 +411,24 @@ def test_what_could_have_been_seen_is_told_in_words(values, says):
     assert "inf" not in one.reason
 
 
+FAILING = np.random.default_rng(1).uniform(0.08, 0.1, 20)
+
+
+@pytest.mark.parametrize(
+    ("values", "state", "says"),
+    [
+        (np.r_[np.zeros(20), FAILING], "regressed", "0 → 0.089"),
+        (np.r_[np.zeros(20), np.full(20, 0.1)], "regressed", "0 → 0.100 since"),
+        (np.r_[np.zeros(20), FAILING, np.zeros(20)], "unchanged", "no step"),
+    ],
+)
+def test_a_rise_from_nothing_is_told_without_a_percentage(values, state, says):
+    frame = points(values, metric="error_rate")
+    frame["unit"] = "1"
+    one = analysis.trend(frame)
+    assert (one.state, one.reason[: len(says)]) == (state, says)
+
+
 def invoke(verb, store, *arguments):
     done = CliRunner().invoke(verb, [*arguments, "--data", str(store.root)], standalone_mode=False)
     if done.exception:

@@ -96,9 +96,7 @@ def _stand(
     shifts = []
     for shift in one.shifts:
         p = next(adjusted)
-        # from nothing to something is a change beyond any tolerance
-        matters = math.isnan(shift.point.change) or abs(shift.point.change) > tolerance
-        counts = p <= rate and matters
+        counts = p <= rate and abs(shift.point.change) > tolerance
         at = shift.point.index
         by_load = decisions.by_load(one, at) if counts and at > start else ()
         start = at if by_load else start
@@ -187,7 +185,7 @@ def told(shift: Shift, unit: str) -> str:
     """A shift in words: its size with the interval, the levels, and since when."""
     point = shift.point
     was, now = (format_quantity(value, unit) for value in (point.before, point.after))
-    size = "" if math.isnan(point.change) else _percent(point.change, point.low, point.high) + ", "
+    size = _percent(point.change, point.low, point.high) + ", " if point.before else ""
     return f"{size}{was} → {now} since run {shift.run_after}"
 
 

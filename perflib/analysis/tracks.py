@@ -145,8 +145,9 @@ def _studied(one: Trend, baseline: int, least: float) -> Trend:
         drift = _study(one, baseline, least).drift
         drift = drift and structs.replace(drift, start=drift.start + baseline)
     better = find_metric(one.key.metric).better
-    places = [point.index for point in found.changes]
-    p_values = supported(one.values, places, [point.p_value for point in found.changes])
+    points = [_cleared(point) for point in found.changes]
+    places = [point.index for point in points]
+    p_values = supported(one.values, places, [point.p_value for point in points])
     shifts = tuple(
         Shift(
             point=point,
@@ -156,9 +157,22 @@ def _studied(one: Trend, baseline: int, least: float) -> Trend:
             counts=False,
             worse=None if better == "none" else (point.after > point.before) == (better == "lower"),
         )
-        for point, p_value in zip(found.changes, p_values, strict=True)
+        for point, p_value in zip(points, p_values, strict=True)
     )
     return replace(one, shifts=shifts, drift=drift)
+
+
+def _cleared(point: ChangePoint) -> ChangePoint:
+    """What a fit leaves of a level of zero is zero, from which any change is endless."""
+    least = 1e-9 * max(abs(point.before), abs(point.after))
+    before, after = (0.0 if abs(x) < least else x for x in (point.before, point.after))
+    cleared = structs.replace(point, before=before, after=after)
+    endless = math.copysign(math.inf, after)
+    return (
+        cleared
+        if before
+        else structs.replace(cleared, change=endless, low=-math.inf, high=math.inf)
+    )
 
 
 def _study(one: Trend, start: int, least: float) -> Study:
