@@ -411,6 +411,21 @@ def test_what_could_have_been_seen_is_told_in_words(values, says):
     assert "inf" not in one.reason
 
 
+@pytest.mark.parametrize(
+    ("newest", "state", "says"),
+    [
+        ([1.3, 1.31], "inconclusive", "the newest two results lie above all 38 before"),
+        ([0.7, 0.69], "inconclusive", "the newest two results lie below all 38 before"),
+        ([1.3, 1.0], "unchanged", "no step"),
+        ([1.0, 1.3], "unchanged", "no step"),
+        ([1.029, 1.029], "unchanged", "no step"),
+    ],
+)
+def test_two_results_that_lie_apart_are_not_unchanged(newest, state, says):
+    one = analysis.trend(points(np.r_[noise(1, 20), noise(2, 18), newest]))
+    assert (one.state, one.reason[: len(says)]) == (state, says)
+
+
 FAILING = np.random.default_rng(1).uniform(0.08, 0.1, 20)
 
 

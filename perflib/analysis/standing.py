@@ -27,6 +27,8 @@ from perflib.wording import many
 
 RATE = 0.05
 """The share of false shifts among the reported ones, over all series together."""
+SEEN = 20
+"""So many results before make it rare, two in 231, that the newest two lie apart by chance."""
 VISIBLE = 0.10
 """A series too noisy to show a step of this size is inconclusive, not unchanged."""
 
@@ -127,6 +129,7 @@ def _state(one: Trend, drift: Drift | None, tolerance: float) -> _Stand:
     return (
         _shifted(live, one, tolerance)
         or _drifting(drift, one, tolerance)
+        or _apart(one, tolerance)
         or _quiet(visible(one.values))
     )
 
@@ -146,6 +149,19 @@ def _shifted(live: Sequence[Shift], one: Trend, tolerance: float) -> _Stand | No
     if shift.point.status == "provisional":
         return _Stand(State.INCONCLUSIVE, f"provisional: {text}", shift.run_after)
     return _Stand(State.REGRESSED if worse else State.IMPROVED, text, shift.run_after)
+
+
+def _apart(one: Trend, tolerance: float) -> _Stand | None:
+    """Two results are too few for a level, but what lies apart from all others is not unchanged."""
+    *before, last, newest = one.values[one.start :]
+    if len(before) < SEEN:
+        return None
+    centre, beyond = float(np.median(before)), tolerance * abs(float(np.median(before)))
+    above = min(last, newest) > max(*before, centre + beyond)
+    if not above and not max(last, newest) < min(*before, centre - beyond):
+        return None
+    text = f"the newest two results lie {'above' if above else 'below'} all {len(before)} before"
+    return _Stand(State.INCONCLUSIVE, f"{text}; the next ones tell whether they stand")
 
 
 def _quiet(seen: float) -> _Stand:

@@ -81,10 +81,14 @@ class Trend:
         return metric if self.key.statistic == "value" else f"{self.key.statistic}({metric})"
 
     @property
+    def start(self) -> int:
+        """The place of the last shift that counts."""
+        return max((s.point.index for s in self.shifts if s.counts), default=0)
+
+    @property
     def level(self) -> float:
         """The median since the last shift that counts."""
-        start = max((s.point.index for s in self.shifts if s.counts), default=0)
-        return float(np.median(self.values[start:])) if len(self.values) else math.nan
+        return float(np.median(self.values[self.start :])) if len(self.values) else math.nan
 
 
 def tracks(points: pd.DataFrame, decisions: Decisions, least: float) -> Iterator[Trend]:
