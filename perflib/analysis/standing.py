@@ -153,12 +153,13 @@ def _shifted(live: Sequence[Shift], one: Trend, tolerance: float) -> _Stand | No
 
 def _apart(one: Trend, tolerance: float) -> _Stand | None:
     """Two results are too few for a level, but what lies apart from all others is not unchanged."""
-    *before, last, newest = one.values[one.start :]
+    before, newest = np.split(one.values[one.start :], [-2])
     if len(before) < SEEN:
         return None
-    centre, beyond = float(np.median(before)), tolerance * abs(float(np.median(before)))
-    above = min(last, newest) > max(*before, centre + beyond)
-    if not above and not max(last, newest) < min(*before, centre - beyond):
+    centre = float(np.median(before))
+    beyond = tolerance * abs(centre)
+    above = newest.min() > max(before.max(), centre + beyond)
+    if not above and not newest.max() < min(before.min(), centre - beyond):
         return None
     text = f"the newest two results lie {'above' if above else 'below'} all {len(before)} before"
     return _Stand(State.INCONCLUSIVE, f"{text}; the next ones tell whether they stand")
