@@ -159,12 +159,14 @@ def read_samples(path: Path) -> pd.DataFrame:
             next_step="restore the file from a backup, or measure again",
             file=path,
         ) from None
-    for name in TIMES:
-        frame[name] = frame[name].to_numpy(dtype=np.float64, na_value=np.nan) * 1e-9
-    frame["service_time"] = frame["end"] - frame["start"]
+    # differences are taken of whole nanoseconds: equal durations stay equal wherever they lie
+    intended, start, end = (frame[t].to_numpy(np.float64, na_value=np.nan) for t in TIMES)
+    for name, nanos in zip(TIMES, (intended, start, end), strict=True):
+        frame[name] = nanos * 1e-9
+    frame["service_time"] = (end - start) * 1e-9
     if frame["intended_start"].notna().any():
-        frame["response_time"] = frame["end"] - frame["intended_start"]
-        frame["lateness"] = frame["start"] - frame["intended_start"]
+        frame["response_time"] = (end - intended) * 1e-9
+        frame["lateness"] = (start - intended) * 1e-9
     return frame
 
 

@@ -147,6 +147,17 @@ def test_another_record_of_the_same_run_is_newer_work(project):
         restore(store, file, root=project)
 
 
+def test_a_record_that_comes_back_by_force_is_in_the_history_too(project):
+    file, store = backed_up(project), Store(project / "data")
+    machine = store.runs("database")["environment_key"].tolist()
+    record = store.folder(store.latest("database")) / "run.json"
+    record.write_bytes(record.read_bytes().replace(b"Made-up CPU", b"Another CPU"))
+    store.reindex()
+    assert store.runs("database")["environment_key"].tolist() != machine
+    restore(store, file, root=project, force=True)
+    assert Store(project / "data").runs("database")["environment_key"].tolist() == machine
+
+
 def test_a_failure_half_way_puts_everything_back(project):
     """The last of the moves fails: its place is a folder."""
     file = backed_up(project)

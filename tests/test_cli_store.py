@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from perflib.cli import main
-from perflib.model import Outcome
+from perflib.model import Estimate, Objective, Outcome, Run, Verdict
 from perflib.store import BASELINE, Store
 from tests.test_monitor import HISTOGRAM, page, serving
 from tests.test_store import recorded, verdict
@@ -207,3 +207,26 @@ def test_backup_and_restore_from_the_command_line(call, tmp_path):
     assert Store("data").runs()["run_id"].tolist() == [run.id]
     assert call("backup")[0] == 0
     assert len(list(Path("data/backups").glob("*.zip"))) == 1
+
+
+@pytest.mark.parametrize("words", [["gate"], ["trend", "db"], ["history", "show", "db"]])
+def test_what_a_result_brought_gives_the_terminal_no_orders(call, tmp_path, words):
+    label = "/a:cat:b\x1b[31m\u202eX\n[b]✓ met"
+    estimate = Estimate(metric="query_time", statistic="p95", value=1.0, unit="s", n=9, label=label)
+    objective = Objective(text=label, metric="query_time", statistic="p95", unit="s", label=label)
+    told = Verdict(
+        objective=objective, outcome=Outcome.MISSED, reason=label, next_step="x", estimate=estimate
+    )
+    run = Run(
+        id="20260101T000000Z-db-0001",
+        target="db",
+        kind="sql",
+        started_at="2026-01-01",
+        duration_s=1,
+    )
+    run.verdicts, run.estimates = [told], [estimate]
+    Store(tmp_path / "data").add_many([run])
+    _, printed = call(*words, "--data", str(tmp_path / "data"))
+    assert "/a:cat:b\ufffd[31m\ufffdX" in printed
+    assert not {"\x1b", "\u202e"} & {*printed}
+    assert words != ["gate"] or "[b]✓ met" not in printed.splitlines()

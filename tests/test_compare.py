@@ -191,6 +191,17 @@ def test_one_run_a_side_covers_what_runs_differ():
     assert stats.usual_spread([runs[:3], runs[3:7]]) is None
 
 
+def test_numbers_in_two_units_are_not_compared():
+    runs = [
+        Run(id=unit, target="x", kind="http", started_at="2026-01-01", duration_s=1)
+        for unit in ("s", "B", "s")
+    ]
+    for run in runs:
+        run.estimates = [Estimate(metric="own", statistic="mean", value=2.0, unit=run.id, n=1)]
+    assert analysis.compare(runs[0], runs[1]).changes == ()
+    assert len(analysis.compare(runs[0], runs[2]).changes) == 1
+
+
 def test_bare_numbers_are_taken_at_their_word():
     a = np.random.default_rng(2).normal(0.1, 0.01, 400)
     assert analysis.compare(a, a * 1.2).find("service_time").state == "regressed"
@@ -300,6 +311,15 @@ def test_the_verb(store):
     assert "✗ regressed" in done.output
     assert "would have been seen" in done.output
     assert '"state":"regressed"' in CliRunner().invoke(verb, [*arguments, "--json"]).output
+
+
+def test_the_verb_knows_the_metrics_of_both_sides(store):
+    for at in range(2):
+        recorded(store, at=at)
+    words = ["api@-2", "api", "--data", str(store.root), "--metric"]
+    assert CliRunner().invoke(verb, [*words, "throughput"]).exit_code == 0
+    fault = CliRunner().invoke(verb, [*words, "troughput"]).exception
+    assert "the nearest, `throughput`" in str(fault)
 
 
 def test_the_verb_tells_what_one_run_a_side_lacks(store):

@@ -7,6 +7,7 @@ from perflib import analysis
 from perflib.errors import ValuesError
 from perflib.model import Caveat, Counts, Estimate, GeneratorHealth, Run
 from perflib.objectives import parse_objective
+from perflib.samples import SampleWriter, read_samples
 
 
 def a_run(**changes) -> Run:
@@ -96,6 +97,20 @@ def test_a_run_in_doubt_has_no_verdict(changes, says):
         found = verdict("p95(query_time) < 10 ms", estimate(value, value, value), **changes)
         assert found.outcome == "unknown"
         assert says in found.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        ("error_rate < 1", "unknown"),
+        ("error_rate <= 100 %", "unknown"),
+        ("error_rate < 1 %", "met"),
+    ],
+)
+def test_a_bound_that_nothing_breaks_is_no_promise(text, outcome):
+    found = verdict(text, estimate(0, 0, 0.005, metric="error_rate", statistic="value", unit="1"))
+    assert found.outcome == outcome
+    assert ("bound of 100 %" in found.reason) == (outcome == "unknown")
 
 
 def test_a_doubt_about_another_metric_changes_nothing():
@@ -300,6 +315,20 @@ def test_no_samples_at_all_judge_unknown():
     run = a_run(objectives=["throughput > 1 req/s", "error_rate < 1 %"])
     verdicts = analysis.judge(run, analysis.estimates(run, samples(1).iloc[:0]))
     assert [v.outcome for v in verdicts] == ["unknown", "unknown"]
+
+
+def test_durations_of_a_coarse_clock_are_no_bursts(tmp_path):
+    """Equal durations are equal wherever they lie, so that they are ties and no series."""
+    writer = SampleWriter(tmp_path / "samples.parquet")
+    for at in range(400):
+        start = at / 400 * 3600
+        writer.append("a", start, start + 0.010, intended_start=start)
+    writer.close()
+    frame = read_samples(writer.path)
+    assert frame["service_time"].nunique() == frame["response_time"].nunique() == 1
+    run = a_run(duration_s=3600, measured_until_s=None, objectives=["p95(service_time) < 20 ms"])
+    (found,) = analysis.judge(run, analysis.estimates(run, frame))
+    assert found.outcome == "met"
 
 
 def test_the_order_of_rows_does_not_matter():

@@ -1,9 +1,12 @@
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from perflib.errors import ObjectiveError, PerflibError
 from perflib.objectives import parse_objective
+from perflib.units import format_quantity
 
 
 @pytest.mark.parametrize(
@@ -98,3 +101,25 @@ def test_any_text_parses_or_is_refused(text):
 def test_the_text_of_an_objective_parses_to_itself(statistic, bound, value):
     found = parse_objective(f"{statistic}(query_time) {bound} {value} ms")
     assert parse_objective(found.text) == found
+
+
+@pytest.mark.parametrize(
+    ("value", "base", "text"),
+    [
+        (0.0123456, "s", "12.3 ms"),
+        (0.9999, "s", "1.00 s"),
+        (9.9999, "s", "10.0 s"),
+        (999.9e-6, "s", "1.00 ms"),
+        (-0.9999, "s", "-1.00 s"),
+        (0.0, "s", "0 s"),
+        (2.5e-12, "s", "0.00250 ns"),
+        (1_048_576, "B", "1.05 MB"),
+        (123_456, "req/s", "123 000 req/s"),
+        (999.6, "req/s", "1 000 req/s"),
+        (0.05, "1", "0.0500"),
+        (math.nan, "s", "–"),
+        (math.inf, "s", "inf s"),
+    ],
+)
+def test_a_value_reads_to_three_digits(value, base, text):
+    assert format_quantity(value, base) == text

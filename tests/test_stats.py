@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import stdtrit
+from scipy.stats import sem
 
 from perflib import stats
+from perflib.analysis.estimate import Column, describe
 from perflib.errors import ValuesError
 from perflib.stats.longrun import long_run
 
@@ -157,8 +160,24 @@ def test_means_cover_under_autocorrelation(n, phi):
     assert 0.925 <= hits / rounds <= 0.975
 
 
+@pytest.mark.parametrize(
+    ("n", "phi", "least"),
+    [(8, 0.0, 0.94), (8, 0.3, 0.89), (8, 0.6, 0.80), (16, 0.3, 0.90), (16, 0.6, 0.84)],
+)
+def test_means_of_few_values_hardly_overstate_what_is_known(n, phi, least):
+    rng, hits, wider, rounds = np.random.default_rng(n), 0, [], 2000
+    for _ in range(rounds):
+        values = autocorrelated(rng, n, phi)
+        found = stats.mean_interval(values)
+        hits += found.low <= 0 <= found.high
+        wider.append((found.high - found.low) / (2 * stdtrit(n - 1, 0.975) * sem(values)))
+    assert hits / rounds >= least
+    assert phi > 0 or np.mean(wider) <= 1.3  # what independent values pay
+
+
 def test_long_run_variance_of_a_constant_is_nothing():
     assert long_run(np.ones(500)).variance == 0
+    assert long_run(np.ones(5)).variance == 0
 
 
 @pytest.mark.parametrize(
@@ -216,15 +235,32 @@ def test_rates_of_few_events_cover_in_bursts_too(burst):
     assert hits / rounds >= 0.9
 
 
+@pytest.mark.parametrize("events", [8, 20])
+def test_rates_of_few_weighted_events_cover(events):
+    rng, hits, rounds = np.random.default_rng(4), 0, 500
+    for _ in range(rounds):
+        n = rng.poisson(events)
+        found = stats.rate_interval(rng.uniform(0, 1, n), 0, 1, weights=rng.choice([1, 8], n))
+        hits += found.low <= 4.5 * events <= found.high
+    assert hits / rounds >= 0.93
+
+
 def test_weighted_rate_is_bytes_a_second():
     times = np.arange(0, 10, 0.1)
     found = stats.rate_interval(times, 0, 10, weights=np.full(100, 2e6))
     assert found.value == pytest.approx(2e7)
 
 
-def test_percentiles_of_a_time_series_cover():
-    from perflib.analysis.estimate import Column, describe
+def test_values_that_were_rounded_are_no_burst():
+    rng, widened = np.random.default_rng(7), 0
+    for _ in range(50):
+        values = rng.choice([0.005, 0.006, 0.007], 200, p=[0.3, 0.66, 0.04])
+        (found,) = describe(Column("result_rows", "", values, 0), ["p95"])
+        widened += found.high is None
+    assert not widened
 
+
+def test_percentiles_of_a_time_series_cover():
     rng, hits, rounds = np.random.default_rng(6), 0, 150
     truth = math.exp(0.5 * 1.6448536)
     for _ in range(rounds):

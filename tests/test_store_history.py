@@ -70,6 +70,14 @@ def test_both_databases_tell_the_same(url, tmp_path):
     assert len(store.points()) == 4
 
 
+def test_points_of_a_run_come_in_one_order(url, tmp_path):
+    store = Store(tmp_path / "data", url)
+    for labels in (["b"], ["c", "b"]):
+        run = recorded(store, estimates=[estimate(label=label) for label in labels])
+    points = store.points()
+    assert points["label"][points["run_id"] == run.id].tolist() == ["b", "c"]
+
+
 def told_by(run_id: str, *outcomes: str, **given: Any) -> Run:
     """A run whose id names its day and target, with a verdict on each of the labels "", 1, 2, …"""
     day, target, _ = run_id.split("-")

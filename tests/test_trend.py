@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import click
@@ -9,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from perflib import analysis
-from perflib.analysis import triage
+from perflib.analysis import gating, triage
 from perflib.cli.gate import gate as gate_verb
 from perflib.cli.trend import trend as trend_verb
 from perflib.cli.triage import triage as triage_verb
@@ -153,7 +154,24 @@ def test_many_unchanged_series_raise_few_alarms():
     assert sum(one.state == "regressed" for one in found) <= 1
 
 
-def recorded(store: Store, values, *, target="db", commits=None, outcome=None) -> list[str]:
+def test_what_an_older_machine_showed_is_not_looked_at_together():
+    new = points(noise(2, 60) * STEP, machine="new")
+    new["started_at"] += pd.Timedelta(days=30)
+    others = [points(noise(i, 60), machine="new", metric=f"m{i}") for i in range(3)]
+    for other in others:
+        other["started_at"] += pd.Timedelta(days=30)
+    old = [points(noise(9 + i, 60) * STEP, machine="old", metric=f"m{i}") for i in range(3)]
+    alone, together = (
+        [one.shifts for one in analysis.trends(pd.concat(frames)) if one.current]
+        for frames in ([new, *others], [*old, new, *others])
+    )
+    assert alone == together
+    assert any(alone)
+
+
+def recorded(
+    store: Store, values, *, target="db", commits=None, outcome=None, rates=None
+) -> list[str]:
     """Real runs in a real store, an hour apart."""
     runs = []
     for at, value in enumerate(values):
@@ -169,6 +187,7 @@ def recorded(store: Store, values, *, target="db", commits=None, outcome=None) -
             duration_s=1,
             estimates=[estimate],
             environment=Environment(cpu="x", git_commit=(commits or {}).get(at, "")),
+            workload={"scenario": {"rate": rates[at]}} if rates else {},
         )
         if outcome:
             objective = parse_objective("p95(query_time) < 10 s")
@@ -224,6 +243,61 @@ def test_a_bad_run_is_left_out_of_the_history(store):
     assert len(one.values) == 39
 
 
+@pytest.mark.parametrize("action", ["acknowledge", "baseline"])
+def test_a_decision_outlasts_its_run_that_is_marked_bad(store, action):
+    ids = recorded(store, noise(2, 60) * STEP)
+    triage.decide(store, action, ids[30], "because")
+    bad = triage.decide(store, "bad", ids[30], "the disk was full")
+    assert states(store) == ["unchanged"]
+    store.undo_triage(bad.number)
+    assert states(store) == ["unchanged"]
+
+
+@pytest.mark.parametrize(
+    ("action", "place", "state", "why"),
+    [
+        ("acknowledge", 0, "unchanged", "the run that the drift is told since"),
+        ("acknowledge", 60, "regressed", "nothing is told of this run"),
+        ("explain", 0, "regressed", "a remark is no permission"),
+        ("baseline", 115, "unchanged", "a new normal"),
+        ("baseline", 30, "regressed", "it drifts since then as well"),
+    ],
+)
+def test_a_drift_can_be_decided_about(store, action, place, state, why):
+    ids = recorded(store, noise(2, 120) * np.linspace(1, 1.6, 120))
+    (one,) = analysis.follow(store, metric="query_time")
+    assert (one.state, one.since) == ("regressed", ids[0])
+    triage.decide(store, action, ids[place], "because")
+    assert states(store) == [state]
+
+
+@pytest.mark.parametrize(
+    ("rates", "values", "state", "why"),
+    [
+        ([100] * 30 + [500] * 60, np.r_[STEP, np.full(30, 1.2)], "unchanged", "another load"),
+        ([100] * 28 + [500] * 62, np.r_[STEP, np.full(30, 1.2)], "unchanged", "a place off by two"),
+        ([100] * 90, np.r_[STEP, np.full(30, 1.2)], "regressed", "the same load"),
+        ([100] * 60 + [500] * 30, np.r_[STEP, np.full(30, 1.6)], "unchanged", "settles the first"),
+        ([100] * 30 + [500] * 60, np.r_[STEP, np.full(30, 1.6)], "regressed", "slower since then"),
+    ],
+)
+def test_another_load_begins_a_new_normal(store, rates, values, state, why):
+    recorded(store, noise(2, 90) * values, rates=rates)
+    (one,) = analysis.follow(store, metric="query_time")
+    assert one.state == state
+    told = [d.reason for shift in one.shifts for d in shift.decisions]
+    assert told == (["another load, workload scenario rate: 100 → 500"] if rates[-1] > 100 else [])
+
+
+def test_a_bad_newest_run_does_not_choose_what_is_followed(store):
+    values = noise(2, 60) * STEP
+    recorded(store, values[:59], outcome="met")
+    (last,) = recorded(store, values, outcome=None)  # as by hand, without promises
+    assert [one.name for one in analysis.follow(store)] == []
+    triage.decide(store, "bad", last, "a trial")
+    assert [one.name for one in analysis.follow(store)] == ["p95(query_time)"]
+
+
 def test_a_decision_about_another_metric_changes_nothing(store):
     ids = recorded(store, noise(2, 60) * STEP)
     triage.decide(store, "acknowledge", ids[30], "because", metric="throughput")
@@ -250,6 +324,16 @@ def test_decisions_travel_in_a_file(store, tmp_path):
     assert before == after
 
 
+def test_a_file_written_by_hand_can_be_read_again(store, tmp_path):
+    ids = recorded(store, [1.0])
+    file = tmp_path / "triage.yml"
+    row = "{target: db, action: bad, run_id: %s, reason: x%s}"
+    file.write_text(f"triage: [{row % (ids[0], '')}]")
+    assert [triage.read_file(store, file) for _ in range(2)] == [1, 0]
+    file.write_text(f"triage: [{row % (ids[0], ', undone: true')}]")
+    assert (triage.read_file(store, file), triage.read(store)) == (0, [])
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -257,6 +341,7 @@ def test_decisions_travel_in_a_file(store, tmp_path):
         ("- a", "not decisions"),
         ("triage: [{target: a}]", "not decisions"),
         ("triage: [{target: a, action: dance, run_id: x, reason: y}]", "not decisions"),
+        ("triage: [{target: a, action: bad, run_id: x, reason: y, metrics: z}]", "`metrics`"),
         (None, "no such file"),
     ],
 )
@@ -271,14 +356,21 @@ def test_files_that_hold_no_decisions(store, tmp_path, text, says):
 
 
 @pytest.mark.parametrize(
-    ("action", "reason", "says"),
-    [("acknowlege", "x", "`acknowledge`"), ("bad", " ", "without a reason")],
+    ("action", "reason", "about", "says"),
+    [
+        ("acknowlege", "x", {}, "`acknowledge`"),
+        ("bad", " ", {}, "without a reason"),
+        ("bad", "x", {"metric": "query_time"}, "the whole run is left out"),
+        ("acknowledge", "x", {"metric": "qery_time"}, "the nearest, `query_time`"),
+        ("acknowledge", "x", {"label": "by id"}, "no label `by id`"),
+    ],
 )
-def test_decisions_that_are_refused(store, action, reason, says):
+def test_decisions_that_are_refused(store, action, reason, about, says):
     ids = recorded(store, [1.0])
     with pytest.raises(PerflibError) as caught:
-        triage.decide(store, action, ids[0], reason)
+        triage.decide(store, action, ids[0], reason, **about)
     assert says in str(caught.value)
+    assert triage.read(store) == []
 
 
 def test_a_change_point_lives_in_the_history(store):
@@ -317,6 +409,39 @@ def test_what_could_have_been_seen_is_told_in_words(values, says):
     (one,) = analysis.trends(points(values, metric="error_rate"))
     assert one.reason.startswith(says)
     assert "inf" not in one.reason
+
+
+@pytest.mark.parametrize(
+    ("newest", "state", "says"),
+    [
+        ([1.3, 1.31], "inconclusive", "the newest two results lie above all 38 before"),
+        ([0.7, 0.69], "inconclusive", "the newest two results lie below all 38 before"),
+        ([1.3, 1.0], "unchanged", "no step"),
+        ([1.0, 1.3], "unchanged", "no step"),
+        ([1.029, 1.029], "unchanged", "no step"),
+    ],
+)
+def test_two_results_that_lie_apart_are_not_unchanged(newest, state, says):
+    one = analysis.trend(points(np.r_[noise(1, 20), noise(2, 18), newest]))
+    assert (one.state, one.reason[: len(says)]) == (state, says)
+
+
+FAILING = np.random.default_rng(1).uniform(0.08, 0.1, 20)
+
+
+@pytest.mark.parametrize(
+    ("values", "state", "says"),
+    [
+        (np.r_[np.zeros(20), FAILING], "regressed", "0 → 0.089"),
+        (np.r_[np.zeros(20), np.full(20, 0.1)], "regressed", "0 → 0.100 since"),
+        (np.r_[np.zeros(20), FAILING, np.zeros(20)], "unchanged", "no step"),
+    ],
+)
+def test_a_rise_from_nothing_is_told_without_a_percentage(values, state, says):
+    frame = points(values, metric="error_rate")
+    frame["unit"] = "1"
+    one = analysis.trend(frame)
+    assert (one.state, one.reason[: len(says)]) == (state, says)
 
 
 def invoke(verb, store, *arguments):
@@ -382,6 +507,33 @@ def test_a_target_that_was_asked_for_is_never_passed_over(store, asked, bad, cod
     assert says in " ".join(text.split())
 
 
+@pytest.mark.parametrize(
+    ("factor", "outcome"), [(1.2, "unknown"), (1 / 1.2, None)], ids=["slower", "faster"]
+)
+def test_a_pipeline_waits_for_what_may_be_worse_only(factor, outcome):
+    one = analysis.trend(points(noise(2, 60) * np.where(STEP > 1, factor, 1)))
+    (shift,) = one.shifts
+    point = msgspec.structs.replace(shift.point, status="provisional")
+    shifts = (replace(shift, point=point),)
+    check = gating._trend(replace(one, state=analysis.State.INCONCLUSIVE, shifts=shifts))
+    assert (check and check.outcome) == outcome
+
+
+@pytest.mark.parametrize(("asked", "code"), [([], 0), (["db"], 0), (["db", "new"], 3)])
+def test_a_target_that_was_asked_for_is_not_met_without_promises(store, asked, code):
+    recorded(store, noise(1, 30), outcome="met")
+    recorded(store, noise(1, 2), target="new")
+    found, text = invoke(gate_verb, store, *asked)
+    assert (found, "new, a promise to judge: nothing was promised" in text) == (code, code == 3)
+
+
+def test_a_run_without_promises_is_not_told_as_no_run(store):
+    recorded(store, noise(1, 2))
+    code, text = invoke(gate_verb, store)
+    assert (code, "db, a promise to judge: nothing was promised" in text) == (3, True)
+    assert "measure first" not in text
+
+
 def test_a_trend_tells_which_target_has_no_data(store):
     recorded(store, noise(1, 30), outcome="met")
     code, text = invoke(trend_verb, store, "db", "ghost")
@@ -429,8 +581,6 @@ def test_the_faces_of_a_gate(store, tmp_path, monkeypatch):
 
 
 def msgspec_outcome(check):
-    from dataclasses import replace
-
     from perflib.model import Outcome
 
     return replace(check, outcome=Outcome(check.outcome))
@@ -446,7 +596,7 @@ def test_the_triage_verb(store, tmp_path):
     assert "1 decisions" in invoke(triage_verb, store, "--write", str(file))[1]
     assert "0 new decisions" in invoke(triage_verb, store, "--read", str(file))[1]
     assert "taken back" in invoke(triage_verb, store, "undo", "1")[1]
-    for wrong in (["undo", "x"], ["bad"], ["undo", "99"]):
+    for wrong in (["undo", "x"], ["bad"], ["undo", "99"], ["undo", "²"], ["undo", "9" * 20]):
         with pytest.raises(PerflibError):
             invoke(triage_verb, store, *wrong)
 

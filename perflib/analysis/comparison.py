@@ -26,7 +26,7 @@ from perflib.analysis.estimate import Floats
 from perflib.analysis.sides import Key, Member, shared_keys, side
 from perflib.analysis.usual import earlier
 from perflib.environment import differences, environment_key
-from perflib.model import Caveat, Estimate, find_metric
+from perflib.model import Caveat, Estimate, Run, find_metric
 from perflib.stats import Contrast
 from perflib.stats.shift import thinned
 from perflib.store import Store
@@ -157,6 +157,11 @@ def _differences(members: Sequence[Member]) -> Iterator[tuple[bool, str]]:
             if text not in seen:
                 seen.add(text)
                 yield blocks, text
+
+
+def load_changes(a: Run, b: Run) -> list[str]:
+    """What makes the loads of `a` and `b` incomparable, as `name: old → new`, or nothing."""
+    return [text for blocks, text in _load_differences(a.workload, b.workload) if blocks]
 
 
 def _load_differences(

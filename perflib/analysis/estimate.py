@@ -192,7 +192,7 @@ def _estimate(statistic: str, values: Floats, ordered: Floats, endless: Floats) 
         )
     q = float(statistic[1:]) / 100
     here = ordered[min(int(q * len(ordered)), len(ordered) - 1)]
-    inflation = [share_inflation(values < here, q)]
+    inflation = [share_inflation(values < here)]  # with ties their share is not q
     interval = stats.percentiles(ordered, [q], inflations=inflation)[0]
     if len(endless) > len(ordered) and interval.high is not None:
         high = stats.percentiles(endless, [q], inflations=inflation)[0].high

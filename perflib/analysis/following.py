@@ -41,11 +41,20 @@ def follow(
     else:
         points = points[~points["target"].str.endswith(CAPACITY)]
     if metric is None and statistic is None and label is None:
-        points = _promised(points, store.verdicts(only, newest=True))
+        points = _promised(points, _judged(store, only))
     elif label is None:
         points = points[points["label"] == ""]
     found = trends(points, tolerance=tolerance, decisions=Decisions.of_store(store, only))
     return [one for one in found if one.current]
+
+
+def _judged(store: Store, only: str | None) -> pd.DataFrame:
+    """The verdicts of each target's newest run that is not bad."""
+    runs = store.runs(only)
+    newest = runs.drop_duplicates("target", keep="last")
+    good = runs[~runs["bad"]].drop_duplicates("target", keep="last")
+    found = store.verdicts(only, newest=not newest["bad"].any())
+    return found[found["run_id"].isin(good["run_id"])]
 
 
 def _promised(points: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:

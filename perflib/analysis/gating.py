@@ -11,7 +11,7 @@ from perflib.analysis.following import follow
 from perflib.analysis.memory import remember
 from perflib.analysis.tracks import Trend
 from perflib.errors import StoreError, nearest
-from perflib.model import CAPACITY, Outcome, Run, find_metric
+from perflib.model import CAPACITY, Outcome, Run
 from perflib.store import Store
 
 _OUTCOMES = {
@@ -73,7 +73,8 @@ def gate(store: Store, targets: Sequence[str] = (), *, tolerance: float = TOLERA
     runs = runs[~runs["bad"]].drop_duplicates("target", keep="last").set_index("target")
     checks: list[Check] = []
     measured = (name for name in sorted(runs.index) if not name.endswith(CAPACITY))
-    for name in dict.fromkeys(targets or measured):
+    names = dict.fromkeys(targets or measured)
+    for name in names:
         if name in runs.index:
             checks += promises(store.load(str(runs.loc[name, "run_id"])))
         else:
@@ -82,6 +83,9 @@ def gate(store: Store, targets: Sequence[str] = (), *, tolerance: float = TOLERA
     _remember(store, found)
     told = [(one, _trend(one)) for one in found]
     checks += [check for _, check in told if check is not None]
+    judged = {check.target for check in checks}
+    if targets or not checks:
+        checks += [_unpromised(n, str(runs.loc[n, "run_id"])) for n in names if n not in judged]
     notes = together([one for one, check in told if check is None])
     checks.sort(key=lambda check: _WORST_FIRST.index(check.outcome))
     return Gate(checks=tuple(checks), notes=tuple(notes))
@@ -90,14 +94,26 @@ def gate(store: Store, targets: Sequence[str] = (), *, tolerance: float = TOLERA
 def _unmeasured(name: str, known: Sequence[str]) -> Check:
     """A target that was asked for and has no run that could be judged: unknown, not passed over."""
     other = f", or name {nearest(name, known)}" if known else ""
+    step = f"measure it with `perflib run {name}`{other}"
+    return _unknown(name, "a run to judge", "no run is recorded that is not marked bad", step)
+
+
+def _unpromised(name: str, run_id: str) -> Check:
+    """A target of which nothing can be said: unknown as well."""
+    why = "nothing was promised, and no trend can be told yet"
+    step = f"give {name} `objectives`, or measure it again"
+    return _unknown(name, "a promise to judge", why, step, run_id)
+
+
+def _unknown(target: str, name: str, reason: str, next_step: str, run_id: str = "") -> Check:
     return Check(
-        target=name,
+        target=target,
         kind="promise",
-        name="a run to judge",
+        name=name,
         outcome=Outcome.UNKNOWN,
-        reason="no run is recorded that is not marked bad",
-        next_step=f"measure it with `perflib run {name}`{other}",
-        run_id="",
+        reason=reason,
+        next_step=next_step,
+        run_id=run_id,
     )
 
 
@@ -136,9 +152,9 @@ def promises(run: Run) -> Iterator[Check]:
 
 
 def _trend(one: Trend) -> Check | None:
-    """A check of a trend that can be told; a provisional shift is unknown."""
-    provisional = one.since and find_metric(one.key.metric).better != "none"
-    outcome = _OUTCOMES.get(one.state, Outcome.UNKNOWN if provisional else None)
+    """A check of a trend that can be told; what may have got worse is unknown."""
+    doubtful = any(shift.worse for shift in one.shifts if shift.run_after == one.since)
+    outcome = _OUTCOMES.get(one.state, Outcome.UNKNOWN if doubtful else None)
     if outcome is None:
         return None
     steps = {

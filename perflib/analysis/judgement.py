@@ -78,6 +78,9 @@ def _doubts(run: Run, objective: Objective) -> Iterator[Caveat]:
         step = "let a run finish, or see the errors of this one"
         what = "the run was interrupted" if run.status == "interrupted" else "the run failed"
         yield Caveat(code="incomplete", message=what, next_step=step)
+    if objective.metric == "error_rate" and objective.high is not None and objective.high >= 1:
+        message, step = "no error rate breaks a bound of 100 %", "promise it as `error_rate < 1 %`"
+        yield Caveat(code="bound", message=message, next_step=step)
     yield from (caveat for caveat in run.caveats if caveat.forbids(objective.metric))
     counts = run.counts
     for name, other in (("the load engine", counts.engine), ("the target", counts.target)):

@@ -108,10 +108,10 @@ def _by_key(found: Iterable[Estimate]) -> dict[Key, Estimate]:
 
 
 def shared_keys(sides: Sequence[Sequence[Member]], accept: Callable[[Key], bool]) -> list[Key]:
-    """The accepted keys that every member of every side has, in the order of the first."""
-    members = [member for one in sides for member in one]
+    """The accepted keys that every member has, in one unit, in the order of the first."""
+    first, *others = (member.estimates for one in sides for member in one)
     return [
         key
-        for key in members[0].estimates
-        if accept(key) and all(key in member.estimates for member in members)
+        for key, mine in first.items()
+        if accept(key) and all(key in other and other[key].unit == mine.unit for other in others)
     ]

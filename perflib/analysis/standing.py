@@ -2,7 +2,7 @@
 
 A shift counts when it is significant among all series that were looked at together
 (Benjamini–Hochberg) and larger than what matters. A regression stays one until a later
-level makes it good or a person decides otherwise.
+level makes it good, a person decides otherwise, or another load begins a new normal.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from perflib import stats
-from perflib.analysis.changes import FEWEST, LEAST
+from perflib.analysis.changes import FEWEST, LEAST, Drift
 from perflib.analysis.comparison import TOLERANCE, State
 from perflib.analysis.tracks import Floats, SeriesKey, Shift, Trend, tracks
 from perflib.analysis.triage import Decisions
@@ -27,6 +27,8 @@ from perflib.wording import many
 
 RATE = 0.05
 """The share of false shifts among the reported ones, over all series together."""
+SEEN = 20
+"""So many results before make it rare, two in 231, that the newest two lie apart by chance."""
 VISIBLE = 0.10
 """A series too noisy to show a step of this size is inconclusive, not unchanged."""
 
@@ -70,12 +72,16 @@ def trends(
     """The trend of every series in `points` (`Store.points`): a target, metric, label, machine.
 
     `tolerance` is the relative change that matters, `rate` the share of false shifts
-    allowed over all series together, `decisions` what people decided.
+    allowed over all series of the newest machines together, `decisions` what people decided.
     """
     made = [*tracks(points, decisions or Decisions(), min(LEAST, tolerance / 2))]
-    p_values = [p for one in made for p in (_drift_p(one), *(s.adjusted_p for s in one.shifts))]
-    adjusted = iter(stats.benjamini_hochberg(p_values).tolist())
-    return [_stand(one, adjusted, tolerance, rate, decisions or Decisions()) for one in made]
+    p_values = [[_drift_p(one), *(s.adjusted_p for s in one.shifts)] for one in made]
+    adjusted = np.array([p for own in p_values for p in own], dtype=np.float64)
+    current = np.repeat([one.current for one in made], [len(own) for own in p_values]) > 0
+    for family in (current, ~current):  # what another machine showed is not looked at together
+        adjusted[family] = stats.benjamini_hochberg(adjusted[family])
+    each = iter(adjusted.tolist())
+    return [_stand(one, each, tolerance, rate, decisions or Decisions()) for one in made]
 
 
 def _drift_p(one: Trend) -> float:
@@ -88,25 +94,23 @@ def _stand(
 ) -> Trend:
     """`one` with its shifts weighed and its state; a drift that may be chance is left out."""
     one = one if next(adjusted) <= rate else replace(one, drift=None)
+    start = decisions.baseline(one)
     shifts = []
     for shift in one.shifts:
         p = next(adjusted)
-        # from nothing to something is a change beyond any tolerance
-        matters = math.isnan(shift.point.change) or abs(shift.point.change) > tolerance
-        told = decisions.about(one.key, one.run_ids, shift.point.index)
-        shifts.append(
-            replace(
-                shift,
-                adjusted_p=p,
-                counts=p <= rate and matters,
-                decisions=told,
-                closed=any(decision.closes for decision in told),
-            )
-        )
-    start = decisions.baseline(one.key, one.run_ids)
+        counts = p <= rate and abs(shift.point.change) > tolerance
+        at = shift.point.index
+        by_load = decisions.by_load(one, at) if counts and at > start else ()
+        start = at if by_load else start
+        told = (*decisions.about(one, at), *by_load)
+        closed = any(decision.closes for decision in told)
+        shifts.append(replace(shift, adjusted_p=p, counts=counts, decisions=told, closed=closed))
     shifts = [replace(s, closed=s.closed or s.point.index <= start) for s in shifts]
     weighed = replace(one, shifts=tuple(shifts))
-    return replace(weighed, **_state(weighed, tolerance)._asdict())
+    known = one.drift is not None and any(
+        decision.action == "acknowledge" for decision in decisions.about(one, one.drift.start)
+    )
+    return replace(weighed, **_state(weighed, None if known else one.drift, tolerance)._asdict())
 
 
 class _Stand(NamedTuple):
@@ -117,13 +121,16 @@ class _Stand(NamedTuple):
     since: str = ""
 
 
-def _state(one: Trend, tolerance: float) -> _Stand:
+def _state(one: Trend, drift: Drift | None, tolerance: float) -> _Stand:
     if len(one.values) < FEWEST:
         text = f"{many(len(one.values), 'result')}; a change is told from {FEWEST}"
         return _Stand(State.INCONCLUSIVE, text)
     live = [shift for shift in one.shifts if shift.counts and not shift.closed]
     return (
-        _shifted(live, one, tolerance) or _drifting(one, tolerance) or _quiet(visible(one.values))
+        _shifted(live, one, tolerance)
+        or _drifting(drift, one, tolerance)
+        or _apart(one, tolerance)
+        or _quiet(visible(one.values))
     )
 
 
@@ -142,6 +149,20 @@ def _shifted(live: Sequence[Shift], one: Trend, tolerance: float) -> _Stand | No
     if shift.point.status == "provisional":
         return _Stand(State.INCONCLUSIVE, f"provisional: {text}", shift.run_after)
     return _Stand(State.REGRESSED if worse else State.IMPROVED, text, shift.run_after)
+
+
+def _apart(one: Trend, tolerance: float) -> _Stand | None:
+    """Two results are too few for a level, but what lies apart from all others is not unchanged."""
+    before, newest = np.split(one.values[one.start :], [-2])
+    if len(before) < SEEN:
+        return None
+    centre = float(np.median(before))
+    beyond = tolerance * abs(centre)
+    above = newest.min() > max(before.max(), centre + beyond)
+    if not above and not newest.max() < min(before.min(), centre - beyond):
+        return None
+    text = f"the newest two results lie {'above' if above else 'below'} all {len(before)} before"
+    return _Stand(State.INCONCLUSIVE, f"{text}; the next ones tell whether they stand")
 
 
 def _quiet(seen: float) -> _Stand:
@@ -166,9 +187,9 @@ def _best(live: Sequence[Shift], one: Trend, tolerance: float) -> bool:
     )
 
 
-def _drifting(one: Trend, tolerance: float) -> _Stand | None:
+def _drifting(drift: Drift | None, one: Trend, tolerance: float) -> _Stand | None:
     """A drift past the tolerance with its whole interval is a change as well."""
-    drift, better = one.drift, find_metric(one.key.metric).better
+    better = find_metric(one.key.metric).better
     if drift is None or better == "none" or not max(drift.low, -drift.high) > tolerance:
         return None
     worse = (drift.change > 0) == (better == "lower")
@@ -181,7 +202,7 @@ def told(shift: Shift, unit: str) -> str:
     """A shift in words: its size with the interval, the levels, and since when."""
     point = shift.point
     was, now = (format_quantity(value, unit) for value in (point.before, point.after))
-    size = "" if math.isnan(point.change) else _percent(point.change, point.low, point.high) + ", "
+    size = _percent(point.change, point.low, point.high) + ", " if point.before else ""
     return f"{size}{was} → {now} since run {shift.run_after}"
 
 

@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from msgspec import structs
 from numpy.typing import NDArray
 
-from perflib.analysis.changes import ChangePoint, Drift, study
+from perflib.analysis.changes import ChangePoint, Drift, Study, study
 from perflib.analysis.comparison import State
 from perflib.analysis.evidence import supported
-from perflib.analysis.triage import Decision, Decisions
+from perflib.analysis.triage import Decision, Decisions, seconds
 from perflib.model import find_metric
 
 Floats = NDArray[np.float64]
@@ -80,10 +81,14 @@ class Trend:
         return metric if self.key.statistic == "value" else f"{self.key.statistic}({metric})"
 
     @property
+    def start(self) -> int:
+        """The place of the last shift that counts."""
+        return max((s.point.index for s in self.shifts if s.counts), default=0)
+
+    @property
     def level(self) -> float:
         """The median since the last shift that counts."""
-        start = max((s.point.index for s in self.shifts if s.counts), default=0)
-        return float(np.median(self.values[start:])) if len(self.values) else math.nan
+        return float(np.median(self.values[self.start :])) if len(self.values) else math.nan
 
 
 def tracks(points: pd.DataFrame, decisions: Decisions, least: float) -> Iterator[Trend]:
@@ -95,7 +100,7 @@ def tracks(points: pd.DataFrame, decisions: Decisions, least: float) -> Iterator
     points = points[good]
     if not len(points):
         return
-    times = points["started_at"].astype("datetime64[us, UTC]").astype("int64").to_numpy() / 1e6
+    times = seconds(points)
     columns = {name: points[name].to_numpy(dtype=np.float64) for name in ("value", "low", "high")}
     run_ids = points["run_id"].to_numpy(dtype=object)
     codes, keys = _codes(points)
@@ -114,7 +119,7 @@ def tracks(points: pd.DataFrame, decisions: Decisions, least: float) -> Iterator
             high=columns["high"][rows],
             current=newest[key.target] == key.environment_key,
         )
-        yield _studied(replace(one, notes=decisions.of(key)), least)
+        yield _studied(replace(one, notes=decisions.of(key)), decisions.baseline(one), least)
 
 
 def _codes(points: pd.DataFrame) -> tuple[NDArray[np.int64], list[tuple[SeriesKey, str]]]:
@@ -136,13 +141,17 @@ def _newest_environments(points: pd.DataFrame, times: Floats) -> dict[str, str]:
     return dict(zip(latest["target"].map(str), latest["environment_key"].map(str), strict=True))
 
 
-def _studied(one: Trend, least: float) -> Trend:
-    spread = (one.high - one.low) / (2 * _Z)
-    known = np.isfinite(spread).any()
-    found = study(one.values, times=one.times_s, spread=spread if known else None, least=least)
+def _studied(one: Trend, baseline: int, least: float) -> Trend:
+    """`one` with its shifts; a new normal that began in the course of a drift is judged alone."""
+    found = _study(one, 0, least)
+    drift = found.drift
+    if drift is not None and drift.start < baseline:
+        drift = _study(one, baseline, least).drift
+        drift = drift and structs.replace(drift, start=drift.start + baseline)
     better = find_metric(one.key.metric).better
-    places = [point.index for point in found.changes]
-    p_values = supported(one.values, places, [point.p_value for point in found.changes])
+    points = [_cleared(point) for point in found.changes]
+    places = [point.index for point in points]
+    p_values = supported(one.values, places, [point.p_value for point in points])
     shifts = tuple(
         Shift(
             point=point,
@@ -152,6 +161,25 @@ def _studied(one: Trend, least: float) -> Trend:
             counts=False,
             worse=None if better == "none" else (point.after > point.before) == (better == "lower"),
         )
-        for point, p_value in zip(found.changes, p_values, strict=True)
+        for point, p_value in zip(points, p_values, strict=True)
     )
-    return replace(one, shifts=shifts, drift=found.drift)
+    return replace(one, shifts=shifts, drift=drift)
+
+
+def _cleared(point: ChangePoint) -> ChangePoint:
+    """What a fit leaves of a level of zero is zero, from which any change is endless."""
+    least = 1e-9 * max(abs(point.before), abs(point.after))
+    before, after = (0.0 if abs(x) < least else x for x in (point.before, point.after))
+    cleared = structs.replace(point, before=before, after=after)
+    endless = math.copysign(math.inf, after)
+    return (
+        cleared
+        if before
+        else structs.replace(cleared, change=endless, low=-math.inf, high=math.inf)
+    )
+
+
+def _study(one: Trend, start: int, least: float) -> Study:
+    spread = ((one.high - one.low) / (2 * _Z))[start:]
+    known = spread if np.isfinite(spread).any() else None
+    return study(one.values[start:], times=one.times_s[start:], spread=known, least=least)

@@ -6,16 +6,23 @@ metric and label. Nothing is deleted: what was taken back stays visible as undon
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+import numpy as np
+import pandas as pd
 import yaml
 from numpy.typing import NDArray
 
+from perflib.analysis.comparison import load_changes
 from perflib.errors import PerflibError, StoreError, nearest
+from perflib.model import METRICS, Run
 from perflib.store import Store
+
+Floats = NDArray[np.float64]
 
 Action = Literal["acknowledge", "explain", "baseline", "bad"]
 ACTIONS: dict[str, str] = {
@@ -28,7 +35,7 @@ NEAR = 3
 """A shift may move by as many runs as results arrive, and keep its decisions."""
 
 
-class Decision(msgspec.Struct, frozen=True, kw_only=True):
+class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One decision; `metric` and `label` empty mean all. `number` is its place in the history."""
 
     target: str
@@ -58,35 +65,73 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decisions:
-    """Decisions in force, asked by series."""
+    """Decisions in force, asked by series.
 
-    def __init__(self, decisions: Iterable[Decision] = ()) -> None:
+    `runs` (`Store.runs`) tells where a run lies in a series in which it has no result, `load`
+    (`Store.load`) what its load was.
+    """
+
+    def __init__(
+        self,
+        decisions: Iterable[Decision] = (),
+        runs: pd.DataFrame | None = None,
+        load: Callable[[str], Run] | None = None,
+    ) -> None:
+        self._load = load and cache(load)
         self._by_target: dict[str, list[Decision]] = {}
         for decision in decisions:
             if not decision.undone:
                 self._by_target.setdefault(decision.target, []).append(decision)
+        self._runs = {} if runs is None else runs.set_index("run_id")["environment_key"].to_dict()
+        self._times = {} if runs is None else dict(zip(self._runs, seconds(runs), strict=True))
 
     @classmethod
     def of_store(cls, store: Store, target: str | None = None) -> Decisions:
         """The decisions that a history holds."""
-        return cls(read(store, target))
+        return cls(read(store, target), store.runs(target), store.load)
 
     def of(self, key: Any) -> tuple[Decision, ...]:
         """All decisions about the series `key` (target, metric, label)."""
         found = self._by_target.get(key.target, ())
         return tuple(d for d in found if d.covers(key.target, key.metric, key.label))
 
-    def about(self, key: Any, run_ids: NDArray[Any], index: int) -> tuple[Decision, ...]:
-        """Decisions about a shift at place `index` of the series."""
-        nearby = set(run_ids[max(index - NEAR, 0) : index + NEAR + 1])
-        return tuple(d for d in self.of(key) if d.run_id in nearby and d.action != "bad")
+    def about(self, one: Any, index: int) -> tuple[Decision, ...]:
+        """Decisions about a shift at place `index` of the trend `one`."""
+        found = [(d, self._place(d, one)) for d in self.of(one.key) if d.action != "bad"]
+        return tuple(d for d, at in found if at is not None and abs(at - index) <= NEAR)
 
-    def baseline(self, key: Any, run_ids: NDArray[Any]) -> int:
-        """The place of the newest baseline in the series; -1 without one."""
-        wanted = {d.run_id for d in self.of(key) if d.action == "baseline"}
-        if not wanted:
-            return -1
-        return max((at for at, run_id in enumerate(run_ids) if run_id in wanted), default=-1)
+    def by_load(self, one: Any, index: int) -> tuple[Decision, ...]:
+        """A new normal, which nobody has to decide about, where the load itself changed there."""
+        ends = one.run_ids[max(index - 1 - NEAR, 0)], one.run_ids[index : index + NEAR + 1][-1]
+        try:
+            changed = load_changes(*map(self._load, ends)) if self._load else []
+        except StoreError:  # a damaged record tells no load
+            return ()
+        about = {"target": one.key.target, "run_id": str(one.run_ids[index])}
+        reason = "another load, " + ", ".join(changed)
+        return (Decision(action="baseline", reason=reason, **about),) if changed else ()
+
+    def baseline(self, one: Any) -> int:
+        """The place of the newest baseline in the trend `one`; -1 without one."""
+        found = [self._place(d, one) for d in self.of(one.key) if d.action == "baseline"]
+        return max((at for at in found if at is not None), default=-1)
+
+    def _place(self, decision: Decision, one: Any) -> int | None:
+        """Where the run lies, or would lie had it a result or were it not bad.
+
+        None where it was pruned or took place on another machine.
+        """
+        if len(found := np.flatnonzero(one.run_ids == decision.run_id)):
+            return int(found[0])
+        if self._runs.get(decision.run_id) != one.key.environment_key:
+            return None
+        return int(np.searchsorted(one.times_s, self._times[decision.run_id]))
+
+
+def seconds(points: pd.DataFrame) -> Floats:
+    """When each run began, in seconds since 1970."""
+    micros = points["started_at"].astype("datetime64[us, UTC]").astype("int64")
+    return np.asarray(micros.to_numpy() / 1e6, dtype=np.float64)
 
 
 def read(store: Store, target: str | None = None, *, undone: bool = False) -> list[Decision]:
@@ -115,6 +160,13 @@ def decide(
             next_step='add `--reason "…"`',
         )
     target = store.load(run_id).target
+    if action == "bad" and (metric or label):
+        raise PerflibError(
+            "`bad` about a part of a run",
+            expected="no metric and no label: the whole run is left out",
+            next_step="leave them out, or `acknowledge` the shift of one metric",
+        )
+    _known(store.points(target), metric=metric, label=label)
     number = store.add_triage(
         target=target,
         action=action,
@@ -125,6 +177,18 @@ def decide(
         author=author,
     )
     return next(d for d in read(store, target) if d.number == number)
+
+
+def _known(points: pd.DataFrame, **given: str) -> None:
+    """A decision about what was never measured would change nothing, and nobody would know."""
+    for name, value in given.items():
+        known = {*points[name], *(METRICS if name == "metric" else ())}
+        if value and value not in known:
+            raise PerflibError(
+                f"no {name} `{value}` in this target's history",
+                expected=nearest(value, sorted(known)),
+                next_step="name it as `perflib trend` does, or leave it out for all",
+            )
 
 
 def write_file(store: Store, path: Path) -> int:
@@ -141,10 +205,12 @@ def read_file(store: Store, path: Path) -> int:
     One that is there already is not added again; one undone in the file is undone here.
     """
     given = _parse(path)
-    known = {_identity(decision): decision for decision in read(store, undone=True)}
+    here = read(store, undone=True)
+    known = {_identity(decision)[:at]: decision for decision in here for at in (None, -1)}
     new = 0
     for decision in given:
-        found = known.get(_identity(decision))
+        # one that was written by hand tells no time
+        found = known.get(_identity(decision)[: None if decision.created_at else -1])
         if found is None:
             row = _as_row(decision)
             undone = row.pop("undone", False)

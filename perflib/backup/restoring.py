@@ -13,10 +13,10 @@ from typing import Any
 
 import msgspec
 
-from perflib.backup.archive import CHANGES, TRIAGE, Archive, digest_of
+from perflib.backup.archive import CHANGES, SAMPLE_FILES, TRIAGE, Archive, digest_of
 from perflib.errors import StoreError
 from perflib.store import Store
-from perflib.store.folder import explained
+from perflib.store.folder import RECORD, explained
 from perflib.wording import many
 
 
@@ -55,7 +55,13 @@ def restore(
         if not dry_run:
             moves = {aside / "new" / name: place for name, place in places.items()}
             changed = {s: p for s, p in moves.items() if p not in plan.same}
-            _swap(changed, aside / "old", lambda: store.merge_decisions(*decisions))
+            other = [p.parent.name for p in plan.newer if p == store.folder(p.parent.name) / RECORD]
+
+            def tell() -> None:
+                store.merge_decisions(*decisions)
+                store.reindex(other)
+
+            _swap(changed, aside / "old", tell)
     return plan
 
 
@@ -132,7 +138,7 @@ def _whole_runs(moves: dict[Path, Path]) -> dict[Path, Path]:
     """A run that is new here arrives as a folder, in one step."""
     whole = {}
     for source, place in moves.items():
-        arriving = place.name in ("run.json", "samples.parquet", "metrics.parquet")
+        arriving = place.name in (RECORD, *SAMPLE_FILES)
         if arriving and not place.parent.exists():
             whole[source.parent] = place.parent
         else:

@@ -13,7 +13,7 @@ from rich.table import Table
 from perflib import config
 from perflib.cli.choose import RUNS_HELP, TOLERANCE, open_store, pick_runs
 from perflib.cli.show import console
-from perflib.errors import ExitCode, PerflibError
+from perflib.errors import ExitCode, PerflibError, nearest
 from perflib.units import format_number, format_quantity
 
 if TYPE_CHECKING:
@@ -71,6 +71,11 @@ def compare(
         if (store.folder(run_id) / SAMPLES).exists():
             store.samples(run_id)  # told when damaged; without any, the estimates are compared
     found = analysis.compare(*sides, store=store, tolerance=tolerance, anyway=anyway)
+    measured = sorted({change.metric for change in found.changes})
+    if metric is not None and measured and metric not in measured:
+        raise PerflibError(
+            f"no metric `{metric}` on both sides", expected=nearest(metric, measured)
+        )
     shown = [
         change
         for change in found.changes

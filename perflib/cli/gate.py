@@ -74,7 +74,8 @@ def gate(
 
 def _print(found: Gate) -> None:
     def say(text: str) -> None:
-        console.print(text, soft_wrap=True)  # a line stays one where a pipeline searches it
+        # a line stays one where a pipeline searches it
+        console.print(text.replace("\n", " "), soft_wrap=True)
 
     say(f"{SIGNS[found.outcome]} {escape(found.finding.partition(': ')[2])}")
     for check in found.checks:

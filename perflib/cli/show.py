@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from perflib.errors import ExitCode, PerflibError
 from perflib.model import Outcome, Run
@@ -24,7 +27,19 @@ SIGNS = {
 }
 PIPED_WIDTH = 160
 """Columns where the output goes to a file or a pipe, so that no value is broken."""
-console = Console(
+
+
+class _Harmless(Console):
+    """What a result brought is only ever text: no order to the terminal, no turned direction."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """As a console does, with a mark for each sign that cannot be seen."""
+        return super().render_str(_UNSEEN.sub("\ufffd", text), **options)
+
+
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+console = _Harmless(
+    emoji=False,
     highlight=False,
     width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPED_WIDTH,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,7 +81,7 @@ def triage(  # noqa: PLR0913, PLR0917 (click hands over each option)
 
 
 def _number(text: str | None) -> int:
-    if text is None or not text.isdigit():
+    if text is None or not re.fullmatch(r"\d{1,9}", text, re.ASCII):
         raise PerflibError(
             f"`{text or ''}` is no decision",
             expected="its number",

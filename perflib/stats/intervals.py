@@ -19,6 +19,7 @@ from perflib.model import Caveat
 from perflib.stats.longrun import long_run
 from perflib.stats.values import Floats, numbers
 
+LONGER = "measure longer or at a higher rate"
 RATE_BINS = 1024
 """Time bins in which a rate is counted."""
 
@@ -171,7 +172,7 @@ def _short(n: int, q: float, level: float, inflation: float) -> Caveat:
     message = f"p{100 * q:g} at {100 * level:g} % needs ≥ {needed} samples, has {n}"
     if inflation >= 2:
         message += f" in bursts, worth {n / inflation:.0f}"
-    return Caveat(code="short", message=message, next_step="measure longer or at a higher rate")
+    return Caveat(code="short", message=message, next_step=LONGER)
 
 
 def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
@@ -186,7 +187,7 @@ def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
     mean, n = float(array.mean()), len(array)
     if n < 2 or not math.isfinite(mean):
         message = "a mean's interval needs ≥ 2 finite samples"
-        caveats = (*caveats, Caveat(code="short", message=message))
+        caveats = (*caveats, Caveat(code="short", message=message, next_step=LONGER))
         return Interval(
             value=mean, low=None, high=None, n=n, level=level, method="mean", caveats=caveats
         )
@@ -203,10 +204,11 @@ def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
     )
 
 
-def share_inflation(flags: NDArray[np.bool_], share: float, level: float = 0.95) -> float:
+def share_inflation(flags: NDArray[np.bool_], level: float = 0.95) -> float:
     """How many of the flags (in order of time) are worth one independent flag; at least 1."""
+    share = float(flags.mean())
     variance = share * (1 - share)
-    if len(flags) < 2 or variance <= 0:
+    if variance <= 0:
         return 1.0
     spread = long_run(flags.astype(np.float64))
     widening = spread.quantile(level) / float(ndtri((1 + level) / 2))
@@ -225,7 +227,7 @@ def share_interval(flags: ArrayLike, level: float = 0.95) -> Interval:
         raise ValuesError("no values", expected="at least one flag")
     level, n = fraction(level), len(array)
     share = float(array.mean())
-    low, high = _beta(share, n / share_inflation(array, share, level), level)
+    low, high = _beta(share, n / share_inflation(array, level), level)
     method = "beta (Korn & Graubard 1998)"
     return Interval(value=share, low=low, high=high, n=n, level=level, method=method)
 
@@ -259,8 +261,8 @@ def rate_interval(
     """Events (or their `weights`) a second between `since_s` and `until_s`.
 
     Counts in equal bins of time are a series whose mean has the interval of
-    `mean_interval`; that of fewer than 64 unweighted events holds the Poisson interval too
-    (Garwood 1936, Biometrika 28:437), which alone is too narrow for events that come in bursts.
+    `mean_interval`; that of fewer than 64 events holds the Poisson interval too (Fay & Feuer
+    1997, Stat. Med. 16:791), which alone is too narrow for events that come in bursts.
     """
     times, caveats = finite(times_s, "times")
     level, duration = fraction(level), until_s - since_s
@@ -276,11 +278,20 @@ def rate_interval(
     value, low, high = mean.value, mean.low, mean.high
     low = None if low is None else max(low, 0.0)
     method = "counts in time bins, " + mean.method
-    if n < 64 and weights is None and low is not None and high is not None:
-        least = float(gammaincinv(n, (1 - level) / 2)) / duration if n else 0.0
-        most = float(gammaincinv(n + 1, (1 + level) / 2)) / duration
-        low, high = min(low, least), max(high, most)
-        method = "Poisson (Garwood 1936), or wider: " + method
+    if n < 64 and low is not None and high is not None:
+        least, most = _poisson(np.ones(n) if heavy is None else heavy, level, weights is None)
+        low, high = min(low, least / duration), max(high, most / duration)
+        method = "Poisson (Fay & Feuer 1997), or wider: " + method
     return Interval(
         value=value, low=low, high=high, n=n, level=level, method=method, caveats=caveats
     )
+
+
+def _poisson(weights: Floats, level: float, alike: bool) -> tuple[float, float]:
+    """The ends for a sum of Poisson events; where all weigh 1 (`alike`) those of Garwood 1936."""
+    total, squares = float(weights.sum()), float((weights**2).sum())
+    heaviest = float(weights.max(initial=float(alike)))  # what one more event could weigh
+    low = squares / total * gammaincinv(total**2 / squares, (1 - level) / 2) if total > 0 else 0.0
+    total, squares = total + heaviest, squares + heaviest**2
+    high = squares / total * gammaincinv(total**2 / squares, (1 + level) / 2) if total > 0 else 0.0
+    return float(low), float(high)

@@ -93,7 +93,7 @@ def usual_spread(stretches: Sequence[Sequence[float]], kind: Kind = "ratio") -> 
     From successive differences (von Neumann et al. 1941, Ann. Math. Stat. 12:153), which a
     drift hardly moves. None for fewer than `FEWEST` of them.
     """
-    arrays = [np.log(_positive(one)) if kind == "ratio" else numbers(one) for one in stretches]
+    arrays = [np.log(positive(one)) if kind == "ratio" else numbers(one) for one in stretches]
     differences = np.concatenate([np.diff(one) for one in arrays]) if arrays else np.empty(0)
     if len(differences) < FEWEST:
         return None
@@ -115,7 +115,7 @@ def ratio_interval(
     compared by its sampling error alone, and then needs one; with `usual`, by how runs usually
     differ where that is more.
     """
-    logs = (np.log(_positive(a)), np.log(_positive(b)))
+    logs = (np.log(positive(a)), np.log(positive(b)))
     return _contrast("ratio", *logs, errors_a, errors_b, level, usual)
 
 
@@ -169,7 +169,8 @@ class _Model(NamedTuple):
     method: str
 
 
-def _positive(values: Sequence[float]) -> Floats:
+def positive(values: Sequence[float]) -> Floats:
+    """`values` as an array with a logarithm, or refused."""
     array = numbers(values)
     if not (array > 0).all() or not np.isfinite(array).all():
         raise ValuesError("a ratio of values that are not positive", expected="finite values > 0")

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from scipy.special import stdtrit
 
-from perflib.errors import ValuesError
+from perflib.stats.ratio import positive
 
 Side = Literal["good", "bad"]
 
@@ -29,9 +29,9 @@ def side_of(
     over the spread of all three. `error` is the chance of any wrong answer in `decisions`
     decisions of at most `looks` looks each (Bonferroni).
     """
-    groups = [np.log(_positive(group)) for group in (values, good, bad)]
+    groups = [np.log(positive(group)) for group in (values, good, bad)]
     freedom = sum(len(group) for group in groups) - len(groups)
-    if freedom < 1:
+    if freedom < 1 or not all(map(len, groups)):
         return None
     own, low, high = (float(group.mean()) for group in groups)
     squares = sum(float(((group - group.mean()) ** 2).sum()) for group in groups)
@@ -43,10 +43,3 @@ def side_of(
     if abs(distance) <= half:
         return None
     return "bad" if distance > 0 else "good"
-
-
-def _positive(values: Sequence[float]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    array = np.asarray(values, dtype=np.float64)
-    if not len(array) or not (np.isfinite(array) & (array > 0)).all():
-        raise ValuesError("no positive numbers", expected="at least one finite value > 0")
-    return array

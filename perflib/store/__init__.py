@@ -230,10 +230,13 @@ class Store(Decisions):
 
     # Keeping house
 
-    def reindex(self) -> int:
-        """Make the history of all run folders again; returns their number. Triage is kept."""
+    def reindex(self, run_ids: Sequence[str] | None = None) -> int:
+        """Make the history of run folders (all without `run_ids`) again; returns their number.
+
+        Triage is kept.
+        """
         self._refuse_read_only()
-        runs = self._read_folders(self._listed())
+        runs = self._read_folders(self._listed() if run_ids is None else run_ids)
         with self.database.writing() as connection:
             rows.remove(connection, [run.id for run in runs])
             rows.add(connection, runs)

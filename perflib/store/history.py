@@ -99,7 +99,7 @@ def read_points(connection: Connection, where: Mapping[str, str | None]) -> pd.D
         _SERIES_TYPES,
     )
     table = schema.estimates
-    query = select(*(table.c[name] for name in _POINT_TYPES))
+    query = select(*(table.c[name] for name in _POINT_TYPES)).order_by(table.c.series_id)
     if chosen:
         ids = select(schema.series.c.id).where(*chosen)
         query = query.where(table.c.series_id.in_(ids))
