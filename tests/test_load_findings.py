@@ -13,7 +13,14 @@ from perflib.errors import PerflibError
 from perflib.load import calibrate
 from perflib.load import plan as plans
 from perflib.load.capacity import Step, search
-from perflib.load.findings import bottleneck, refusals, steadiness, unfinished, unreached
+from perflib.load.findings import (
+    bottleneck,
+    broken_off,
+    refusals,
+    steadiness,
+    unfinished,
+    unreached,
+)
 from perflib.load.plan import Plan, Worker
 from perflib.load.steady import steady_from
 from perflib.load.usl import fit_usl, usl
@@ -89,7 +96,17 @@ def test_no_contact_says_what_was_in_the_way(errors, messages, says, step):
 def test_arrivals_that_were_never_sent_make_times_lower_bounds(undone, found):
     plan = Plan(url="http://h", folder="", zero_ns=0)
     outcome = plans.Outcome(workers=[Worker(id="a", arrivals_begun=5000, arrivals_undone=undone)])
-    assert len(list(unfinished(outcome, plan))) == found
+    caveats = list(unfinished(outcome, plan))
+    assert len(caveats) == found
+    assert all(caveat.forbids("error_rate") for caveat in caveats), "they might have failed"
+
+
+@pytest.mark.parametrize(("raised", "found", "void"), [(0, 0, 0), (1, 1, 0), (50, 1, 1)])
+def test_tasks_that_broke_off_are_told_and_many_of_them_void(raised, found, void):
+    outcome = plans.Outcome(workers=[Worker(id="a", raised=raised, first_raised="KeyError: 'id'")])
+    caveats = list(broken_off(outcome, 5000))
+    assert [f"{raised} times" in caveat.message for caveat in caveats] == [True] * found
+    assert sum(caveat.forbids("error_rate") for caveat in caveats) == void
 
 
 @pytest.mark.parametrize(

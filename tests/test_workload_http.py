@@ -99,6 +99,62 @@ def test_a_run_ends_at_its_limit_of_requests(tmp_path, monkeypatch, scenario):
     ]
 
 
+TASKS = """
+import itertools
+from locust import task
+from perflib.load import PerfHttpUser
+turn = itertools.count()
+
+class Visitor(PerfHttpUser):
+    def on_start(self):
+        {on_start}
+
+    @task
+    def visit(self):
+        {visit}
+"""
+
+
+@pytest.mark.parametrize(
+    ("parts", "status", "processes", "told"),
+    [
+        ({"on_start": "{}['token']"}, 200, 1, "KeyError: 'token'"),
+        ({"visit": "self.client.get('/').json()['id']"}, 200, 2, "JSONDecodeError: Expecting"),
+        ({"visit": "self.client.get('/').json()['id']"}, 500, 1, ""),
+        ({"visit": "self.client.get('/').raise_for_status()"}, 500, 1, ""),
+    ],
+    ids=["start", "answer", "failed answer", "failure raised"],
+)
+def test_a_task_that_breaks_off_is_told_unless_a_failed_request_tells(
+    tmp_path, parts, status, processes, told
+):
+    file = tmp_path / "locustfile.py"
+    file.write_text(TASKS.format(**({"on_start": "pass", "visit": "pass"} | parts)))
+    with answering(0, 1000, status) as url:
+        run, samples, _ = load(
+            tmp_path, url, target={"locustfile": str(file)}, processes=processes, users=4
+        )
+    found = [caveat for caveat in run.caveats if caveat.code == "tasks broke off"]
+    assert [told in caveat.message for caveat in found] == [True] * bool(told)
+    assert all(caveat.forbids("error_rate") for caveat in found)
+    assert samples["ok"].all() or not told
+
+
+def test_a_load_that_its_locustfile_ends_has_no_verdicts(tmp_path):
+    file = tmp_path / "locustfile.py"
+    file.write_text(
+        TASKS.format(
+            on_start="pass",
+            visit="self.client.get('/') if next(turn) < 99 else self.environment.runner.quit()",
+        )
+    )
+    with answering() as url:
+        run, _, _ = load(tmp_path, url, target={"locustfile": str(file)}, run_time="4 s")
+    (early,) = (caveat for caveat in run.caveats if caveat.code == "stopped early")
+    assert "before its time" in early.message
+    assert early.voids == ("*",)
+
+
 def test_closed_users_have_no_intended_start(tmp_path):
     requests = [{"path": "/a", "weight": 3}, {"path": "/b", "method": "HEAD", "name": "b"}]
     with answering() as url:

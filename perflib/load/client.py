@@ -281,8 +281,7 @@ class PerfHttpSession:
         error: Exception | None,
     ) -> None:
         """One row; and Locust's `request` event where somebody else listens to it."""
-        recorder = self._engine.recorder
-        kind = 0 if error is None else recorder.error(_kind(error), _message(error))
+        kind = 0 if error is None else self._engine.failed(_kind(error), _message(error))
         heard = response is not None and len(self._listeners) != self._engine.quiet
         label = ask.label | FIRED if heard else ask.label
         self._add(pack(ask.intended, ask.start, end, size, label, kind, status))

@@ -32,7 +32,8 @@ NEXT_STEPS = {
     "TLS failed": "write `http://` in its `url` if it speaks no TLS, or mend its TLS",
     "broken answer": "correct its `url` if something else than HTTP answers there, or mend it",
 }
-LOST_ARRIVALS = 0.001
+LOST_SHARE = 0.001
+"""So small a share of what was never sent changes no verdict."""
 SLOT_S = 0.2
 LEAST_DRIFT = 0.25
 
@@ -143,13 +144,27 @@ def unfinished(outcome: Outcome, plan: Plan) -> Iterator[Caveat]:
     """Arrivals that were due and could never be sent: what was measured is too good."""
     undone = sum(worker.arrivals_undone for worker in outcome.workers)
     due = undone + sum(worker.arrivals_begun for worker in outcome.workers)
-    if due and undone > LOST_ARRIVALS * due:
+    if due and undone > LOST_SHARE * due:
         yield Caveat(
             code="backlog",
-            message=f"{undone} of {due} arrivals were due and never sent: all {plan.users} "
-            "connections were busy until the end, so response times are lower bounds",
+            message=f"{undone} of {due} arrivals were due and never sent: none of {plan.users} "
+            "users was free for them until the end, so times and errors are lower bounds",
             next_step="the target does not take this rate: lower it, or give it more `users`",
-            voids=("response_time", "service_time", "lateness"),
+            voids=("response_time", "service_time", "lateness", "error_rate"),
+        )
+
+
+def broken_off(outcome: Outcome, total: int) -> Iterator[Caveat]:
+    """Tasks that an error of their own ended: what they still had to ask, nobody measured."""
+    raised = sum(worker.raised for worker in outcome.workers)
+    if raised:
+        first = next(worker.first_raised for worker in outcome.workers if worker.raised)
+        yield Caveat(
+            code="tasks broke off",
+            message=f"{raised} times a task or a user's `on_start` broke off, although no request "
+            f"of it had failed: {first}",
+            next_step="mend the locustfile, or let it mark such answers as failures",
+            voids=JUDGED if raised > LOST_SHARE * total else (),
         )
 
 

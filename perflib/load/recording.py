@@ -99,6 +99,8 @@ class Recording:
             begun_ns=engine.begun_ns,
             retries=engine.retries,
             extra_exchanges=engine.extra_exchanges,
+            raised=engine.raised,
+            first_raised=engine.first_raised,
             connections=Connection.most,
             arrivals_begun=sum(pacer.handed_out for pacer in pacers),
             arrivals_late=sum(pacer.late for pacer in pacers),
@@ -248,7 +250,12 @@ def conduct(recording: Any) -> None:
     def run(**_: Any) -> None:
         gevent.spawn_later(plan.warmup_s + plan.run_s, recording.end)
 
+    def note_early_end(**_: Any) -> None:
+        if not recording.drained:
+            recording.stopped = recording.stopped or "the load was ended before its time"
+
     recording.environment.events.spawning_complete.add_listener(run)
+    recording.environment.events.test_stopping.add_listener(note_early_end)
     gevent.spawn(_show, recording)
     gevent.spawn(_bound, recording)
 

@@ -14,6 +14,7 @@ from perflib.errors import PerflibError
 from perflib.load.calibrate import machine_ceiling
 from perflib.load.findings import (
     bottleneck,
+    broken_off,
     health_of,
     lost_workers,
     refusals,
@@ -220,11 +221,13 @@ def complete(session: Session, plan: Plan, outcome: Outcome, ceiling: float | No
     run.caveats += refusals(run.errors, len(table))
     run.caveats += unreached(run.errors, len(table), messages)
     run.caveats += unfinished(outcome, plan)
+    run.caveats += broken_off(outcome, len(table))
     if outcome.died and not session.stop.is_set():
         run.status = "failed"
         session.warn("generator died", outcome.stopped, "see its memory and limits", ("*",))
     elif outcome.stopped and not session.stop.is_set():
-        session.warn("stopped early", outcome.stopped, "raise the limit or shorten the run", ("*",))
+        step = "shorten the run, or see what ends it: a `quit` in the locustfile, a signal, a limit"
+        session.warn("stopped early", outcome.stopped, step, ("*",))
 
 
 def _shown(numbers: dict[str, object]) -> dict[str, str]:
