@@ -9,7 +9,7 @@ import pytest
 
 from perflib.cli import capacity
 from perflib.cli.capacity import judged, step_time_s
-from perflib.errors import PerflibError
+from perflib.errors import PerflibError, TargetError
 from perflib.load import calibrate
 from perflib.load import plan as plans
 from perflib.load.capacity import Step, search
@@ -58,16 +58,16 @@ def test_the_generator_as_bottleneck(health, rate, says):
 
 
 @pytest.mark.parametrize(
-    ("errors", "codes", "void"),
+    ("failed", "codes", "void"),
     [
         ({}, [], False),
-        ({"status 500": 3}, [], False),
-        ({"refused 429": 1}, ["rate limited"], True),
-        ({"refused 503": 5}, ["overloaded"], False),
+        ({500: 3}, [], False),
+        ({429: 1}, ["rate limited"], True),
+        ({503: 5}, ["overloaded"], False),
     ],
 )
-def test_refusals_are_told_apart(errors, codes, void):
-    found = list(refusals(errors, 100))
+def test_refusals_are_told_apart(failed, codes, void):
+    found = list(refusals(failed, 100))
     assert [caveat.code for caveat in found] == codes
     assert any(caveat.forbids("throughput") for caveat in found) is void
 
@@ -249,6 +249,13 @@ def test_a_step_that_left_no_sample_did_not_hold(tmp_path, monkeypatch):
     target = HttpTarget(name="t", kind="http", url="http://127.0.0.1:1")
     step = capacity.Seeker(target, Scenario(), Store(tmp_path)).attempt(10.0)
     assert (step.held, step.p95_s, step.throughput) == (False, None, 0.0)
+
+
+def test_a_generator_that_cannot_start_ends_the_search(tmp_path):
+    target = HttpTarget(name="t", kind="http", url="http://127.0.0.1:1", locustfile="no/file.py")
+    seeker = capacity.Seeker(target, Scenario(), Store(tmp_path))
+    with pytest.raises(TargetError, match="did not start"):
+        seeker.attempt(10.0)
 
 
 def test_failures_raise_no_ceiling(monkeypatch):

@@ -18,6 +18,7 @@ from perflib.cli.run import permit
 from perflib.errors import PerflibError
 from perflib.load.recorder import MOST_KINDS, PartWriter, Recorder, pack, shift_part
 from perflib.model import Run, to_json
+from perflib.monitor import parse_metrics
 from perflib.samples import measured, read_samples
 from perflib.session import Session
 from perflib.target import Scenario
@@ -213,11 +214,29 @@ def test_a_request_that_cannot_be_sent_says_why(tmp_path):
     ]
 
 
-def test_refusals_are_reported_apart(tmp_path):
+@pytest.mark.parametrize(
+    ("expect", "kind"), [(0, "refused 429"), (200, "check: status 429, expected 200")]
+)
+def test_refusals_are_reported_apart(tmp_path, expect, kind):
     with answering(0, 1000, 429) as url:
-        run, samples, _ = load(tmp_path, url)
-    assert run.errors == {"refused 429": len(samples)}
+        run, samples, _ = load(
+            tmp_path, url, target={"requests": [{"path": "/", "expect": expect}]}, run_time="0.3 s"
+        )
+    assert run.errors == {kind: len(samples)}
     assert "rate limited" in codes(run)
+
+
+@pytest.mark.parametrize("page", ["# nothing\n", "c 1\n", "c NaN\n"])
+def test_a_count_that_cannot_be_compared_allows_no_verdict(tmp_path, monkeypatch, page):
+    """The first page is good, the second one is what is left of it."""
+    pages = iter([b"c 1\n", page.encode()])
+    monkeypatch.setattr(http, "scrape", lambda url: parse_metrics(next(pages)))
+    with answering() as url:
+        counted = {"count_metric": "c", "metrics_url": f"{url}/metrics"}
+        run, _, _ = load(tmp_path, url, target=counted, run_time="0.3 s")
+    lost = [c for c in run.caveats if c.code == "counts not compared"]
+    assert [c.voids for c in lost] == ([] if page == "c 1\n" else [("*",)])
+    assert (run.counts.target is None) is bool(lost)
 
 
 def test_stopping_keeps_what_was_measured(tmp_path):
@@ -502,6 +521,16 @@ def test_labels_may_grow_between_the_flushes_of_a_part(tmp_path):
     assert frame["label"].tolist() == ["GET /a", "GET /b", "GET /c"]
     assert frame["error"].tolist() == ["", "timeout", ""]
     assert (writer.written, writer.due) == (3, False)
+
+
+def test_a_text_that_no_file_can_hold_costs_no_sample(tmp_path):
+    recorder, writer = Recorder(), PartWriter(tmp_path, 0)
+    label, kind = recorder.label("GET", "/\ud800"), recorder.error("check: \ud800", "\ud800")
+    recorder.add(pack(-1, 1, 2, 3, label, kind, 200))
+    writer.add(recorder.take(), recorder.labels, recorder.errors)
+    writer.write(writer.take())
+    assert read_samples(tmp_path / "000000.parquet")["label"].tolist() == ["GET /?"]
+    assert recorder.messages == {"check: ?": "?"}
 
 
 def test_failures_of_countless_kinds_stay_failures():

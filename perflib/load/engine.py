@@ -19,7 +19,7 @@ from perflib.load.health import Health
 from perflib.load.locust_stats import feed
 from perflib.load.messages import Origin
 from perflib.load.pacer import Pacer
-from perflib.load.recorder import FIRED, LONGEST_MESSAGE, Recorder, Rows, pack
+from perflib.load.recorder import FIRED, LONGEST_MESSAGE, Recorder, Rows, pack, writable
 from perflib.load.response import Response
 from perflib.load.schedule import Schedule
 
@@ -115,7 +115,7 @@ class Engine:
         if (user := getcurrent()) in self.failing:
             self.failing.discard(user)
         else:
-            told = f"{type(exception).__name__}: {exception}"
+            told = writable(f"{type(exception).__name__}: {exception}")
             self.first_raised = self.first_raised or told[:LONGEST_MESSAGE]
             self.raised += 1
 

@@ -92,9 +92,12 @@ def bottleneck(health: GeneratorHealth, rate: float) -> Iterator[Caveat]:
         )
 
 
-def refusals(errors: Mapping[str, int], total: int) -> Iterator[Caveat]:
-    """429 and 503: the target chose not to work; neither a failure nor a success."""
-    if limited := errors.get("refused 429", 0):
+def refusals(failed: Mapping[int, int], total: int) -> Iterator[Caveat]:
+    """429 and 503: the target chose not to work; neither a failure nor a success.
+
+    `failed` counts failures by their status, whatever the locustfile calls them.
+    """
+    if limited := failed.get(429, 0):
         yield Caveat(
             code="rate limited",
             message=f"{limited} of {total} requests were answered 429: a limit was measured, "
@@ -102,7 +105,7 @@ def refusals(errors: Mapping[str, int], total: int) -> Iterator[Caveat]:
             next_step="lift the rate limit for the generator's address, or lower the rate",
             voids=JUDGED,
         )
-    if refused := errors.get("refused 503", 0):
+    if refused := failed.get(503, 0):
         yield Caveat(
             code="overloaded",
             message=f"{refused} of {total} requests were refused with 503; they are counted apart "

@@ -57,7 +57,7 @@ class Recorder:
         index = self._label_of.get(key)
         if index is None:
             index = self._label_of[key] = len(self.labels)
-            self.labels.append(key)
+            self.labels.append((method, writable(name)))
         return index
 
     def error(self, kind: str, message: str = "") -> int:
@@ -70,9 +70,9 @@ class Recorder:
         index = self._error_of.get(kind)
         if index is None:
             index = self._error_of[kind] = len(self.errors)
-            self.errors.append(kind)
+            self.errors.append(writable(kind))
             if message:
-                self.messages[kind] = message[:LONGEST_MESSAGE]
+                self.messages[self.errors[index]] = writable(message)[:LONGEST_MESSAGE]
         return index
 
     def take(self) -> Rows:
@@ -81,6 +81,11 @@ class Recorder:
         del self.buffer[:]
         self.taken += len(rows)
         return rows
+
+
+def writable(text: object) -> str:
+    """`text` without lone surrogates, which a target's JSON may hold and no file can."""
+    return str(text).encode(errors="replace").decode()
 
 
 class PartWriter:
