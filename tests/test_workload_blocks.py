@@ -7,6 +7,7 @@ import re
 import shutil
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,7 @@ from perflib.target import Scenario
 from perflib.workloads.anchors import Anchors, AnchorSettings, _Probe
 from perflib.workloads.blocks import BlocksTarget
 from perflib.workloads.chain import Block, Chain, Story, Watch
+from perflib.workloads.fields import AnswerError, answer_of, number
 from tests.workload import Server, codes, go, text_of, time_to_stop, voids_all
 
 SLOT_S = 0.2
@@ -207,6 +209,24 @@ def test_a_node_that_never_answers_gives_no_verdict(hangs: bool) -> None:
     assert "hunter2" not in text_of(run)
 
 
+def test_an_answer_that_drips_for_ever_ends_with_the_run() -> None:
+    chain, over = FakeChain(), threading.Event()
+
+    def answer(method: str, path: str, body: bytes) -> Any:
+        if path.endswith("latest") and chain.now() > 0.8:
+            return 200, iter(lambda: over.wait(0.05) or b" ", True)
+        return chain.answer(method, path, body)
+
+    began = time.monotonic()
+    with Server(answer) as url:
+        run, samples = go(target(url), run_time="1.5 s")
+        over.set()
+    assert time.monotonic() - began < 10
+    assert run.errors == {"timeout": 1}
+    assert (samples["label"] == "block").sum() >= 3
+    assert "chain stalled" in codes(run)
+
+
 def test_stop_is_heard_at_once() -> None:
     with Server(FakeChain().answer) as url:
         assert time_to_stop(target(url), "blocks") < 1.5
@@ -354,8 +374,22 @@ def test_a_height_that_no_chain_has_is_an_error(height: float | str, kind: str) 
 
 
 @pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (b"[" * 200_000, "the answer is no JSON"),
+        (b'{"took": 1e308}', "`took in min` is not finite"),
+    ],
+    ids=["nested", "beyond a float"],
+)
+def test_an_answer_that_nobody_can_read_is_an_error(answer: bytes, says: str) -> None:
+    with pytest.raises(AnswerError, match=says):
+        number(answer_of(httpx.Response(200, content=answer)), "took in min")
+
+
+@pytest.mark.parametrize(
     ("changes", "says"),
     [
+        ({"url": "http://127.0.0.1:1/?key=a"}, "expected a `url` without `?`"),
         ({"block_path": "/blocks/{number}"}, "nothing fills in `{number}`; expected `{height}`"),
         ({"block_path": "/blocks/{height"}, "a brace alone; expected `{height}`"),
         ({"anchor": {"status_path": "/anchors/{session}"}}, "expected `{id}`"),
@@ -363,7 +397,7 @@ def test_a_height_that_no_chain_has_is_an_error(height: float | str, kind: str) 
 )
 def test_a_path_that_nothing_fills_in_is_refused(changes: dict[str, Any], says: str) -> None:
     with pytest.raises(ValidationError, match=re.escape(says)):
-        target("http://127.0.0.1:1", **changes)
+        target(**{"url": "http://127.0.0.1:1", **changes})
 
 
 def test_an_error_of_ours_is_no_watch_that_ended(monkeypatch: pytest.MonkeyPatch) -> None:

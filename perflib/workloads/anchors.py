@@ -167,5 +167,5 @@ class Anchors:
 def _height(answer: Any, path: str) -> float | None:
     try:
         return float(as_number(find(answer, path))) if path else None
-    except (AnswerError, TypeError, ValueError):
+    except (AnswerError, TypeError, ValueError, OverflowError):
         return None
