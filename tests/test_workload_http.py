@@ -1,5 +1,6 @@
 """The http workload from plan to record, with real generators and a real server."""
 
+import errno
 import os
 import shutil
 import signal
@@ -15,7 +16,7 @@ from msgspec.structs import replace
 
 from perflib import config
 from perflib.cli.run import permit
-from perflib.errors import PerflibError
+from perflib.errors import PerflibError, StoreError
 from perflib.load.recorder import MOST_KINDS, PartWriter, Recorder, pack, shift_part
 from perflib.model import Run, to_json
 from perflib.monitor import parse_metrics
@@ -242,6 +243,7 @@ def test_a_count_that_cannot_be_compared_allows_no_verdict(tmp_path, monkeypatch
 def test_stopping_keeps_what_was_measured(tmp_path):
     with answering() as url:
         run, samples, _ = load(tmp_path, url, lambda session: session.stop.set(), run_time="600 s")
+    assert codes(run) == set(), "what was due while it stopped is no backlog"
     assert len(samples) == run.counts.recorded == run.counts.engine > 100
     assert samples["ok"].all()
     assert run.measured_until_s < 300, "a throughput is not spread over time that never was"
@@ -521,6 +523,17 @@ def test_labels_may_grow_between_the_flushes_of_a_part(tmp_path):
     assert frame["label"].tolist() == ["GET /a", "GET /b", "GET /c"]
     assert frame["error"].tolist() == ["", "timeout", ""]
     assert (writer.written, writer.due) == (3, False)
+
+
+def test_a_full_disk_is_told_and_its_parts_stay(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("perflib.samples.pq.read_table", full)
+    with answering() as url, pytest.raises(StoreError, match="No space left"):
+        load(tmp_path, url, run_time="0.2 s")
+    assert not (tmp_path / "samples.parquet").exists()
+    assert [*(tmp_path / "parts").iterdir()]
 
 
 def test_a_text_that_no_file_can_hold_costs_no_sample(tmp_path):

@@ -8,6 +8,7 @@ machine's disk is taken up.
 from __future__ import annotations
 
 import atexit
+import errno
 import os
 import shutil
 import socket
@@ -18,6 +19,7 @@ from typing import Any
 
 import gevent
 import msgspec
+import pyarrow as pa
 from gevent.event import Event
 from locust.runners import MasterRunner, WorkerRunner
 
@@ -72,7 +74,16 @@ class Recording:
         self.writer.add(rows, self.engine.recorder.labels, self.engine.recorder.errors)
         if self.writer.due and (self._writing is None or self._writing.ready()):
             threads = gevent.get_hub().threadpool
-            self._writing = threads.spawn(self.writer.write, self.writer.take())
+            self._writing = threads.spawn(self._write, self.writer.take())
+
+    def _write(self, taken: list[pa.Table]) -> None:
+        """Write a part. What a full disk takes is missed at the end: here its reason is kept."""
+        assert self.writer is not None
+        try:
+            self.writer.write(taken)
+        except OSError as error:
+            why = os.strerror(error.errno or errno.EIO)
+            self.stopped = self.stopped or f"samples could not be written ({why})"
 
     def drain(self) -> None:
         """Let the users take what was due before the end, for at most `drain_s`."""
@@ -87,7 +98,7 @@ class Recording:
         self.engine.flush()
         if self._writing is not None:
             self._writing.get()
-        self.writer.write(self.writer.take())
+        self._write(self.writer.take())
         return self._worker(self.writer.written)
 
     def _worker(self, rows: int) -> Worker:

@@ -219,6 +219,8 @@ def complete(session: Session, plan: Plan, outcome: Outcome, ceiling: float | No
     run.details["generator"] = to_builtins(outcome.workers)
     told = [worker.messages.items() for worker in outcome.workers]
     run.details["messages"] = messages = {kind: text for each in told for kind, text in each}
+    if outcome.drained:
+        run.caveats += unfinished(outcome, plan)
     if run.measured_until_s is not None:
         run.measured_until_s = min(run.measured_until_s, session.now())
         span = run.measured_from_s, run.measured_until_s
@@ -234,7 +236,6 @@ def complete(session: Session, plan: Plan, outcome: Outcome, ceiling: float | No
     statuses = {pair["values"]: pair["counts"] for pair in pc.value_counts(failed).to_pylist()}
     run.caveats += refusals(statuses, len(table))
     run.caveats += unreached(run.errors, len(table), messages)
-    run.caveats += unfinished(outcome, plan)
     run.caveats += broken_off(outcome, len(table))
     if outcome.died and not session.stop.is_set():
         run.status = "failed"

@@ -8,7 +8,9 @@ from locust import FastHttpUser
 from locust.stats import RequestStats
 
 from perflib.load.locust_stats import feed
+from perflib.load.plan import Plan
 from perflib.load.recorder import ROW
+from perflib.load.recording import Recording
 from tests.gevented.conftest import Bench
 
 
@@ -62,6 +64,16 @@ def test_counts_in_batches_are_what_locust_counts_one_by_one():
         assert getattr(ours.total, field) == pytest.approx(getattr(theirs.total, field))
     told = [{key: e.occurrences for key, e in s.errors.items()} for s in (ours, theirs)]
     assert told[0] == told[1]
+
+
+def test_a_part_that_cannot_be_written_gives_the_run_a_reason(tmp_path, bench):
+    plan = Plan(url="http://127.0.0.1:1", folder=str(tmp_path), zero_ns=0, arrival="closed")
+    recording = Recording(plan, bench.environment)
+    recording.start()
+    recording.writer.folder.rmdir()
+    bench.client.get("/status/204")
+    assert recording.close().rows == 0
+    assert recording.stopped == "samples could not be written (No such file or directory)"
 
 
 def test_a_listener_hears_when_the_request_was(bench):
