@@ -91,7 +91,6 @@ class Worker(Struct, kw_only=True):
     wake_lateness_s: tuple[float, float, float] | None = None
     host: str = ""
     boot: str = ""
-    clock_offset_ns: int = 0
     messages: dict[str, str] = field(default_factory=dict)
 
 

@@ -13,7 +13,6 @@ import os
 import shutil
 import socket
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,6 @@ GRACE_S = 30.0
 SOON_S = 0.005
 FASTEST = 50_000
 """More requests a second than a process makes."""
-clock = time.monotonic_ns
 
 
 class Recording:
@@ -119,7 +117,6 @@ class Recording:
             wake_lateness_s=next(filter(None, (p.oversleep_s() for p in pacers)), None),
             host=socket.gethostname(),
             boot=boot_id(),
-            clock_offset_ns=time.time_ns() - clock(),
             messages=engine.recorder.messages,
         )
 
@@ -214,12 +211,17 @@ class OfMaster(Recording):
             self._delivered.set()
 
     def _align(self, worker: Worker) -> None:
-        """Bring the times of a worker on another host to this one's clock, by the wall clocks."""
-        shift_ns = worker.clock_offset_ns - (time.time_ns() - clock())
+        """Bring the times of a worker on another host to this one's clock.
+
+        All begin by one message of ours, so to its way both clocks agree there; wall clocks of two
+        hosts may differ by more than the measured time.
+        """
+        if worker.begun_ns is None or self.engine.begun_ns is None:
+            return
+        shift_ns = self.engine.begun_ns - worker.begun_ns
         for part in (Path(self.plan.folder) / PARTS).glob(f"{worker.id}-*"):
             shift_part(part, shift_ns)
-        if worker.begun_ns is not None:
-            worker.begun_ns += shift_ns
+        worker.begun_ns += shift_ns
 
     def end(self) -> None:
         """The measured time is over."""
