@@ -314,6 +314,20 @@ def test_an_anchor_that_never_comes_is_no_quick_one(
     assert rows["anchoring_time"].dropna().tolist() == pytest.approx([longest_s])
 
 
+def test_of_anchors_that_began_late_the_quick_ones_do_not_count_alone(tmp_path: Path) -> None:
+    run = Run(id="r", target="t", kind="blocks", started_at="2026-11-25T00:00:00Z", duration_s=40.0)
+    session = Session(run, tmp_path)
+    with httpx.Client() as client:
+        anchors = Anchors(AnchorSettings(), "http://127.0.0.1:1", client, session)
+    late = [_Probe(-5.0), _Probe(-4.0, end_s=-3.9), _Probe(-3.0, end_s=-3.0, error="timeout")]
+    anchors.probes = [_Probe(-40.0, end_s=-30.0), _Probe(-20.0, end_s=-19.0), *late]
+    anchors.record(session.samples(("anchoring_time",)), top=1)
+    session.close()
+    rows = read_samples(tmp_path / SAMPLES)
+    assert rows["anchoring_time"].dropna().tolist() == pytest.approx([10.0, 1.0])
+    assert rows["error"].tolist() == ["", "", "timeout"]
+
+
 def test_a_real_ethereum_node_speaks_json_rpc() -> None:
     anvil = shutil.which("anvil")
     if anvil is None:
