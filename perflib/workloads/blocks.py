@@ -111,6 +111,7 @@ class _Observer:
         self.chain = Chain()
         self.polls = self.failed = 0
         self.began_s = self._asked_s = session.now()
+        self._over = False
         self._fault: Exception | None = None
 
     def watch_until(self, until_s: float) -> None:
@@ -125,6 +126,7 @@ class _Observer:
             if self.session.stop.wait(0.05):
                 break
         thread.join(STOP_S)
+        self._over = True  # whatever it still meets, the record is being made
         if self._fault is not None:
             raise self._fault
         if thread.is_alive() and not self.session.stop.is_set():
@@ -160,7 +162,8 @@ class _Observer:
                 self.session.run.environment.target_version = self.node.version()
         except (httpx.HTTPError, httpx.InvalidURL, AnswerError) as problem:
             error = kind_of(problem)
-        self._note(error)
+        if not self._over:
+            self._note(error)
 
     def _note(self, error: str) -> None:
         """Keep the poll that ends now."""
@@ -234,7 +237,7 @@ class _Observer:
             self.chain,
             Watch(
                 began_s=self.began_s,
-                ended_s=session.now(),
+                ended_s=session.run.measured_until_s or session.now(),
                 epoch_s=session.epoch_s,
                 poll_s=target.poll_interval,
                 expected_s=target.expected_block_time,
