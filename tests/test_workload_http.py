@@ -103,11 +103,14 @@ def test_a_run_ends_at_its_limit_of_requests(tmp_path, monkeypatch, scenario):
 
 TASKS = """
 import itertools
-from locust import task
+from locust import constant, task
+from locust.exception import StopUser
 from perflib.load import PerfHttpUser
 turn = itertools.count()
 
 class Visitor(PerfHttpUser):
+    wait_time = constant(0.01)
+
     def on_start(self):
         {on_start}
 
@@ -140,6 +143,25 @@ def test_a_task_that_breaks_off_is_told_unless_a_failed_request_tells(
     assert [told in caveat.message for caveat in found] == [True] * bool(told)
     assert all(caveat.forbids("error_rate") for caveat in found)
     assert samples["ok"].all() or not told
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize(("stops", "told"), [("next(turn) == 0", 1), ("False", 0)])
+def test_users_that_stop_by_themselves_are_missed(tmp_path, stops, told, processes):
+    file = tmp_path / "locustfile.py"
+    visit = "self.client.get('/')"
+    file.write_text(TASKS.format(on_start=f"if {stops}: raise StopUser", visit=visit))
+    with answering() as url:
+        run, _, _ = load(
+            tmp_path,
+            url,
+            target={"locustfile": str(file)},
+            arrival="closed",
+            processes=processes,
+            run_time="1.5 s",
+        )
+    gone = [caveat.message for caveat in run.caveats if caveat.code == "users gone"]
+    assert gone == [f"only {8 - processes} of 8 users were there until the end"] * told
 
 
 def test_a_load_that_its_locustfile_ends_has_no_verdicts(tmp_path):

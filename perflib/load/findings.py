@@ -157,6 +157,18 @@ def unfinished(outcome: Outcome, plan: Plan) -> Iterator[Caveat]:
         )
 
 
+def users_gone(outcome: Outcome, plan: Plan) -> Iterator[Caveat]:
+    """Users that stopped by themselves: a closed load was lighter than it says."""
+    left = plan.users if outcome.users_left is None else outcome.users_left
+    if plan.arrival == "closed" and left < plan.users:
+        yield Caveat(
+            code="users gone",
+            message=f"only {left} of {plan.users} users were there until the end",
+            next_step="see what stops the others: an `on_start` that fails, or a `StopUser`",
+            voids=JUDGED,
+        )
+
+
 def broken_off(outcome: Outcome, total: int) -> Iterator[Caveat]:
     """Tasks that an error of their own ended: what they still had to ask, nobody measured."""
     raised = sum(worker.raised for worker in outcome.workers)

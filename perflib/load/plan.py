@@ -95,10 +95,11 @@ class Worker(Struct, kw_only=True):
 
 
 class Outcome(Struct, kw_only=True):
-    """How a load went, besides its samples."""
+    """How a load went, besides its samples; `users_left` of it were there when it was over."""
 
     workers: list[Worker] = field(default_factory=list)
     engine: int = 0
+    users_left: int | None = None
     measured_from_s: float | None = None
     measured_until_s: float | None = None
     drained: bool = False

@@ -50,6 +50,7 @@ class Recording:
         self.writer: PartWriter | None = None
         self.stopped = ""
         self.drained = False
+        self.users_left: int | None = None
         self._writing: Any = None
 
     def start(self) -> None:
@@ -261,7 +262,12 @@ def conduct(recording: Any) -> None:
     plan = recording.plan
 
     def run(**_: Any) -> None:
-        gevent.spawn_later(plan.warmup_s + plan.run_s, recording.end)
+        gevent.spawn_later(plan.warmup_s + plan.run_s, end)
+
+    def end() -> None:
+        if recording.environment.shape_class is None:  # else users come and go as that says
+            recording.users_left = recording.runner.user_count
+        recording.end()
 
     def note_early_end(**_: Any) -> None:
         if not recording.drained:
@@ -319,6 +325,7 @@ def write_outcome(recording: Recording, workers: list[Worker]) -> None:
         measured_until_s=None if since is None else since + plan.run_s,
         stopped=recording.stopped,
         drained=recording.drained,
+        users_left=recording.users_left,
     )
     plans.write(outcome, Path(plan.folder) / plans.OUTCOME)
 

@@ -22,6 +22,7 @@ from perflib.load.findings import (
     steadiness,
     unfinished,
     unreached,
+    users_gone,
 )
 from perflib.load.plan import Outcome, Plan, Request
 from perflib.load.process import generate
@@ -237,6 +238,7 @@ def complete(session: Session, plan: Plan, outcome: Outcome, ceiling: float | No
     run.caveats += refusals(statuses, len(table))
     run.caveats += unreached(run.errors, len(table), messages)
     run.caveats += broken_off(outcome, len(table))
+    run.caveats += users_gone(outcome, plan)
     if outcome.died and not session.stop.is_set():
         run.status = "failed"
         session.warn("generator died", outcome.stopped, "see its memory and limits", ("*",))
