@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -97,7 +98,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 
 def _adopt(folder: Path) -> None:
-    """Join the parts that were delivered, or else those that a dead generator left."""
+    """Join the parts that were delivered and those that are still where they were written."""
     parts = folder / PARTS
     parts.mkdir(exist_ok=True)
     for left in sorted((folder / plans.SPOOL).glob("*/*.parquet")):
@@ -112,10 +113,7 @@ def _adopt(folder: Path) -> None:
             file=folder,
         ) from None
     for rest in (parts, folder / plans.SPOOL):
-        for path in sorted(rest.rglob("*"), reverse=True):
-            path.rmdir() if path.is_dir() else path.unlink()
-        if rest.is_dir():
-            rest.rmdir()
+        shutil.rmtree(rest, ignore_errors=True)
 
 
 def _died(child: subprocess.Popen[bytes], plan: Plan, said: str) -> Outcome:

@@ -49,7 +49,6 @@ class Recorder:
         self.messages: dict[str, str] = {}
         self._label_of: dict[tuple[str, str], int] = {}
         self._error_of: dict[str, int] = {"": 0}
-        self.taken = 0
 
     def label(self, method: str, name: str) -> int:
         """The index of the label `method name`."""
@@ -79,7 +78,6 @@ class Recorder:
         """The rows since the last call; they are forgotten here."""
         rows = np.frombuffer(bytes(self.buffer), ROW)
         del self.buffer[:]
-        self.taken += len(rows)
         return rows
 
 

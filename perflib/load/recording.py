@@ -2,7 +2,7 @@
 
 Workers send their parts to the master by Locust's own messages when their users have stopped;
 the master counts who delivered. A worker that does not is named, and what it left on this
-machine's disk is taken up.
+machine's disk is taken up like the rest.
 """
 
 from __future__ import annotations
@@ -140,11 +140,7 @@ class Local(Recording):
     def finish(self, **_: Any) -> None:
         """Stop what still runs, close the record and write the outcome."""
         self.runner.stop()
-        worker = self.close()
-        parts = Path(self.plan.folder) / PARTS
-        assert self.writer is not None
-        self.writer.folder.rename(parts)
-        write_outcome(self, [worker])
+        write_outcome(self, [self.close()])
 
 
 class OfWorker(Recording):
@@ -246,15 +242,7 @@ class OfMaster(Recording):
     def finish(self, **_: Any) -> None:
         """Collect if that has not been done, and write the outcome."""
         self.collect(drain=False)
-        self._take_up_leftovers()
         write_outcome(self, list(self.workers.values()))
-
-    def _take_up_leftovers(self) -> None:
-        """Parts that a dead worker left on this machine are as good as delivered."""
-        parts = Path(self.plan.folder) / PARTS
-        parts.mkdir(exist_ok=True)
-        for part in sorted((Path(self.plan.folder) / plans.SPOOL).glob("*/*.parquet")):
-            part.rename(parts / f"{part.parent.name}-{part.name}")
 
 
 def conduct(recording: Any) -> None:
