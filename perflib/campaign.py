@@ -121,7 +121,9 @@ def system(
 
 def _look(config: Config, targets: list[Target]) -> tuple[dict[str, Any] | None, list[str]]:
     """What the reference system tells of itself if it runs, and where nothing listens."""
-    running = reference.running(config.reference.data) if config.reference else None
+    if config.reference is None:
+        return None, []
+    running = reference.running(config.reference.data)
     return running, [target.name for target in targets if not _listens(target, bool(running))]
 
 
@@ -151,14 +153,16 @@ def _turn(folder: Path, say: Say) -> Iterator[int]:
 def _listens(target: Target, embedded: bool) -> bool:
     if target.address == EMBEDDED:
         return embedded
-    place = urlsplit(target.address)
-    if place.hostname is None or place.port is None:
-        return True
     try:
+        place = urlsplit(target.address)
+        if place.hostname is None or place.port is None:
+            return True
         with socket.create_connection((place.hostname, place.port), timeout=2):
             return True
     except OSError:
         return False
+    except ValueError:  # what no address is, the target itself refuses
+        return True
 
 
 def _resolved(target: Target, urls: dict[str, str] | None) -> Target:

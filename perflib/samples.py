@@ -124,18 +124,25 @@ class SampleWriter:
 
 
 def join_parts(parts: Path, path: Path, empty: pa.Schema) -> None:
-    """Join the Parquet files of folder `parts` into `path`, a row group each; then remove them."""
+    """Join the Parquet files of folder `parts` into `path`, a row group each; then remove them.
+
+    When that fails, the parts stay and there is no `path`.
+    """
     files = sorted(parts.glob("*.parquet")) if parts.is_dir() else []
     if not files:
         write_table(empty.empty_table(), path)
         return
     first = pq.read_schema(files[0])
     dictionaries = [f.name for f in first if pa.types.is_dictionary(f.type)]
-    with pq.ParquetWriter(
-        path, first, compression="zstd", use_dictionary=dictionaries, column_encoding=_DELTA
-    ) as out:
-        for file in files:
-            out.write_table(pq.read_table(file))
+    try:
+        with pq.ParquetWriter(
+            path, first, compression="zstd", use_dictionary=dictionaries, column_encoding=_DELTA
+        ) as out:
+            for file in files:
+                out.write_table(pq.read_table(file))
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
     shutil.rmtree(parts)
 
 

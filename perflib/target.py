@@ -69,6 +69,17 @@ HttpUrl = Annotated[str, AfterValidator(_url)]
 """An http or https address, or nothing."""
 
 
+def _base(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.query or parts.fragment:
+        raise ValueError("expected an address without `?` and `#`: paths are added at its end")
+    return value
+
+
+BaseUrl = Annotated[HttpUrl, AfterValidator(_base)]
+"""An address to which paths are added."""
+
+
 def _headers(fields: dict[str, str]) -> dict[str, str]:
     for name, value in fields.items():
         if not _TOKEN.fullmatch(name):
@@ -148,6 +159,11 @@ class Scenario(Settings):
     processes: int = Field(default=1, ge=1, description="generator processes")
     seed: int = 1
 
+    @property
+    def spawning_s(self) -> float:
+        """Seconds until all users are there; only then the warm-up begins."""
+        return self.users / self.spawn_rate
+
 
 class Target(Settings):
     """What every target has; a workload's own target class adds the keys of its kind."""
@@ -179,7 +195,8 @@ class Target(Settings):
 
     def time_needed(self, scenario: Scenario) -> float:
         """Seconds that a run under `scenario` takes."""
-        return scenario.warmup + scenario.run_time
+        spawning_s = 0.0 if self.watches else scenario.spawning_s
+        return spawning_s + scenario.warmup + scenario.run_time
 
     def measure(self, scenario: Scenario, session: Session) -> None:
         """Load or watch the target until the scenario ends or `session.stop` is set.

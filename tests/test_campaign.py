@@ -92,6 +92,12 @@ def test_the_exit_code_is_the_verdict(
     assert run.environment.cores > 0
 
 
+def test_where_no_port_is_told_something_may_listen() -> None:
+    for url in ("postgresql://u:p@h:port/d", "postgresql://u:p[@h/d", "sqlite:///x.db"):
+        target = SqlTarget(kind="sql", url=url, queries={"q": {"sql": "SELECT 1"}})
+        assert campaign._listens(target, False)
+
+
 def test_a_load_that_breaks_ends_what_watches_beside_it(
     config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,11 +9,18 @@ import pytest
 
 from perflib.cli import capacity
 from perflib.cli.capacity import judged, step_time_s
-from perflib.errors import PerflibError
+from perflib.errors import PerflibError, TargetError
 from perflib.load import calibrate
 from perflib.load import plan as plans
 from perflib.load.capacity import Step, search
-from perflib.load.findings import bottleneck, refusals, steadiness, unfinished, unreached
+from perflib.load.findings import (
+    bottleneck,
+    broken_off,
+    refusals,
+    steadiness,
+    unfinished,
+    unreached,
+)
 from perflib.load.plan import Plan, Worker
 from perflib.load.steady import steady_from
 from perflib.load.usl import fit_usl, usl
@@ -51,16 +58,16 @@ def test_the_generator_as_bottleneck(health, rate, says):
 
 
 @pytest.mark.parametrize(
-    ("errors", "codes", "void"),
+    ("failed", "codes", "void"),
     [
         ({}, [], False),
-        ({"status 500": 3}, [], False),
-        ({"refused 429": 1}, ["rate limited"], True),
-        ({"refused 503": 5}, ["overloaded"], False),
+        ({500: 3}, [], False),
+        ({429: 1}, ["rate limited"], True),
+        ({503: 5}, ["overloaded"], False),
     ],
 )
-def test_refusals_are_told_apart(errors, codes, void):
-    found = list(refusals(errors, 100))
+def test_refusals_are_told_apart(failed, codes, void):
+    found = list(refusals(failed, 100))
     assert [caveat.code for caveat in found] == codes
     assert any(caveat.forbids("throughput") for caveat in found) is void
 
@@ -89,7 +96,17 @@ def test_no_contact_says_what_was_in_the_way(errors, messages, says, step):
 def test_arrivals_that_were_never_sent_make_times_lower_bounds(undone, found):
     plan = Plan(url="http://h", folder="", zero_ns=0)
     outcome = plans.Outcome(workers=[Worker(id="a", arrivals_begun=5000, arrivals_undone=undone)])
-    assert len(list(unfinished(outcome, plan))) == found
+    caveats = list(unfinished(outcome, plan))
+    assert len(caveats) == found
+    assert all(caveat.forbids("error_rate") for caveat in caveats), "they might have failed"
+
+
+@pytest.mark.parametrize(("raised", "found", "void"), [(0, 0, 0), (1, 1, 0), (50, 1, 1)])
+def test_tasks_that_broke_off_are_told_and_many_of_them_void(raised, found, void):
+    outcome = plans.Outcome(workers=[Worker(id="a", raised=raised, first_raised="KeyError: 'id'")])
+    caveats = list(broken_off(outcome, 5000))
+    assert [f"{raised} times" in caveat.message for caveat in caveats] == [True] * found
+    assert sum(caveat.forbids("error_rate") for caveat in caveats) == void
 
 
 @pytest.mark.parametrize(
@@ -232,6 +249,13 @@ def test_a_step_that_left_no_sample_did_not_hold(tmp_path, monkeypatch):
     target = HttpTarget(name="t", kind="http", url="http://127.0.0.1:1")
     step = capacity.Seeker(target, Scenario(), Store(tmp_path)).attempt(10.0)
     assert (step.held, step.p95_s, step.throughput) == (False, None, 0.0)
+
+
+def test_a_generator_that_cannot_start_ends_the_search(tmp_path):
+    target = HttpTarget(name="t", kind="http", url="http://127.0.0.1:1", locustfile="no/file.py")
+    seeker = capacity.Seeker(target, Scenario(), Store(tmp_path))
+    with pytest.raises(TargetError, match="did not start"):
+        seeker.attempt(10.0)
 
 
 def test_failures_raise_no_ceiling(monkeypatch):

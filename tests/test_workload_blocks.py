@@ -7,6 +7,7 @@ import re
 import shutil
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,7 @@ from perflib.target import Scenario
 from perflib.workloads.anchors import Anchors, AnchorSettings, _Probe
 from perflib.workloads.blocks import BlocksTarget
 from perflib.workloads.chain import Block, Chain, Story, Watch
+from perflib.workloads.fields import AnswerError, answer_of, number
 from tests.workload import Server, codes, go, text_of, time_to_stop, voids_all
 
 SLOT_S = 0.2
@@ -207,6 +209,24 @@ def test_a_node_that_never_answers_gives_no_verdict(hangs: bool) -> None:
     assert "hunter2" not in text_of(run)
 
 
+def test_an_answer_that_drips_for_ever_ends_with_the_run() -> None:
+    chain, over = FakeChain(), threading.Event()
+
+    def answer(method: str, path: str, body: bytes) -> Any:
+        if path.endswith("latest") and chain.now() > 0.8:
+            return 200, iter(lambda: over.wait(0.05) or b" ", True)
+        return chain.answer(method, path, body)
+
+    began = time.monotonic()
+    with Server(answer) as url:
+        run, samples = go(target(url), run_time="1.5 s")
+        over.set()
+    assert time.monotonic() - began < 10
+    assert run.errors == {"timeout": 1}
+    assert (samples["label"] == "block").sum() >= 3
+    assert "chain stalled" in codes(run)
+
+
 def test_stop_is_heard_at_once() -> None:
     with Server(FakeChain().answer) as url:
         assert time_to_stop(target(url), "blocks") < 1.5
@@ -294,6 +314,20 @@ def test_an_anchor_that_never_comes_is_no_quick_one(
     assert rows["anchoring_time"].dropna().tolist() == pytest.approx([longest_s])
 
 
+def test_of_anchors_that_began_late_the_quick_ones_do_not_count_alone(tmp_path: Path) -> None:
+    run = Run(id="r", target="t", kind="blocks", started_at="2026-11-25T00:00:00Z", duration_s=40.0)
+    session = Session(run, tmp_path)
+    with httpx.Client() as client:
+        anchors = Anchors(AnchorSettings(), "http://127.0.0.1:1", client, session)
+    late = [_Probe(-5.0), _Probe(-4.0, end_s=-3.9), _Probe(-3.0, end_s=-3.0, error="timeout")]
+    anchors.probes = [_Probe(-40.0, end_s=-30.0), _Probe(-20.0, end_s=-19.0), *late]
+    anchors.record(session.samples(("anchoring_time",)), top=1)
+    session.close()
+    rows = read_samples(tmp_path / SAMPLES)
+    assert rows["anchoring_time"].dropna().tolist() == pytest.approx([10.0, 1.0])
+    assert rows["error"].tolist() == ["", "", "timeout"]
+
+
 def test_a_real_ethereum_node_speaks_json_rpc() -> None:
     anvil = shutil.which("anvil")
     if anvil is None:
@@ -354,8 +388,22 @@ def test_a_height_that_no_chain_has_is_an_error(height: float | str, kind: str) 
 
 
 @pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (b"[" * 200_000, "the answer is no JSON"),
+        (b'{"took": 1e308}', "`took in min` is not finite"),
+    ],
+    ids=["nested", "beyond a float"],
+)
+def test_an_answer_that_nobody_can_read_is_an_error(answer: bytes, says: str) -> None:
+    with pytest.raises(AnswerError, match=says):
+        number(answer_of(httpx.Response(200, content=answer)), "took in min")
+
+
+@pytest.mark.parametrize(
     ("changes", "says"),
     [
+        ({"url": "http://127.0.0.1:1/?key=a"}, "expected a `url` without `?`"),
         ({"block_path": "/blocks/{number}"}, "nothing fills in `{number}`; expected `{height}`"),
         ({"block_path": "/blocks/{height"}, "a brace alone; expected `{height}`"),
         ({"anchor": {"status_path": "/anchors/{session}"}}, "expected `{id}`"),
@@ -363,7 +411,7 @@ def test_a_height_that_no_chain_has_is_an_error(height: float | str, kind: str) 
 )
 def test_a_path_that_nothing_fills_in_is_refused(changes: dict[str, Any], says: str) -> None:
     with pytest.raises(ValidationError, match=re.escape(says)):
-        target("http://127.0.0.1:1", **changes)
+        target(**{"url": "http://127.0.0.1:1", **changes})
 
 
 def test_an_error_of_ours_is_no_watch_that_ended(monkeypatch: pytest.MonkeyPatch) -> None:

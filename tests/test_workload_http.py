@@ -1,5 +1,6 @@
 """The http workload from plan to record, with real generators and a real server."""
 
+import errno
 import os
 import shutil
 import signal
@@ -15,9 +16,10 @@ from msgspec.structs import replace
 
 from perflib import config
 from perflib.cli.run import permit
-from perflib.errors import PerflibError
+from perflib.errors import PerflibError, StoreError
 from perflib.load.recorder import MOST_KINDS, PartWriter, Recorder, pack, shift_part
 from perflib.model import Run, to_json
+from perflib.monitor import parse_metrics
 from perflib.samples import measured, read_samples
 from perflib.session import Session
 from perflib.target import Scenario
@@ -99,6 +101,84 @@ def test_a_run_ends_at_its_limit_of_requests(tmp_path, monkeypatch, scenario):
     ]
 
 
+TASKS = """
+import itertools
+from locust import constant, task
+from locust.exception import StopUser
+from perflib.load import PerfHttpUser
+turn = itertools.count()
+
+class Visitor(PerfHttpUser):
+    wait_time = constant(0.01)
+
+    def on_start(self):
+        {on_start}
+
+    @task
+    def visit(self):
+        {visit}
+"""
+
+
+@pytest.mark.parametrize(
+    ("parts", "status", "processes", "told"),
+    [
+        ({"on_start": "{}['token']"}, 200, 1, "KeyError: 'token'"),
+        ({"visit": "self.client.get('/').json()['id']"}, 200, 2, "JSONDecodeError: Expecting"),
+        ({"visit": "self.client.get('/').json()['id']"}, 500, 1, ""),
+        ({"visit": "self.client.get('/').raise_for_status()"}, 500, 1, ""),
+    ],
+    ids=["start", "answer", "failed answer", "failure raised"],
+)
+def test_a_task_that_breaks_off_is_told_unless_a_failed_request_tells(
+    tmp_path, parts, status, processes, told
+):
+    file = tmp_path / "locustfile.py"
+    file.write_text(TASKS.format(**({"on_start": "pass", "visit": "pass"} | parts)))
+    with answering(0, 1000, status) as url:
+        run, samples, _ = load(
+            tmp_path, url, target={"locustfile": str(file)}, processes=processes, users=4
+        )
+    found = [caveat for caveat in run.caveats if caveat.code == "tasks broke off"]
+    assert [told in caveat.message for caveat in found] == [True] * bool(told)
+    assert all(caveat.forbids("error_rate") for caveat in found)
+    assert samples["ok"].all() or not told
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize(("stops", "told"), [("next(turn) == 0", 1), ("False", 0)])
+def test_users_that_stop_by_themselves_are_missed(tmp_path, stops, told, processes):
+    file = tmp_path / "locustfile.py"
+    visit = "self.client.get('/')"
+    file.write_text(TASKS.format(on_start=f"if {stops}: raise StopUser", visit=visit))
+    with answering() as url:
+        run, _, _ = load(
+            tmp_path,
+            url,
+            target={"locustfile": str(file)},
+            arrival="closed",
+            processes=processes,
+            run_time="1.5 s",
+        )
+    gone = [caveat.message for caveat in run.caveats if caveat.code == "users gone"]
+    assert gone == [f"only {8 - processes} of 8 users were there until the end"] * told
+
+
+def test_a_load_that_its_locustfile_ends_has_no_verdicts(tmp_path):
+    file = tmp_path / "locustfile.py"
+    file.write_text(
+        TASKS.format(
+            on_start="pass",
+            visit="self.client.get('/') if next(turn) < 99 else self.environment.runner.quit()",
+        )
+    )
+    with answering() as url:
+        run, _, _ = load(tmp_path, url, target={"locustfile": str(file)}, run_time="4 s")
+    (early,) = (caveat for caveat in run.caveats if caveat.code == "stopped early")
+    assert "before its time" in early.message
+    assert early.voids == ("*",)
+
+
 def test_closed_users_have_no_intended_start(tmp_path):
     requests = [{"path": "/a", "weight": 3}, {"path": "/b", "method": "HEAD", "name": "b"}]
     with answering() as url:
@@ -157,16 +237,35 @@ def test_a_request_that_cannot_be_sent_says_why(tmp_path):
     ]
 
 
-def test_refusals_are_reported_apart(tmp_path):
+@pytest.mark.parametrize(
+    ("expect", "kind"), [(0, "refused 429"), (200, "check: status 429, expected 200")]
+)
+def test_refusals_are_reported_apart(tmp_path, expect, kind):
     with answering(0, 1000, 429) as url:
-        run, samples, _ = load(tmp_path, url)
-    assert run.errors == {"refused 429": len(samples)}
+        run, samples, _ = load(
+            tmp_path, url, target={"requests": [{"path": "/", "expect": expect}]}, run_time="0.3 s"
+        )
+    assert run.errors == {kind: len(samples)}
     assert "rate limited" in codes(run)
+
+
+@pytest.mark.parametrize("page", ["# nothing\n", "c 1\n", "c NaN\n"])
+def test_a_count_that_cannot_be_compared_allows_no_verdict(tmp_path, monkeypatch, page):
+    """The first page is good, the second one is what is left of it."""
+    pages = iter([b"c 1\n", page.encode()])
+    monkeypatch.setattr(http, "scrape", lambda url: parse_metrics(next(pages)))
+    with answering() as url:
+        counted = {"count_metric": "c", "metrics_url": f"{url}/metrics"}
+        run, _, _ = load(tmp_path, url, target=counted, run_time="0.3 s")
+    lost = [c for c in run.caveats if c.code == "counts not compared"]
+    assert [c.voids for c in lost] == ([] if page == "c 1\n" else [("*",)])
+    assert (run.counts.target is None) is bool(lost)
 
 
 def test_stopping_keeps_what_was_measured(tmp_path):
     with answering() as url:
         run, samples, _ = load(tmp_path, url, lambda session: session.stop.set(), run_time="600 s")
+    assert codes(run) == set(), "what was due while it stopped is no backlog"
     assert len(samples) == run.counts.recorded == run.counts.engine > 100
     assert samples["ok"].all()
     assert run.measured_until_s < 300, "a throughput is not spread over time that never was"
@@ -446,6 +545,27 @@ def test_labels_may_grow_between_the_flushes_of_a_part(tmp_path):
     assert frame["label"].tolist() == ["GET /a", "GET /b", "GET /c"]
     assert frame["error"].tolist() == ["", "timeout", ""]
     assert (writer.written, writer.due) == (3, False)
+
+
+def test_a_full_disk_is_told_and_its_parts_stay(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("perflib.samples.pq.read_table", full)
+    with answering() as url, pytest.raises(StoreError, match="No space left"):
+        load(tmp_path, url, run_time="0.2 s")
+    assert not (tmp_path / "samples.parquet").exists()
+    assert [*(tmp_path / "parts").iterdir()]
+
+
+def test_a_text_that_no_file_can_hold_costs_no_sample(tmp_path):
+    recorder, writer = Recorder(), PartWriter(tmp_path, 0)
+    label, kind = recorder.label("GET", "/\ud800"), recorder.error("check: \ud800", "\ud800")
+    recorder.add(pack(-1, 1, 2, 3, label, kind, 200))
+    writer.add(recorder.take(), recorder.labels, recorder.errors)
+    writer.write(writer.take())
+    assert read_samples(tmp_path / "000000.parquet")["label"].tolist() == ["GET /?"]
+    assert recorder.messages == {"check: ?": "?"}
 
 
 def test_failures_of_countless_kinds_stay_failures():

@@ -183,6 +183,21 @@ def test_a_run_does_not_outlast_the_pauses_of_its_users(sqlite_url: str) -> None
     assert time.monotonic() - began < 8
 
 
+def test_the_measured_time_begins_when_all_users_are_there(sqlite_url: str) -> None:
+    run, samples = go(target(sqlite_url, TEN, think_time="1 ms"), users=4, spawn_rate=8)
+    first = samples["start"].min()
+    assert run.measured_from_s - first > 0.5
+    assert run.measured_until_s is not None
+    assert run.measured_until_s - run.measured_from_s == pytest.approx(0.6, abs=0.01)
+
+
+def test_a_drivers_own_error_is_counted_with_its_message(sqlite_url: str) -> None:
+    broken = task(sqlite_url, "SELECT 1")
+    broken.texts = {}
+    assert broken.perform("q", {}).error == "KeyError"
+    assert broken.report()["messages"] == {"KeyError": "'q'"}
+
+
 def test_open_arrivals_keep_their_schedule_whatever_the_database_does(postgres_url: str) -> None:
     sleepy = {"sql": "SELECT pg_sleep(0.1)"}
     run, samples = go(
@@ -310,6 +325,8 @@ def test_a_url_that_cannot_be_used_says_what_to_do(url: str, found: str) -> None
         {"sql": "SELECT :a", "params": {"a": {}}},
         {"sql": "SELECT :a", "params": {"a": {"int": [1, 2], "text": 3}}},
         {"sql": "SELECT :a", "params": {"a": {"integer": [1, 2]}}},
+        {"sql": "SELECT :a", "params": {"a": {"int": [2, 1]}}},
+        {"sql": "SELECT :a", "params": {"a": {"float": [0.2, 0.1]}}},
     ],
 )
 def test_parameters_must_fit_the_statement(query: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ import json
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,10 @@ def text_of(run: Run) -> str:
 
 
 class Server:
-    """A local HTTP server: `answer(method, path, body)` gives status and body; None hangs."""
+    """A local HTTP server: `answer(method, path, body)` gives status and body; None hangs.
+
+    An iterator as body drips.
+    """
 
     def __init__(self, answer: Callable[[str, str, bytes], tuple[int, Any] | None]) -> None:
         class Handler(BaseHTTPRequestHandler):
@@ -85,6 +88,14 @@ class Server:
                     time.sleep(30)
                     return
                 status, content = given
+                if isinstance(content, Iterator):  # piece by piece, of more than will ever come
+                    self.send_response(status)
+                    self.send_header("content-length", "1000000")
+                    self.end_headers()
+                    for piece in content:
+                        self.wfile.write(piece)
+                        self.wfile.flush()
+                    return
                 data = content if isinstance(content, bytes) else json.dumps(content).encode()
                 self.send_response(status)
                 self.send_header("content-length", str(len(data)))

@@ -120,9 +120,9 @@ class Seeker:
         """One step at `rate`; judged again over a longer time when it cannot be judged."""
         run_time_s = step_time_s(rate, self.scenario.run_time)
         step, run = self._measure(rate, run_time_s)
-        silent = [caveat for caveat in run.caveats if caveat.code == "no contact"]
-        if silent and not self.steps:  # no lower rate would bring it to life
-            raise TargetError(silent[0].message, next_step=silent[0].next_step)
+        hopeless = [c for c in run.caveats if c.code in ("no contact", "failed")]
+        if hopeless and not self.steps:  # no lower rate would bring it to life
+            raise TargetError(hopeless[0].message, next_step=hopeless[0].next_step)
         if step.outcome == "unknown":
             step, run = self._measure(rate, 2 * run_time_s)
         self.steps.append(step)

@@ -56,9 +56,10 @@ class PerfHttpSession:
         self._add = engine.recorder.add
         self._event = engine.request_event
         self._listeners: list[Any] = self._event._handlers
-        origin, _, credentials = split_url(base_url)
+        self._origin, _, credentials = split_url(base_url)
         scheme, _, rest = base_url.partition("://")
-        self.base_url = f"{scheme}://{rest.rpartition('@')[2] if credentials else rest}"
+        place, slash, path = rest.partition("/")
+        self.base_url = f"{scheme}://{place.rpartition('@')[2]}{slash}{path}"
         self._fields = {"User-Agent": "perflib", "Accept-Encoding": ENCODINGS, "Accept": "*/*"}
         if credentials:
             self._fields["Authorization"] = basic_auth(credentials)
@@ -73,7 +74,7 @@ class PerfHttpSession:
             max_redirects=max_redirects,
             make_tls=tls,
         )
-        self._lines = self._transport.idle(origin)
+        self._lines = self._transport.idle(self._origin)
         self.request_name: str | None = None
 
     def get(self, url: str, name: str | None = None, **options: Any) -> Response:
@@ -185,8 +186,9 @@ class PerfHttpSession:
         return ask
 
     def _remember(self, url: str, name: str | None, ask: Ask, response: Response) -> None:
-        """Keep the bytes of a plain GET for the short way."""
+        """Keep the bytes of a plain GET for the short way, which leads to the base's host only."""
         plain = ask.method == "GET" and ask.allow_redirects and ask.url == response.url
+        plain = plain and split_url(ask.url)[0] == self._origin
         if plain and response.status_code == 200 and not (len(self.cookiejar) or self.request_name):
             if len(self._ready) >= MOST_READY:
                 self._ready.clear()
@@ -279,8 +281,7 @@ class PerfHttpSession:
         error: Exception | None,
     ) -> None:
         """One row; and Locust's `request` event where somebody else listens to it."""
-        recorder = self._engine.recorder
-        kind = 0 if error is None else recorder.error(_kind(error), _message(error))
+        kind = 0 if error is None else self._engine.failed(_kind(error), _message(error))
         heard = response is not None and len(self._listeners) != self._engine.quiet
         label = ask.label | FIRED if heard else ask.label
         self._add(pack(ask.intended, ask.start, end, size, label, kind, status))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from typing import Any
+from weakref import WeakSet
 
 import gevent
 from gevent import get_hub, getcurrent
@@ -18,7 +19,7 @@ from perflib.load.health import Health
 from perflib.load.locust_stats import feed
 from perflib.load.messages import Origin
 from perflib.load.pacer import Pacer
-from perflib.load.recorder import FIRED, Recorder, Rows, pack
+from perflib.load.recorder import FIRED, LONGEST_MESSAGE, Recorder, Rows, pack, writable
 from perflib.load.response import Response
 from perflib.load.schedule import Schedule
 
@@ -36,7 +37,9 @@ class Engine:
         self.label = self.recorder.label
         self.health = Health()
         self.hosts: frozenset[str] | None = None
-        self.retries = self.extra_exchanges = self.fired = 0
+        self.retries = self.extra_exchanges = self.raised = 0
+        self.first_raised = ""
+        self.failing: WeakSet[Any] = WeakSet()
         self.pacers: dict[int, Pacer] = {}
         self.begun_ns: int | None = None
         self.end_after_s: float | None = None
@@ -50,6 +53,7 @@ class Engine:
         own = [h for h in on.request._handlers if h == self._on_foreign or _is_locusts(h)]
         # another listener wants each event: then each request is fired, as Locust does
         self.quiet = len(own) if len(own) == len(on.request._handlers) else -1
+        on.user_error.add_listener(self._on_raised)
         on.test_start.add_listener(self._on_start)
         on.spawning_complete.add_listener(self.begin)
         on.test_stopping.add_listener(self._on_stopping)
@@ -106,6 +110,20 @@ class Engine:
         for pacer in self.pacers.values():
             pacer.halt()
 
+    def _on_raised(self, exception: Exception, **_: Any) -> None:
+        """Count a task or an `on_start` that broke off, unless a failed request tells of it."""
+        if (user := getcurrent()) in self.failing:
+            self.failing.discard(user)
+        else:
+            told = writable(f"{type(exception).__name__}: {exception}")
+            self.first_raised = self.first_raised or told[:LONGEST_MESSAGE]
+            self.raised += 1
+
+    def failed(self, kind: str, message: str = "") -> int:
+        """The index of a failure's `kind`; the greenlet that met it may break off because of it."""
+        self.failing.add(getcurrent())
+        return self.recorder.error(kind, message)
+
     def check_host(self, origin: Origin) -> None:
         """Refuse a host that the configuration does not declare."""
         if self.hosts is not None and origin.authority not in self.hosts:
@@ -132,7 +150,7 @@ class Engine:
             user.intended_ns = 0
             intended = intended or start
         status = int(getattr(response, "status_code", 0) or 0)
-        kind = self.recorder.error(_foreign_kind(exception, status)) if exception else 0
+        kind = self.failed(_foreign_kind(exception, status)) if exception else 0
         label = self.label(request_type, name) | FIRED
         size = int(response_length or 0)
         self.recorder.add(pack(intended, start, end, size, label, kind, status))

@@ -52,6 +52,7 @@ _ERRNO = {
     errno.ENETUNREACH: "host unreachable",
     errno.EMFILE: "too many open files",
     errno.ENFILE: "too many open files",
+    errno.EBUSY: "too many open files",  # to look up a name takes some, too
     errno.EADDRNOTAVAIL: "no free local port",
     errno.ETIMEDOUT: "connect timeout",
 }

@@ -32,7 +32,8 @@ NEXT_STEPS = {
     "TLS failed": "write `http://` in its `url` if it speaks no TLS, or mend its TLS",
     "broken answer": "correct its `url` if something else than HTTP answers there, or mend it",
 }
-LOST_ARRIVALS = 0.001
+LOST_SHARE = 0.001
+"""So small a share of what was never sent changes no verdict."""
 SLOT_S = 0.2
 LEAST_DRIFT = 0.25
 
@@ -91,9 +92,12 @@ def bottleneck(health: GeneratorHealth, rate: float) -> Iterator[Caveat]:
         )
 
 
-def refusals(errors: Mapping[str, int], total: int) -> Iterator[Caveat]:
-    """429 and 503: the target chose not to work; neither a failure nor a success."""
-    if limited := errors.get("refused 429", 0):
+def refusals(failed: Mapping[int, int], total: int) -> Iterator[Caveat]:
+    """429 and 503: the target chose not to work; neither a failure nor a success.
+
+    `failed` counts failures by their status, whatever the locustfile calls them.
+    """
+    if limited := failed.get(429, 0):
         yield Caveat(
             code="rate limited",
             message=f"{limited} of {total} requests were answered 429: a limit was measured, "
@@ -101,7 +105,7 @@ def refusals(errors: Mapping[str, int], total: int) -> Iterator[Caveat]:
             next_step="lift the rate limit for the generator's address, or lower the rate",
             voids=JUDGED,
         )
-    if refused := errors.get("refused 503", 0):
+    if refused := failed.get(503, 0):
         yield Caveat(
             code="overloaded",
             message=f"{refused} of {total} requests were refused with 503; they are counted apart "
@@ -143,13 +147,39 @@ def unfinished(outcome: Outcome, plan: Plan) -> Iterator[Caveat]:
     """Arrivals that were due and could never be sent: what was measured is too good."""
     undone = sum(worker.arrivals_undone for worker in outcome.workers)
     due = undone + sum(worker.arrivals_begun for worker in outcome.workers)
-    if due and undone > LOST_ARRIVALS * due:
+    if due and undone > LOST_SHARE * due:
         yield Caveat(
             code="backlog",
-            message=f"{undone} of {due} arrivals were due and never sent: all {plan.users} "
-            "connections were busy until the end, so response times are lower bounds",
+            message=f"{undone} of {due} arrivals were due and never sent: none of {plan.users} "
+            "users was free for them until the end, so times and errors are lower bounds",
             next_step="the target does not take this rate: lower it, or give it more `users`",
-            voids=("response_time", "service_time", "lateness"),
+            voids=("response_time", "service_time", "lateness", "error_rate"),
+        )
+
+
+def users_gone(outcome: Outcome, plan: Plan) -> Iterator[Caveat]:
+    """Users that stopped by themselves: a closed load was lighter than it says."""
+    left = plan.users if outcome.users_left is None else outcome.users_left
+    if plan.arrival == "closed" and left < plan.users:
+        yield Caveat(
+            code="users gone",
+            message=f"only {left} of {plan.users} users were there until the end",
+            next_step="see what stops the others: an `on_start` that fails, or a `StopUser`",
+            voids=JUDGED,
+        )
+
+
+def broken_off(outcome: Outcome, total: int) -> Iterator[Caveat]:
+    """Tasks that an error of their own ended: what they still had to ask, nobody measured."""
+    raised = sum(worker.raised for worker in outcome.workers)
+    if raised:
+        first = next(worker.first_raised for worker in outcome.workers if worker.raised)
+        yield Caveat(
+            code="tasks broke off",
+            message=f"{raised} times a task or a user's `on_start` broke off, although no request "
+            f"of it had failed: {first}",
+            next_step="mend the locustfile, or let it mark such answers as failures",
+            voids=JUDGED if raised > LOST_SHARE * total else (),
         )
 
 

@@ -82,6 +82,8 @@ class Worker(Struct, kw_only=True):
     begun_ns: int | None = None
     retries: int = 0
     extra_exchanges: int = 0
+    raised: int = 0
+    first_raised: str = ""
     connections: int = 0
     arrivals_begun: int = 0
     arrivals_late: int = 0
@@ -89,15 +91,15 @@ class Worker(Struct, kw_only=True):
     wake_lateness_s: tuple[float, float, float] | None = None
     host: str = ""
     boot: str = ""
-    clock_offset_ns: int = 0
     messages: dict[str, str] = field(default_factory=dict)
 
 
 class Outcome(Struct, kw_only=True):
-    """How a load went, besides its samples."""
+    """How a load went, besides its samples; `users_left` of it were there when it was over."""
 
     workers: list[Worker] = field(default_factory=list)
     engine: int = 0
+    users_left: int | None = None
     measured_from_s: float | None = None
     measured_until_s: float | None = None
     drained: bool = False

@@ -5,8 +5,10 @@ Nothing here imports Locust. Whatever happens to the child, what it recorded is 
 
 from __future__ import annotations
 
+import errno
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +19,7 @@ from pathlib import Path
 
 import msgspec
 
-from perflib.errors import PerflibError
+from perflib.errors import PerflibError, StoreError
 from perflib.load import plan as plans
 from perflib.load.plan import Outcome, Plan
 from perflib.samples import join_parts, schema
@@ -96,17 +98,22 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 
 def _adopt(folder: Path) -> None:
-    """Join the parts that were delivered, or else those that a dead generator left."""
+    """Join the parts that were delivered and those that are still where they were written."""
     parts = folder / PARTS
     parts.mkdir(exist_ok=True)
     for left in sorted((folder / plans.SPOOL).glob("*/*.parquet")):
         left.rename(parts / f"{left.parent.name}-{left.name}")
-    join_parts(parts, folder / "samples.parquet", schema())
+    try:
+        join_parts(parts, folder / "samples.parquet", schema())
+    except OSError as error:
+        raise StoreError(
+            f"the samples cannot be joined ({os.strerror(error.errno or errno.EIO)})",
+            expected="room for one more copy of them",
+            next_step="free space on the disk and measure again",
+            file=folder,
+        ) from None
     for rest in (parts, folder / plans.SPOOL):
-        for path in sorted(rest.rglob("*"), reverse=True):
-            path.rmdir() if path.is_dir() else path.unlink()
-        if rest.is_dir():
-            rest.rmdir()
+        shutil.rmtree(rest, ignore_errors=True)
 
 
 def _died(child: subprocess.Popen[bytes], plan: Plan, said: str) -> Outcome:

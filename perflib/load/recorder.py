@@ -49,7 +49,6 @@ class Recorder:
         self.messages: dict[str, str] = {}
         self._label_of: dict[tuple[str, str], int] = {}
         self._error_of: dict[str, int] = {"": 0}
-        self.taken = 0
 
     def label(self, method: str, name: str) -> int:
         """The index of the label `method name`."""
@@ -57,7 +56,7 @@ class Recorder:
         index = self._label_of.get(key)
         if index is None:
             index = self._label_of[key] = len(self.labels)
-            self.labels.append(key)
+            self.labels.append((method, writable(name)))
         return index
 
     def error(self, kind: str, message: str = "") -> int:
@@ -70,17 +69,21 @@ class Recorder:
         index = self._error_of.get(kind)
         if index is None:
             index = self._error_of[kind] = len(self.errors)
-            self.errors.append(kind)
+            self.errors.append(writable(kind))
             if message:
-                self.messages[kind] = message[:LONGEST_MESSAGE]
+                self.messages[self.errors[index]] = writable(message)[:LONGEST_MESSAGE]
         return index
 
     def take(self) -> Rows:
         """The rows since the last call; they are forgotten here."""
         rows = np.frombuffer(bytes(self.buffer), ROW)
         del self.buffer[:]
-        self.taken += len(rows)
         return rows
+
+
+def writable(text: object) -> str:
+    """`text` without lone surrogates, which a target's JSON may hold and no file can."""
+    return str(text).encode(errors="replace").decode()
 
 
 class PartWriter:

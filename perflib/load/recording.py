@@ -2,22 +2,23 @@
 
 Workers send their parts to the master by Locust's own messages when their users have stopped;
 the master counts who delivered. A worker that does not is named, and what it left on this
-machine's disk is taken up.
+machine's disk is taken up like the rest.
 """
 
 from __future__ import annotations
 
 import atexit
+import errno
 import os
 import shutil
 import socket
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 import gevent
 import msgspec
+import pyarrow as pa
 from gevent.event import Event
 from locust.runners import MasterRunner, WorkerRunner
 
@@ -34,7 +35,6 @@ GRACE_S = 30.0
 SOON_S = 0.005
 FASTEST = 50_000
 """More requests a second than a process makes."""
-clock = time.monotonic_ns
 
 
 class Recording:
@@ -50,6 +50,7 @@ class Recording:
         self.writer: PartWriter | None = None
         self.stopped = ""
         self.drained = False
+        self.users_left: int | None = None
         self._writing: Any = None
 
     def start(self) -> None:
@@ -72,7 +73,16 @@ class Recording:
         self.writer.add(rows, self.engine.recorder.labels, self.engine.recorder.errors)
         if self.writer.due and (self._writing is None or self._writing.ready()):
             threads = gevent.get_hub().threadpool
-            self._writing = threads.spawn(self.writer.write, self.writer.take())
+            self._writing = threads.spawn(self._write, self.writer.take())
+
+    def _write(self, taken: list[pa.Table]) -> None:
+        """Write a part. What a full disk takes is missed at the end: here its reason is kept."""
+        assert self.writer is not None
+        try:
+            self.writer.write(taken)
+        except OSError as error:
+            why = os.strerror(error.errno or errno.EIO)
+            self.stopped = self.stopped or f"samples could not be written ({why})"
 
     def drain(self) -> None:
         """Let the users take what was due before the end, for at most `drain_s`."""
@@ -87,7 +97,7 @@ class Recording:
         self.engine.flush()
         if self._writing is not None:
             self._writing.get()
-        self.writer.write(self.writer.take())
+        self._write(self.writer.take())
         return self._worker(self.writer.written)
 
     def _worker(self, rows: int) -> Worker:
@@ -99,6 +109,8 @@ class Recording:
             begun_ns=engine.begun_ns,
             retries=engine.retries,
             extra_exchanges=engine.extra_exchanges,
+            raised=engine.raised,
+            first_raised=engine.first_raised,
             connections=Connection.most,
             arrivals_begun=sum(pacer.handed_out for pacer in pacers),
             arrivals_late=sum(pacer.late for pacer in pacers),
@@ -106,7 +118,6 @@ class Recording:
             wake_lateness_s=next(filter(None, (p.oversleep_s() for p in pacers)), None),
             host=socket.gethostname(),
             boot=boot_id(),
-            clock_offset_ns=time.time_ns() - clock(),
             messages=engine.recorder.messages,
         )
 
@@ -129,11 +140,7 @@ class Local(Recording):
     def finish(self, **_: Any) -> None:
         """Stop what still runs, close the record and write the outcome."""
         self.runner.stop()
-        worker = self.close()
-        parts = Path(self.plan.folder) / PARTS
-        assert self.writer is not None
-        self.writer.folder.rename(parts)
-        write_outcome(self, [worker])
+        write_outcome(self, [self.close()])
 
 
 class OfWorker(Recording):
@@ -201,12 +208,17 @@ class OfMaster(Recording):
             self._delivered.set()
 
     def _align(self, worker: Worker) -> None:
-        """Bring the times of a worker on another host to this one's clock, by the wall clocks."""
-        shift_ns = worker.clock_offset_ns - (time.time_ns() - clock())
+        """Bring the times of a worker on another host to this one's clock.
+
+        All begin by one message of ours, so to its way both clocks agree there; wall clocks of two
+        hosts may differ by more than the measured time.
+        """
+        if worker.begun_ns is None or self.engine.begun_ns is None:
+            return
+        shift_ns = self.engine.begun_ns - worker.begun_ns
         for part in (Path(self.plan.folder) / PARTS).glob(f"{worker.id}-*"):
             shift_part(part, shift_ns)
-        if worker.begun_ns is not None:
-            worker.begun_ns += shift_ns
+        worker.begun_ns += shift_ns
 
     def end(self) -> None:
         """The measured time is over."""
@@ -230,15 +242,7 @@ class OfMaster(Recording):
     def finish(self, **_: Any) -> None:
         """Collect if that has not been done, and write the outcome."""
         self.collect(drain=False)
-        self._take_up_leftovers()
         write_outcome(self, list(self.workers.values()))
-
-    def _take_up_leftovers(self) -> None:
-        """Parts that a dead worker left on this machine are as good as delivered."""
-        parts = Path(self.plan.folder) / PARTS
-        parts.mkdir(exist_ok=True)
-        for part in sorted((Path(self.plan.folder) / plans.SPOOL).glob("*/*.parquet")):
-            part.rename(parts / f"{part.parent.name}-{part.name}")
 
 
 def conduct(recording: Any) -> None:
@@ -246,9 +250,19 @@ def conduct(recording: Any) -> None:
     plan = recording.plan
 
     def run(**_: Any) -> None:
-        gevent.spawn_later(plan.warmup_s + plan.run_s, recording.end)
+        gevent.spawn_later(plan.warmup_s + plan.run_s, end)
+
+    def end() -> None:
+        if recording.environment.shape_class is None:  # else users come and go as that says
+            recording.users_left = recording.runner.user_count
+        recording.end()
+
+    def note_early_end(**_: Any) -> None:
+        if not recording.drained:
+            recording.stopped = recording.stopped or "the load was ended before its time"
 
     recording.environment.events.spawning_complete.add_listener(run)
+    recording.environment.events.test_stopping.add_listener(note_early_end)
     gevent.spawn(_show, recording)
     gevent.spawn(_bound, recording)
 
@@ -299,6 +313,7 @@ def write_outcome(recording: Recording, workers: list[Worker]) -> None:
         measured_until_s=None if since is None else since + plan.run_s,
         stopped=recording.stopped,
         drained=recording.drained,
+        users_left=recording.users_left,
     )
     plans.write(outcome, Path(plan.folder) / plans.OUTCOME)
 

@@ -130,24 +130,24 @@ class Anchors:
         except (httpx.HTTPError, httpx.InvalidURL, AnswerError) as error:
             probe.error, probe.end_s = kind_of(error), self.session.now()
 
-    def _give_up(self) -> None:
-        """Count probes that are stuck at the end: left out, they would make the others look quick.
+    def _settle(self) -> list[_Probe]:
+        """The probes that tell of the chain; those stuck at the end among them, as failures.
 
-        Those that merely began late are left out.
+        Of what began late only the quick would have ended, so none of it is told.
         """
         now, good = self.session.now(), [p for p in self.probes if not p.error]
         longest = max((p.end_s - p.start_s for p in good if p.end_s is not None), default=math.inf)
         for probe in good:
             if probe.end_s is None and now - probe.start_s > max(STUCK * longest, STUCK_S):
                 probe.error, probe.end_s = "not anchored", now
+        return [p for p in self.probes if p.error or p.start_s <= now - longest]
 
     def record(self, writer: SampleWriter, top: int) -> None:
         """Write a row `anchor` for each finished probe; `top` is the highest block seen.
 
         An anchor that claims a block nobody has seen is an error, and so is one that never came.
         """
-        self._give_up()
-        for probe in list(self.probes):
+        for probe in self._settle():
             if probe.end_s is None:
                 continue
             if probe.height is not None and probe.height > top + 1:
@@ -167,5 +167,5 @@ class Anchors:
 def _height(answer: Any, path: str) -> float | None:
     try:
         return float(as_number(find(answer, path))) if path else None
-    except (AnswerError, TypeError, ValueError):
+    except (AnswerError, TypeError, ValueError, OverflowError):
         return None

@@ -9,9 +9,10 @@ from __future__ import annotations
 import threading
 from math import isnan
 from typing import ClassVar, Literal
+from urllib.parse import urlsplit
 
 import httpx
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from perflib.samples import POLL
 from perflib.session import Session
@@ -19,7 +20,7 @@ from perflib.target import Headers, Scenario, Seconds, without_secrets
 from perflib.units import format_quantity
 from perflib.workloads.anchors import Anchors, AnchorSettings
 from perflib.workloads.chain import Block, Chain, Story, Watch
-from perflib.workloads.fields import AnswerError, kind_of
+from perflib.workloads.fields import TIMEOUT, AnswerError, kind_of
 from perflib.workloads.node import Node, NodeTarget
 
 METRICS = (
@@ -57,6 +58,12 @@ class BlocksTarget(NodeTarget):
     anchor: AnchorSettings | None = Field(
         default=None, description="a small probe that has sessions anchored"
     )
+
+    @model_validator(mode="after")
+    def _base(self) -> BlocksTarget:
+        if (self.protocol == "rest" or self.anchor) and urlsplit(self.url).query:
+            raise ValueError("expected a `url` without `?`: paths are added at its end")
+        return self
 
     def time_needed(self, scenario: Scenario) -> float:
         """Long enough to see `least_blocks` blocks, where the block time is known."""
@@ -103,18 +110,27 @@ class _Observer:
         self.node = Node(target, client)
         self.chain = Chain()
         self.polls = self.failed = 0
-        self.began_s = session.now()
+        self.began_s = self._asked_s = session.now()
+        self._over = False
         self._fault: Exception | None = None
 
     def watch_until(self, until_s: float) -> None:
-        """Watch until `until_s` or `session.stop`, which does not wait for an answer."""
+        """Watch until `until_s` or `session.stop`, which does not wait for an answer.
+
+        Nor does the end wait for one that drips for ever, which no timeout of a read can tell.
+        """
         thread = threading.Thread(target=self._watch, args=(until_s,), daemon=True)
         thread.start()
-        while thread.is_alive() and not self.session.stop.wait(0.05):
-            pass
+        latest_s = until_s + self.target.timeout
+        while thread.is_alive() and self.session.now() < latest_s:
+            if self.session.stop.wait(0.05):
+                break
         thread.join(STOP_S)
+        self._over = True  # whatever it still meets, the record is being made
         if self._fault is not None:
             raise self._fault
+        if thread.is_alive() and not self.session.stop.is_set():
+            self._note(TIMEOUT)
 
     def _watch(self, until_s: float) -> None:
         """Poll until `until_s`; an error of ours must not pass for a watch that ended early."""
@@ -137,7 +153,7 @@ class _Observer:
             session.stop.wait(max(due - session.now(), 0.0))
 
     def _poll(self) -> None:
-        writer, start, error = self.session.samples(METRICS), self.session.now(), ""
+        self._asked_s, error = self.session.now(), ""
         self.polls += 1
         try:
             head = self.node.latest()
@@ -146,10 +162,16 @@ class _Observer:
                 self.session.run.environment.target_version = self.node.version()
         except (httpx.HTTPError, httpx.InvalidURL, AnswerError) as problem:
             error = kind_of(problem)
+        if not self._over:
+            self._note(error)
+
+    def _note(self, error: str) -> None:
+        """Keep the poll that ends now."""
         if error:
             self.failed += 1
             self.session.count_error(error)
-        writer.append(POLL, start, self.session.now(), ok=not error, error=error)
+        writer = self.session.samples(METRICS)
+        writer.append(POLL, self._asked_s, self.session.now(), ok=not error, error=error)
 
     def _take(self, head: Block, now: float) -> None:
         chain = self.chain
@@ -215,7 +237,7 @@ class _Observer:
             self.chain,
             Watch(
                 began_s=self.began_s,
-                ended_s=session.now(),
+                ended_s=session.run.measured_until_s or session.now(),
                 epoch_s=session.epoch_s,
                 poll_s=target.poll_interval,
                 expected_s=target.expected_block_time,

@@ -14,9 +14,9 @@ from pydantic import Field, model_validator
 
 from perflib.session import Session
 from perflib.target import (
+    BaseUrl,
     Bytes,
     Headers,
-    HttpUrl,
     Scenario,
     Seconds,
     Settings,
@@ -51,7 +51,7 @@ class ChunksTarget(Target):
     """A service, or a Python function, that takes chunks of data and stores them."""
 
     kind: Literal["chunks"]
-    url: HttpUrl = Field(default="", description="the service; or give `callable`")
+    url: BaseUrl = Field(default="", description="the service; or give `callable`")
     path: Annotated[str, with_places("session", "index")] = Field(
         default="/api/v1/sessions/{session}/chunks/{index}",
         description="where chunks are uploaded; `{session}` and `{index}` are filled in",

@@ -82,7 +82,7 @@ class Crew:
         try:
             if not self._gather(hands):
                 return False
-            begin = self.session.now()
+            begin = self.session.now() + self.scenario.spawning_s
             run.measured_from_s = begin + self.scenario.warmup
             run.measured_until_s = run.measured_from_s + self.scenario.run_time
             for hand in hands:

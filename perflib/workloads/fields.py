@@ -15,6 +15,7 @@ import httpx
 
 from perflib.units import find_unit
 
+TIMEOUT = "timeout"
 _EPOCH_STEPS = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3))
 
 
@@ -39,14 +40,14 @@ def number(answer: Any, path: str) -> float:
     """The finite number at `path` in base units; a list counts its items."""
     value, unit = find(answer, path), path.partition(" in ")[2].strip()
     try:
-        result = float(as_number(value))
+        result = float(as_number(value)) * find_unit(unit or "1").factor
     except (TypeError, ValueError):
         raise AnswerError(f"`{path}` is no number") from None
     except OverflowError:
         result = math.inf
     if not math.isfinite(result):
         raise AnswerError(f"`{path}` is not finite")
-    return result * find_unit(unit or "1").factor
+    return result
 
 
 def as_number(value: Any) -> int | float:
@@ -94,7 +95,7 @@ def answer_of(response: httpx.Response) -> Any:
         raise AnswerError(f"status {response.status_code}")
     try:
         return response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         raise AnswerError("the answer is no JSON") from None
 
 
@@ -103,7 +104,7 @@ def kind_of(error: BaseException) -> str:
     if isinstance(error, AnswerError):
         return str(error)
     if isinstance(error, httpx.TimeoutException):
-        return "timeout"
+        return TIMEOUT
     if isinstance(error, httpx.ConnectError):
         return "connection refused" if "refused" in str(error).lower() else "no connection"
     if isinstance(error, httpx.RemoteProtocolError):

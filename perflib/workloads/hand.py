@@ -51,7 +51,8 @@ class Hand:
 
     def _read_messages(self) -> None:
         for line in self.process.stdout or ():
-            self.messages.put(msgspec.json.decode(line))
+            if line.endswith(b"\n"):  # a process that is killed leaves half a line
+                self.messages.put(msgspec.json.decode(line))
 
     def _read_errors(self) -> None:
         for line in self.process.stderr or ():

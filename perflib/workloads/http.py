@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from msgspec import to_builtins
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from perflib.errors import PerflibError
 from perflib.load.calibrate import machine_ceiling
 from perflib.load.findings import (
     bottleneck,
+    broken_off,
     health_of,
     lost_workers,
     refusals,
     steadiness,
     unfinished,
     unreached,
+    users_gone,
 )
 from perflib.load.plan import Outcome, Plan, Request
 from perflib.load.process import generate
 from perflib.monitor import scrape
 from perflib.session import SAMPLES, Session
 from perflib.target import (
+    BaseUrl,
     Headers,
-    HttpUrl,
     Scenario,
     Seconds,
     Settings,
@@ -69,7 +72,7 @@ class HttpTarget(Target):
     """Anything that answers HTTP, loaded through Locust."""
 
     kind: Literal["http"]
-    url: HttpUrl = Field(min_length=1, description="base URL")
+    url: BaseUrl = Field(min_length=1, description="base URL")
     locustfile: str = Field(default="", description="users and tasks; empty: `requests`")
     requests: list[RequestSettings] = Field(
         default_factory=lambda: [RequestSettings(path="/")], description="without a locustfile"
@@ -91,13 +94,15 @@ class HttpTarget(Target):
         description="other URLs that the locustfile may load, each with the reason",
     )
 
+    @model_validator(mode="after")
+    def _counter(self) -> HttpTarget:
+        if self.count_metric and not self.metrics_url:
+            raise ValueError("`count_metric` needs the `metrics_url` that it is read from")
+        return self
+
     def hosts(self) -> list[str]:
         """The target, its metrics page and the other hosts declared for its locustfile."""
         return [*super().hosts(), *map(without_secrets, self.more_hosts)]
-
-    def time_needed(self, scenario: Scenario) -> float:
-        """Seconds that a run takes: users are spawned before the warm-up."""
-        return scenario.users / scenario.spawn_rate + scenario.warmup + scenario.run_time
 
     def measure(self, scenario: Scenario, session: Session) -> None:
         """Load the target by `scenario`; a target that does not answer gives errors to count."""
@@ -115,12 +120,20 @@ class HttpTarget(Target):
         before = self._told_count()
         outcome = generate(plan, session.stop, lambda numbers: session.show(_shown(numbers)))
         complete(session, plan, outcome, ceiling)
-        if before is not None and (after := self._told_count()) is not None:
-            self._compare_counts(session, outcome, after - before)
+        after = self._told_count()
+        if before is not None and after is not None:
+            self._compare_counts(session, outcome, round(after - before))
+        elif self.count_metric:
+            session.warn(
+                "counts not compared",
+                f"`{self.count_metric}` could not be read before and after the load",
+                "mend the metrics page, or leave `count_metric` out",
+                ("*",),
+            )
 
-    def _told_count(self) -> int | None:
+    def _told_count(self) -> float | None:
         """The target's own count of requests, without those for its metrics page."""
-        if not (self.count_metric and self.metrics_url):
+        if not self.count_metric:
             return None
         page = urlsplit(self.metrics_url).path
         try:
@@ -128,7 +141,8 @@ class HttpTarget(Target):
         except PerflibError:
             return None
         counted = [s for s in samples if s.name == self.count_metric]
-        return int(sum(s.value for s in counted if page not in s.labels.values()))
+        told = sum(s.value for s in counted if page not in s.labels.values())
+        return told if isfinite(told) else None
 
     def _compare_counts(self, session: Session, outcome: Outcome, told: int) -> None:
         """Requests without an answer may or may not have reached the target: both agree."""
@@ -206,6 +220,8 @@ def complete(session: Session, plan: Plan, outcome: Outcome, ceiling: float | No
     run.details["generator"] = to_builtins(outcome.workers)
     told = [worker.messages.items() for worker in outcome.workers]
     run.details["messages"] = messages = {kind: text for each in told for kind, text in each}
+    if outcome.drained:
+        run.caveats += unfinished(outcome, plan)
     if run.measured_until_s is not None:
         run.measured_until_s = min(run.measured_until_s, session.now())
         span = run.measured_from_s, run.measured_until_s
@@ -217,14 +233,18 @@ def complete(session: Session, plan: Plan, outcome: Outcome, ceiling: float | No
         rate = float(((due >= span[0]) & (due < span[1])).sum() / max(span[1] - span[0], 1e-9))
         run.caveats += bottleneck(run.generator, rate)
     run.caveats += lost_workers(outcome)
-    run.caveats += refusals(run.errors, len(table))
+    failed = table.filter(pc.invert(table["ok"]))["status"]
+    statuses = {pair["values"]: pair["counts"] for pair in pc.value_counts(failed).to_pylist()}
+    run.caveats += refusals(statuses, len(table))
     run.caveats += unreached(run.errors, len(table), messages)
-    run.caveats += unfinished(outcome, plan)
+    run.caveats += broken_off(outcome, len(table))
+    run.caveats += users_gone(outcome, plan)
     if outcome.died and not session.stop.is_set():
         run.status = "failed"
         session.warn("generator died", outcome.stopped, "see its memory and limits", ("*",))
     elif outcome.stopped and not session.stop.is_set():
-        session.warn("stopped early", outcome.stopped, "raise the limit or shorten the run", ("*",))
+        step = "shorten the run, or see what ends it: a `quit` in the locustfile, a signal, a limit"
+        session.warn("stopped early", outcome.stopped, step, ("*",))
 
 
 def _shown(numbers: dict[str, object]) -> dict[str, str]:

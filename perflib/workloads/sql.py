@@ -38,6 +38,8 @@ class Parameter(Settings):
     def _one(self) -> Parameter:
         if len(self.model_dump(exclude_none=True)) != 1:
             raise ValueError("expected exactly one of int, float, choice, text")
+        if any(low > high for low, high in filter(None, (self.int_, self.float_))):
+            raise ValueError("expected the smaller number first, as in `int: [1, 100]`")
         return self
 
 

@@ -84,7 +84,7 @@ class Task(Protocol):
         """The next call's label and input; not timed."""
 
     def perform(self, label: str, what: Any) -> Done:
-        """One call; timed. Must not raise."""
+        """One call; timed. What it raises is counted by its type."""
 
     def report(self) -> dict[str, Any]:
         """What the task alone knows, at the end."""
@@ -107,7 +107,7 @@ class Worker:
         return (time.monotonic_ns() - self.job.zero_ns) * 1e-9
 
     def run(self, begin: float) -> None:
-        """Load from `begin` on until the end or `stop`, then send the report."""
+        """Load until the end or `stop`, then send the report; by `begin` all users are there."""
         self.begin, self.until = begin, begin + self.job.warmup_s + self.job.run_time_s
         starts = self._starts()
         users = [
@@ -123,24 +123,26 @@ class Worker:
     ) -> dict[str, Any]:
         """Beat until all users are done: the beats' lateness is what the client adds itself."""
         base = peak = self.process.memory_info().rss
-        cpu, lateness, sent = time.process_time(), [0.0], self.now()
-        share = 0.0
+        cpu, lateness, share = time.process_time(), [0.0], 0.0
+        began = sent = self.now()
         while not self.stop.is_set() and any(user.is_alive() for user in users):
             before = self.now()
             time.sleep(BEAT_S)
             now = self.now()
             if now < self.until:
                 lateness.append(now - before - BEAT_S)
-                share = (time.process_time() - cpu) / (now - self.begin)
+                share = (time.process_time() - cpu) / (now - began)
             peak = max(peak, self.process.memory_info().rss)
-            self._give_up(now)
+            self._give_up("timeout", now - self.job.timeout_s - GRACE_S)
             if now - sent > SEND_S:
                 sent = now
                 self._send_rows()
             if now > self.until + self.job.timeout_s + GRACE_S:
                 break
-        if self.job.rate is not None and not self.stop.is_set():
-            self._never_started(starts)
+        if not self.stop.is_set():
+            self._give_up("cut off", self.now())  # late arrivals, of which each may be the slowest
+            if self.job.rate is not None:
+                self._never_started(starts)
         self._send_rows()
         lateness.sort()
         return {
@@ -150,13 +152,12 @@ class Worker:
             "memory_peak": peak,
         }
 
-    def _give_up(self, now: float) -> None:
-        """Count calls that take longer than the timeout allows, once each."""
-        limit = now - self.job.timeout_s - GRACE_S
-        overdue = [number for number, call in list(self.flying.items()) if call[2] < limit]
+    def _give_up(self, kind: str, since: float) -> None:
+        """Count calls under way that began before `since` as failures, once each."""
+        overdue = [number for number, call in list(self.flying.items()) if call[2] < since]
         for number in overdue:
             if call := self.flying.pop(number, None):
-                self.rows.append((*call, now, *Done("timeout")))
+                self.rows.append((*call, self.now(), *Done(kind)))
 
     def _never_started(self, starts: Iterator[float | None]) -> None:
         """Arrivals still waiting for a free user at the end are failures, not nothing."""
@@ -195,7 +196,10 @@ class Worker:
     def _call(self, number: int, label: str, intended: float | None, what: Any) -> None:
         start = self.now()
         self.flying[number] = (label, intended, start)
-        done = self.task.perform(label, what)
+        try:
+            done = self.task.perform(label, what)
+        except Exception as error:  # a user that dies of it would be missed by nobody
+            done = Done(type(error).__name__)
         end = self.now()
         if self.flying.pop(number, None):
             self.rows.append((label, intended, start, end, *done))

@@ -8,7 +8,10 @@ from locust import FastHttpUser
 from locust.stats import RequestStats
 
 from perflib.load.locust_stats import feed
-from perflib.load.recorder import ROW
+from perflib.load.plan import Plan, Worker
+from perflib.load.recorder import ROW, PartWriter, pack
+from perflib.load.recording import OfMaster, Recording
+from perflib.samples import read_samples
 from tests.gevented.conftest import Bench
 
 
@@ -62,6 +65,31 @@ def test_counts_in_batches_are_what_locust_counts_one_by_one():
         assert getattr(ours.total, field) == pytest.approx(getattr(theirs.total, field))
     told = [{key: e.occurrences for key, e in s.errors.items()} for s in (ours, theirs)]
     assert told[0] == told[1]
+
+
+def test_a_part_that_cannot_be_written_gives_the_run_a_reason(tmp_path, bench):
+    plan = Plan(url="http://127.0.0.1:1", folder=str(tmp_path), zero_ns=0, arrival="closed")
+    recording = Recording(plan, bench.environment)
+    recording.start()
+    recording.writer.folder.rmdir()
+    bench.client.get("/status/204")
+    assert recording.close().rows == 0
+    assert recording.stopped == "samples could not be written (No such file or directory)"
+
+
+def test_a_worker_with_another_clock_begins_when_we_did(tmp_path, bench):
+    master = OfMaster(Plan(url="", folder=str(tmp_path), zero_ns=0), bench.environment)
+    bench.engine.begun_ns = 5_000_000_000
+    parts = PartWriter(tmp_path / "parts", 0)
+    row = pack(7_001_000_000, 7_002_000_000, 7_003_000_000, 2, 0, 0, 200)
+    parts.add(np.frombuffer(row, ROW), [("GET", "/")], [""])
+    parts.write(parts.take())
+    (tmp_path / "parts" / "000000.parquet").rename(tmp_path / "parts" / "far-000000.parquet")
+    worker = Worker(id="far", begun_ns=7_000_000_000)
+    master._align(worker)
+    (found,) = read_samples(tmp_path / "parts" / "far-000000.parquet").itertuples()
+    assert worker.begun_ns == 5_000_000_000
+    assert (found.intended_start, found.start, found.end) == pytest.approx((5.001, 5.002, 5.003))
 
 
 def test_a_listener_hears_when_the_request_was(bench):

@@ -57,6 +57,21 @@ def test_credentials_stay_with_their_host(bench, server):
         assert other.requests[0][2]["host"] == f"127.0.0.1:{other.port}"
 
 
+def test_each_host_is_asked_at_its_own_place_again_and_again(bench, server):
+    with Server() as other:
+        for _ in range(3):
+            bench.client.get("/method")
+            bench.client.get(f"{other.url}/method")
+    hosts = [[headers["host"] for _, _, headers, _ in it.requests] for it in (server, other)]
+    assert hosts == [[f"127.0.0.1:{server.port}"] * 3, [f"127.0.0.1:{other.port}"] * 3]
+
+
+@pytest.mark.parametrize(("given", "kept"), [("/a@b", "/a@b"), ("", "")])
+def test_credentials_in_the_base_are_told_from_its_path(server, given, kept):
+    bench = Bench(server.url.replace("://", "://me:p%40ss@") + given)
+    assert bench.client.base_url == server.url + kept
+
+
 def test_cookies_are_kept_and_sent(bench):
     bench.client.get("/cookie")
     bench.client.get("/cookie?taste=sweet&size=big")
