@@ -17,6 +17,7 @@ from urllib.request import Request
 
 import brotli
 
+from perflib.headers import TOKEN
 from perflib.load.faults import BrokenAnswer, Refused
 
 ENCODINGS = "gzip, deflate, br"
@@ -24,7 +25,6 @@ FED, PIECE = 32 * 1024, 256 * 1024
 """Bytes that a decoder takes and gives at a time: some 2 ms, in which no other user can start."""
 CUT = "broken content encoding", "the compressed content is cut short"
 _UNSENDABLE = re.compile(r"[\r\n\0]|[^\0-\xff]")
-_TOKEN = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
 _KEPT = "/%:?#[]@!$&'()*+,;=~-._|"
 
 
@@ -109,7 +109,7 @@ def write_request(
     merged |= {name.lower(): (name, _value(name, value)) for name, value in fields.items()}
     if body or method in ("POST", "PUT", "PATCH"):
         merged["content-length"] = ("Content-Length", str(len(body)))
-    if not _TOKEN.fullmatch(method) or _UNSENDABLE.search(target):
+    if not TOKEN.fullmatch(method) or _UNSENDABLE.search(target):
         raise ValueError(
             f"`{method}` is no method, or a line break in the path; expected GET /path"
         )
@@ -122,7 +122,7 @@ def write_request(
 
 def _value(name: str, value: Any) -> str:
     """The text of a header field's value."""
-    if not _TOKEN.fullmatch(name) or name.lower() == "transfer-encoding":
+    if not TOKEN.fullmatch(name) or name.lower() == "transfer-encoding":
         raise ValueError(f"the header field `{name}` cannot be sent; expected a name such as X-Id")
     if isinstance(value, bytes):
         value = value.decode("latin-1")
