@@ -23,6 +23,8 @@ from perflib.load.faults import BrokenAnswer, Refused
 ENCODINGS = "gzip, deflate, br"
 FED, PIECE = 32 * 1024, 256 * 1024
 """Bytes that a decoder takes and gives at a time: some 2 ms, in which no other user can start."""
+LARGEST = 256 * 1024 * 1024
+"""Bytes that coded content may become: a few KiB of it can be made to fill any memory."""
 CUT = "broken content encoding", "the compressed content is cut short"
 _UNSENDABLE = re.compile(r"[\r\n\0]|[^\0-\xff]")
 _KEPT = "/%:?#[]@!$&'()*+,;=~-._|"
@@ -156,7 +158,12 @@ def decode(body: bytes, encoding: str, breathe: Callable[[], None] = lambda: Non
 
 def _joined(pieces: Iterator[bytes], breathe: Callable[[], None]) -> bytes:
     whole = [next(pieces)]
+    size = len(whole[0])
     for piece in pieces:
+        size += len(piece)
+        if size > LARGEST:
+            told = f"more than {LARGEST >> 20} MiB when decoded; read it with stream=True"
+            raise Refused("content too large", told)
         breathe()
         whole.append(piece)
     return b"".join(whole)
