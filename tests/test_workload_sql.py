@@ -246,6 +246,7 @@ def test_mistakes_in_statements_have_a_kind_and_a_message(
     working = task(postgres_url, sql)
     assert working.perform("q", {}).error == kind
     assert message in working.report()["messages"][kind]
+    working.engine.dispose()
 
 
 def test_a_hanging_database_is_a_timeout() -> None:
@@ -373,6 +374,7 @@ def test_errors_have_short_names(message: str, kind: str) -> None:
 def test_a_write_that_fails_leaves_no_half_done_transaction(sqlite_url: str) -> None:
     writing = task(sqlite_url, "INSERT INTO users VALUES (1, 'again')", writes=True)
     assert [writing.perform("q", {}).error for _ in range(2)] == ["IntegrityError"] * 2
+    writing.engine.dispose()
     assert rows_of(sqlite_url, "SELECT count(*) FROM users") == 1000
 
 
