@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import sys
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import cached_property
@@ -266,6 +267,7 @@ def _in_memory(file: Path | None) -> Engine:
 
     def connect() -> sqlite3.Connection:
         memory = sqlite3.connect(":memory:", check_same_thread=False)
+        weakref.finalize(engine, memory.close)  # Python 3.13 warns of what is left to chance
         if file is not None and file.exists():
             source = sqlite3.connect(f"{file.absolute().as_uri()}?immutable=1", uri=True)
             source.backup(memory)
