@@ -46,7 +46,7 @@ SCENARIOS = (
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    with sqlite3.connect(tmp_path / "small.db") as connection:
+    with contextlib.closing(sqlite3.connect(tmp_path / "small.db")) as connection, connection:
         connection.execute("CREATE TABLE t AS SELECT 1 AS x")
     return write(tmp_path, "p50(query_time) < 10 s")
 

@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ COUNT = {"sql": "UPDATE hits SET n = n + 1", "writes": True}
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
     file = tmp_path / "some.db"
-    with sqlite3.connect(file) as connection:
+    with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT)")
         connection.execute("CREATE TABLE hits (n INTEGER)")
         connection.execute("INSERT INTO hits VALUES (0)")
@@ -390,6 +391,7 @@ def test_plans_with_many_columns_are_told_by_name() -> None:
         assert plan_text(many.fetchall(), "mysql") == "table=users rows=9"
         one = connection.execute(sa.text("SELECT 'Seq Scan on users' AS 'QUERY PLAN'"))
         assert plan_text(one.fetchall(), "postgresql") == "Seq Scan on users"
+    engine.dispose()
 
 
 def test_a_query_that_writes_has_a_plan_and_is_not_executed_for_it(database_url: str) -> None:
