@@ -33,6 +33,7 @@ bench: $(READY)
 serve: $(READY)
 	$(BIN)/perflib serve
 
+# needs uv; one lock serves every system and Python
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --group dev --all-extras \
 		--no-header --no-annotate -o requirements.lock pyproject.toml

@@ -4,7 +4,8 @@ Targets that only watch run beside the others from the start; those that load ta
 because two loads at once would measure each other. Where nothing listens, the embedded
 reference system is started for the time of the campaign, if the configuration allows it.
 Campaigns of several processes on that system take turns for the same reason, and because the
-one that started it also stops it.
+one that started it also stops it; so do those of several checkouts, whose systems all want the
+same ports. Who measures side by side on purpose gives one of them other ports.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import fcntl
 import os
 import signal
 import socket
+import stat
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -105,15 +108,19 @@ def system(
     """
     with ExitStack() as stack:
         running, missing = _look(config, targets)
-        if config.reference is not None and (missing or (running and alone)):
-            turn = stack.enter_context(_turn(config.reference.data, say))
+        usual = any(_on_usual_port(target) for target in targets if not target.watches)
+        if config.reference is not None and (missing or (alone and (running or usual))):
+            places = [config.reference.data]
+            if (missing or usual) and (shared := _shared_folder()):
+                places.insert(0, shared)
+            turns = [stack.enter_context(_turn(place, say)) for place in places]
             running, missing = _look(config, targets)  # as those before left it
         if config.reference is None or not missing:
             yield [_resolved(target, running and running["urls"]) for target in targets]
             return
         say(f"nothing listens for {', '.join(missing)}: starting the reference system")
         started = reference.start(
-            config.reference.configs, data=config.reference.data, inherited=[turn]
+            config.reference.configs, data=config.reference.data, inherited=turns
         )
         urls = stack.enter_context(started).urls
         yield [_resolved(target, urls) for target in targets]
@@ -129,7 +136,7 @@ def _look(config: Config, targets: list[Target]) -> tuple[dict[str, Any] | None,
 
 @contextmanager
 def _turn(folder: Path, say: Say) -> Iterator[int]:
-    """Wait until nobody else measures the system in `folder`; yields the file with the lock.
+    """Wait until nobody else has the turn that `folder` stands for; yields the file with the lock.
 
     The lock goes with the processes that have the file open, however they end.
     """
@@ -148,6 +155,24 @@ def _turn(folder: Path, say: Say) -> Iterator[int]:
         file.write(str(os.getpid()))
         file.flush()
         yield file.fileno()
+
+
+def _on_usual_port(target: Target) -> bool:
+    """Whether `target` is, or is in the place of, a service of some checkout's system."""
+    place = urlsplit(target.address)
+    return place.hostname in ("127.0.0.1", "localhost") and place.port in reference.PORTS.values()
+
+
+def _shared_folder() -> Path | None:
+    """Where the checkouts of one user take turns; None where no folder of theirs can be made."""
+    folder = Path(tempfile.gettempdir()) / f"perflib-{os.getuid()}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+    except OSError:
+        return None
+    own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
+    return folder if own and os.access(folder, os.W_OK) else None
 
 
 def _listens(target: Target, embedded: bool) -> bool:

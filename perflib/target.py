@@ -6,7 +6,6 @@ units. Field names that appear here are the keys of the YAML files.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
@@ -23,15 +22,13 @@ from pydantic import (
 )
 
 from perflib.errors import PerflibError
+from perflib.headers import TOKEN
 from perflib.model import Objective
 from perflib.objectives import parse_objective
 from perflib.units import parse_quantity
 
 if TYPE_CHECKING:
     from perflib.session import Session
-
-
-_TOKEN = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
 
 
 def _quantity(base: str, example: str) -> tuple[BeforeValidator, WithJsonSchema]:
@@ -82,7 +79,7 @@ BaseUrl = Annotated[HttpUrl, AfterValidator(_base)]
 
 def _headers(fields: dict[str, str]) -> dict[str, str]:
     for name, value in fields.items():
-        if not _TOKEN.fullmatch(name):
+        if not TOKEN.fullmatch(name):
             raise ValueError(f"`{name}` names no header field; expected a name such as `X-Id`")
         if not (value.isascii() and value.isprintable()):
             raise ValueError(f"the value of `{name}` holds a line break, or is not ASCII")

@@ -49,7 +49,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder is a project with one SQLite target and one recorded run."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
-    with sqlite3.connect("small.db") as connection:
+    with contextlib.closing(sqlite3.connect("small.db")) as connection, connection:
         connection.execute("CREATE TABLE t AS SELECT 1 AS x")
     Path("c.yml").write_text(CONFIG)
     Path("load_test_scenarios.yml").write_text(SCENARIOS)
@@ -307,7 +307,7 @@ def test_an_unreadable_notebook_is_told(call: Call) -> None:
 
 def test_a_history_from_a_newer_version_is_left_alone(call: Call, project: Path) -> None:
     recorded(Store("data"))
-    with sqlite3.connect("data/history.sqlite") as connection:
+    with contextlib.closing(sqlite3.connect("data/history.sqlite")) as connection, connection:
         connection.execute(f"UPDATE {VERSION_TABLE} SET version_num = 'later'")
     before = kept(project / "data")
     for words in (("history",), ("compare", "database", "database"), ("trend", "database")):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from perflib import campaign
+from perflib import campaign, reference
 from perflib.config import load
 from perflib.errors import PerflibError, StoreError
 from perflib.model import Run
@@ -45,7 +46,7 @@ SCENARIOS = (
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    with sqlite3.connect(tmp_path / "small.db") as connection:
+    with contextlib.closing(sqlite3.connect(tmp_path / "small.db")) as connection, connection:
         connection.execute("CREATE TABLE t AS SELECT 1 AS x")
     return write(tmp_path, "p50(query_time) < 10 s")
 
@@ -287,3 +288,46 @@ def test_measurements_of_the_reference_system_take_turns(config: Path, tmp_path:
     first, second = recorded(tmp_path)
     ended = datetime.fromisoformat(first.started_at) + timedelta(seconds=first.duration_s)
     assert ended <= datetime.fromisoformat(second.started_at)
+
+
+@pytest.mark.parametrize(
+    ("ports", "folder", "waits"),
+    [
+        pytest.param("usual", None, True, id="the systems of both would want these ports"),
+        pytest.param("others", None, False, id="side by side on purpose"),
+        pytest.param("usual", "/", False, id="the folder of the turns is not this user's own"),
+    ],
+)
+def test_checkouts_whose_systems_want_the_same_ports_take_turns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ports: str, folder: str | None, waits: bool
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    if folder:
+        (tmp_path / f"perflib-{os.getuid()}").symlink_to(folder)
+    with socket.create_server(("127.0.0.1", 0)) as service, contextlib.ExitStack() as first:
+        port = service.getsockname()[1]
+        monkeypatch.setattr(reference, "PORTS", {"gateway": port} if ports == "usual" else {})
+        configs = []
+        for checkout in ("a", "b"):
+            (tmp_path / checkout).mkdir()
+            file = tmp_path / checkout / "performance_config.yml"
+            file.write_text(
+                f"reference: {{data: {tmp_path}/{checkout}}}\n"
+                f"targets: {{t: {{kind: http, url: 'http://127.0.0.1:{port}'}}}}\n"
+            )
+            configs.append(load(file))
+        targets = [config.target("t") for config in configs]
+        first.enter_context(campaign.system(configs[0], targets[:1], print))
+        told, entered = threading.Event(), threading.Event()
+
+        def second() -> None:
+            with campaign.system(configs[1], targets[1:], lambda _: told.set()):
+                entered.set()
+
+        other = threading.Thread(target=second)
+        other.start()
+        assert (told if waits else entered).wait(20)
+        assert entered.is_set() is not waits
+        first.close()
+        other.join(20)
+        assert entered.is_set()

@@ -23,7 +23,7 @@ from perflib.load.findings import (
 )
 from perflib.load.plan import Plan, Worker
 from perflib.load.steady import steady_from
-from perflib.load.usl import fit_usl, usl
+from perflib.load.usl import fit_usl, peak_of, usl
 from perflib.model import GeneratorHealth, Outcome, Run, Verdict
 from perflib.objectives import parse_objective
 from perflib.samples import SampleWriter
@@ -155,6 +155,17 @@ def test_the_scalability_law_is_found_again():
     assert fit_usl([5.0] * 5, [0.1] * 5) is None
 
 
+@pytest.mark.parametrize(
+    ("contention", "coherency", "peak"),
+    [(0.19, 0.0001, 90), (0.1, 0, None), (1, 0.01, None), (0, 5e-324, 4.5e161)],
+)
+@pytest.mark.filterwarnings("error")
+def test_throughput_turns_where_the_law_says(contention, coherency, peak):
+    """The fit of a law without coherency ends anywhere down to the least number there is."""
+    found = peak_of(*np.array([contention, coherency]))
+    assert found == (peak and pytest.approx(peak, rel=0.01))
+
+
 @pytest.mark.parametrize("law", [(1000, 0.05, 0.001), (200, 0.3, 0.0), (1000, 0.01, 0.02)])
 def test_the_laws_intervals_hold_the_truth_as_often_as_they_say(law):
     n, held = np.array([1, 2, 4, 8, 16, 32, 64]), np.zeros(3)
@@ -247,7 +258,8 @@ def test_a_step_that_left_no_sample_did_not_hold(tmp_path, monkeypatch):
 
     monkeypatch.setattr(capacity, "execute", nothing)
     target = HttpTarget(name="t", kind="http", url="http://127.0.0.1:1")
-    step = capacity.Seeker(target, Scenario(), Store(tmp_path)).attempt(10.0)
+    store = Store(tmp_path)
+    step = capacity.Seeker(target, Scenario(), store, aside=store).attempt(10.0)
     assert (step.held, step.p95_s, step.throughput) == (False, None, 0.0)
 
 

@@ -253,16 +253,6 @@ def test_pruning_removes_no_folder_whose_row_it_cannot_remove(outdated, monkeypa
     assert len(list((outdated.root / "runs").iterdir())) == 4
 
 
-def test_who_waits_long_for_a_lock_is_told(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("perflib.store.database.BUSY_TIMEOUT_S", 1)
-    with Store(tmp_path).database.writing():
-        for told_after_s, told in ((0.1, True), (30, False)):
-            monkeypatch.setattr("perflib.store.database.TOLD_AFTER_S", told_after_s)
-            with pytest.raises(StoreError, match="database is locked"):
-                Store(tmp_path).require_writable()
-            assert ("another process writes the history" in capsys.readouterr().err) is told
-
-
 def test_pruning_that_is_interrupted_leaves_no_row_without_its_folder(outdated, monkeypatch):
     remove, left = folder.remove, iter("12")
 

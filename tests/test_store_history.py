@@ -317,6 +317,17 @@ def test_reading_waits_for_no_writer(tmp_path):
         assert Store(tmp_path).latest("database") == run.id
 
 
+def test_who_waits_long_for_a_lock_is_told(url, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("perflib.store.database.BUSY_TIMEOUT_S", 1)
+    with Store(tmp_path, url).database.writing():
+        for told_after_s, told in ((0.1, True), (30, False)):
+            monkeypatch.setattr("perflib.store.database.TOLD_AFTER_S", told_after_s)
+            with pytest.raises(StoreError, match=r"locked|lock timeout") as caught:
+                Store(tmp_path, url).require_writable()
+            assert caught.value.next_step.startswith("wait for the other process")
+            assert ("another process writes the history" in capsys.readouterr().err) is told
+
+
 def test_a_user_who_may_only_read_is_told_before_a_run(server, tmp_path):
     Store(tmp_path, server).require_writable()
     engine = create_engine(server, poolclass=NullPool)

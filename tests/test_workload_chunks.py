@@ -145,6 +145,7 @@ def test_an_answer_that_proves_nothing_is_an_error(answer: Any, kind: str) -> No
         if kind not in ("", "timeout"):
             task.check()
         done = task.perform("16 KiB", bytes(16 * KIB))
+        task._client().close()
     assert done.error == kind
     assert ("processing_time" in done.metrics) == (kind == "")
 

@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ COUNT = {"sql": "UPDATE hits SET n = n + 1", "writes": True}
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
     file = tmp_path / "some.db"
-    with sqlite3.connect(file) as connection:
+    with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT)")
         connection.execute("CREATE TABLE hits (n INTEGER)")
         connection.execute("INSERT INTO hits VALUES (0)")
@@ -261,6 +262,7 @@ def test_mistakes_in_statements_have_a_kind_and_a_message(
     working = task(postgres_url, sql)
     assert working.perform("q", {}).error == kind
     assert message in working.report()["messages"][kind]
+    working.engine.dispose()
 
 
 def test_a_hanging_database_is_a_timeout() -> None:
@@ -390,6 +392,7 @@ def test_errors_have_short_names(message: str, kind: str) -> None:
 def test_a_write_that_fails_leaves_no_half_done_transaction(sqlite_url: str) -> None:
     writing = task(sqlite_url, "INSERT INTO users VALUES (1, 'again')", writes=True)
     assert [writing.perform("q", {}).error for _ in range(2)] == ["IntegrityError"] * 2
+    writing.engine.dispose()
     assert rows_of(sqlite_url, "SELECT count(*) FROM users") == 1000
 
 
@@ -405,6 +408,7 @@ def test_plans_with_many_columns_are_told_by_name() -> None:
         assert plan_text(many.fetchall(), "mysql") == "table=users rows=9"
         one = connection.execute(sa.text("SELECT 'Seq Scan on users' AS 'QUERY PLAN'"))
         assert plan_text(one.fetchall(), "postgresql") == "Seq Scan on users"
+    engine.dispose()
 
 
 def test_a_query_that_writes_has_a_plan_and_is_not_executed_for_it(database_url: str) -> None:

@@ -78,8 +78,11 @@ def capacity(
     most = _above_zero("--limit", limit, "req/s")
     store = Store(settings.data, settings.history)
     store.require_writable()
-    with campaign.system(settings, [wanted], show.console.print) as (found,):
-        seeker = Seeker(found, load, store)
+    with (
+        campaign.system(settings, [wanted], show.console.print) as (found,),
+        tempfile.TemporaryDirectory(prefix="perflib-capacity-") as folder,
+    ):
+        seeker = Seeker(found, load, store, aside=Store(folder))
         try:
             seeker.seek(first, most, precision)
         except KeyboardInterrupt:
@@ -95,16 +98,15 @@ def _above_zero(option: str, text: str, unit: str) -> float:
 
 
 class Seeker:
-    """One search: its steps, the best run among them, and the bounds so far."""
+    """One search: its steps, kept `aside`, the best run among them, and the bounds so far."""
 
-    def __init__(self, target: Target, scenario: Scenario, store: Store) -> None:
+    def __init__(self, target: Target, scenario: Scenario, store: Store, aside: Store) -> None:
         self.target = target
         self.scenario = scenario
         self.store = store
         self.steps: list[Step] = []
         self.bracket = Bracket()
-        self._folder = tempfile.TemporaryDirectory(prefix="perflib-capacity-")
-        self._aside = Store(Path(self._folder.name))
+        self._aside = aside
         self._best: Run | None = None
 
     def seek(self, first: float, limit: float, precision: float) -> None:
@@ -164,7 +166,6 @@ class Seeker:
         show.console.print(_sentence(self.bracket, details.get("usl")))
         if self._best is not None:
             self._keep(self._best, details)
-        self._folder.cleanup()
         return ExitCode.MET if self.bracket.low is not None else ExitCode.UNKNOWN
 
     def _details(self) -> dict[str, Any]:

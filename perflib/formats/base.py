@@ -155,8 +155,10 @@ class Source:
 
     def open(self) -> BinaryIO:
         """The decompressed bytes as a stream."""
-        raw = self._raw()
-        return gzip.GzipFile(fileobj=raw) if self.gzipped else raw  # type: ignore[return-value]
+        if not self.gzipped:
+            return self._raw()
+        stored = self.path if self._content is None else io.BytesIO(self._content)
+        return gzip.open(stored)  # type: ignore[return-value]
 
     def blocks(self, size: int = 2**20) -> Iterator[bytes]:
         """The decompressed bytes block by block; a bomb or a damaged archive is refused."""

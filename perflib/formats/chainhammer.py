@@ -1,4 +1,4 @@
-"""chainhammer's run report: transactions a second by the watcher and by block timestamps."""
+"""chainhammer's reports of runs: transactions a second by the watcher and by block timestamps."""
 
 from __future__ import annotations
 
@@ -30,9 +30,31 @@ def recognise(source: Source) -> bool:
 
 
 def read(source: Source) -> Iterator[Reading]:
+    """The runs that tell a rate; a file of notes may hold several."""
+    finished = [reading for part in _parts(source) if (reading := _reading(source, part))]
+    if not finished:
+        raise source.fail("no rate: the experiment was not finished")
+    yield from finished
+
+
+def _parts(source: Source) -> list[list[tuple[int, str]]]:
+    """The lines of each run: it begins with its title, or where the watcher's clock starts anew."""
+    parts: list[list[tuple[int, str]]] = [[]]
+    clock = 0.0
+    for line in source.lines():
+        title, block = _TITLE.match(line[1]), _BLOCK.match(line[1])
+        now = 0.0 if title else (number(block[6]) if block else None) or clock
+        if title or now < clock:
+            parts.append([])
+        parts[-1].append(line)
+        clock = now
+    return parts
+
+
+def _reading(source: Source, part: list[tuple[int, str]]) -> Reading | None:
     """One run; the rate over block timestamps is the run's, the watcher's are labelled."""
     found, series = Found(), []
-    for line, text in source.lines():
+    for line, text in part:
         if match := _BLOCK.match(text):
             at, size, rate = number(match[6]), number(match[2]), number(match[4])
             if at is None or size is None or rate is None:
@@ -40,12 +62,12 @@ def read(source: Source) -> Iterator[Reading]:
                 continue
             series.append((at, "block_transactions", "", size))
             series.append((at, "throughput", "", rate))
-    _, _, tail = source.text.partition("### info raw")
-    stated = dict(_RAW.findall(tail))
+    whole = "\n".join(text for _, text in part)
+    stated = dict(_RAW.findall(whole.partition("### info raw")[2]))
     for key, label in _RATES.items():
         found.add("throughput", "mean", stated.get(key), "tx/s", label=label, source_name=key)
     found.add("transactions", "value", stated.get("num_txs"), "tx", source_name="num_txs")
-    title = _TITLE.search(source.text)
+    title = _TITLE.search(whole)
     if title and not stated:
         found.add("throughput", "mean", title[3], "tx/s", source_name="TPS", resolution=0.1)
         found.add("transactions", "value", title[2], "tx", source_name="txs")
@@ -53,9 +75,9 @@ def read(source: Source) -> Iterator[Reading]:
     if sizes:
         found.add("block_transactions", "mean", sum(sizes) / len(sizes), "tx", n=len(sizes))
     if not found.indicators:
-        raise source.fail("no rate: the experiment was not finished")
+        return None
     start = number(stated.get("start_epochtime"))
-    yield Reading(
+    return Reading(
         tool=TOOL,
         run=title[1] if title else "",
         started_at=iso(start) if start else "",

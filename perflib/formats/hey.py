@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from perflib.formats.base import Reading, Source
 from perflib.formats.found import Found, decimal_places, number
-from perflib.formats.quantities import quantity
+from perflib.formats.quantities import add_time, quantity
 
 # old versions end their sentences with a full stop
 _FIELD = re.compile(r"\s*([A-Z][\w /+-]*?):\s*(.+?)\.?\s*$")
@@ -47,7 +47,7 @@ def _reading(lines: list[str]) -> Reading:
     # without any answer hey averages nothing and prints zeros beside it
     timed = quantity(fields.get("Average", "")) is not None
     for name, statistic in _TIMES.items() if timed else ():
-        _time(found, statistic, fields.get(name, ""), name)
+        add_time(found, "service_time", statistic, fields.get(name, ""), name)
     if (total := quantity(fields.get("Total", ""))) is not None:
         found.add("duration", "value", total.value, "s", resolution=total.step)
     rate = fields.get("Requests/sec", "")
@@ -64,23 +64,9 @@ def _reading(lines: list[str]) -> Reading:
         # oha may repeat them for answers of one kind; those over all come first
         if (match := _PERCENTILE.match(line)) and (q := number(match[1])) and q not in seen:
             seen.add(q)
-            _time(found, f"p{q:g}", match[2], f"{match[1]}%")
+            add_time(found, "service_time", f"p{q:g}", match[2], f"{match[1]}%")
     _outcomes(found, lines, fields)
     return Reading(tool="oha" if "Success rate" in fields else "hey", indicators=found.indicators)
-
-
-def _time(found: Found, statistic: str, text: str, name: str) -> None:
-    time = quantity(text)
-    if time is not None:
-        found.add(
-            "service_time",
-            statistic,
-            time.value,
-            "s",
-            source_name=name,
-            approximate=statistic.startswith("p"),
-            resolution=time.step,
-        )
 
 
 def _outcomes(found: Found, lines: list[str], fields: dict[str, str]) -> None:

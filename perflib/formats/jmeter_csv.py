@@ -107,29 +107,30 @@ def _samples(source: Source, layout: Layout, patterns: tuple[str, ...]) -> Itera
     # an error raised inside Arrow's handler would be lost
     uneven: list[tuple[int, str]] = []
     try:
-        blocks = pcsv.open_csv(
-            source.open(),
-            read_options=pcsv.ReadOptions(
-                use_threads=False,
-                block_size=BLOCK_BYTES,
-                column_names=columns,
-                skip_rows=_skipped(source) if layout.header else 0,
-                encoding=source.encoding,
-            ),
-            parse_options=pcsv.ParseOptions(
-                delimiter=layout.separator,
-                newlines_in_values=True,
-                invalid_row_handler=lambda row: _invalid(uneven, row),
-            ),
-            convert_options=pcsv.ConvertOptions(
-                include_columns=wanted, column_types=kinds, strings_can_be_null=False
-            ),
-        )
-        lines = _Lines(1 + int(layout.header), uneven)
-        for rows in blocks:
-            yield from _batches(source, rows, lines, patterns)
-            lines.first += rows.num_rows
-        lines.tell(source, {})
+        with source.open() as stream:
+            blocks = pcsv.open_csv(
+                stream,
+                read_options=pcsv.ReadOptions(
+                    use_threads=False,
+                    block_size=BLOCK_BYTES,
+                    column_names=columns,
+                    skip_rows=_skipped(source) if layout.header else 0,
+                    encoding=source.encoding,
+                ),
+                parse_options=pcsv.ParseOptions(
+                    delimiter=layout.separator,
+                    newlines_in_values=True,
+                    invalid_row_handler=lambda row: _invalid(uneven, row),
+                ),
+                convert_options=pcsv.ConvertOptions(
+                    include_columns=wanted, column_types=kinds, strings_can_be_null=False
+                ),
+            )
+            lines = _Lines(1 + int(layout.header), uneven)
+            for rows in blocks:
+                yield from _batches(source, rows, lines, patterns)
+                lines.first += rows.num_rows
+            lines.tell(source, {})
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
         why = str(error).splitlines()[0]
         if "straddling" in why:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from perflib.formats.found import decimal_places, number
+from perflib.formats.found import Found, decimal_places, number
 
 _UNITS = {
     "ps": 1e-12,
@@ -52,6 +52,20 @@ def quantity(text: str, *, binary: bool = True) -> Quantity | None:
     if value is None or factor is None:
         return None
     return Quantity(value * factor, factor * 10.0 ** -decimal_places(match[1]))
+
+
+def add_time(found: Found, metric: str, statistic: str, text: str, source_name: str) -> None:
+    """Add the time that `text` says, if it says one; percentiles are read off a histogram."""
+    if time := quantity(text):
+        found.add(
+            metric,
+            statistic,
+            time.value,
+            "s",
+            source_name=source_name,
+            approximate=statistic.startswith("p"),
+            resolution=time.step,
+        )
 
 
 def _size(unit: str, binary: bool) -> float | None:

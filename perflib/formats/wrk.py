@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from perflib.formats.base import Reading, Source
 from perflib.formats.found import Found, number
-from perflib.formats.quantities import quantity
+from perflib.formats.quantities import add_time, quantity
 
 _START = re.compile(r"Running (\S+) test @ (\S+)")
 _REFUSED = re.compile(r"unable to connect to \S+:\S+ ")
@@ -66,11 +66,11 @@ def _reading(source: Source, url: str, lines: list[str]) -> Reading:
             metric = "service_time" if "Uncorrec" in text else corrected
         elif match := _LATENCY.match(text):
             for statistic, at in (("mean", 1), ("stdev", 2), ("max", 3)):
-                _time(found, metric, statistic, match[at], f"Latency {statistic}")
+                add_time(found, metric, statistic, match[at], f"Latency {statistic}")
         elif match := _PERCENTILE.match(text):
             q = number(match[1]) or 0.0
             if q < 100:
-                _time(found, metric, f"p{q:g}", match[2], f"{match[1]}%")
+                add_time(found, metric, f"p{q:g}", match[2], f"{match[1]}%")
         elif match := _RATE.match(text):
             found.add("throughput", "value", match[1], "req/s", source_name="Requests/sec")
         elif (match := _TRANSFER.match(text)) and (rate := quantity(match[1])):
@@ -109,19 +109,6 @@ def _counts(found: Found, lines: list[str]) -> None:
             n=sent,
             approximate=both > 0,
             resolution=both / sent,
-        )
-
-
-def _time(found: Found, metric: str, statistic: str, text: str, name: str) -> None:
-    if time := quantity(text):
-        found.add(
-            metric,
-            statistic,
-            time.value,
-            "s",
-            source_name=name,
-            approximate=statistic.startswith("p"),
-            resolution=time.step,
         )
 
 

@@ -13,7 +13,7 @@ _NAMES = {
     "PerfHttpUser": "perflib.load.user",
     "arrivals": "perflib.load.waiting",
 }
-__all__ = ["PerfHttpUser", "arrivals"]  # pyright: ignore (resolved by __getattr__)
+__all__ = ["PerfHttpUser", "arrivals"]
 
 
 def __getattr__(name: str) -> Any:

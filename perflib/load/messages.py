@@ -17,14 +17,16 @@ from urllib.request import Request
 
 import brotli
 
+from perflib.headers import TOKEN
 from perflib.load.faults import BrokenAnswer, Refused
 
 ENCODINGS = "gzip, deflate, br"
 FED, PIECE = 32 * 1024, 256 * 1024
 """Bytes that a decoder takes and gives at a time: some 2 ms, in which no other user can start."""
+LARGEST = 256 * 1024 * 1024
+"""Bytes that coded content may become: a few KiB of it can be made to fill any memory."""
 CUT = "broken content encoding", "the compressed content is cut short"
 _UNSENDABLE = re.compile(r"[\r\n\0]|[^\0-\xff]")
-_TOKEN = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
 _KEPT = "/%:?#[]@!$&'()*+,;=~-._|"
 
 
@@ -109,7 +111,7 @@ def write_request(
     merged |= {name.lower(): (name, _value(name, value)) for name, value in fields.items()}
     if body or method in ("POST", "PUT", "PATCH"):
         merged["content-length"] = ("Content-Length", str(len(body)))
-    if not _TOKEN.fullmatch(method) or _UNSENDABLE.search(target):
+    if not TOKEN.fullmatch(method) or _UNSENDABLE.search(target):
         raise ValueError(
             f"`{method}` is no method, or a line break in the path; expected GET /path"
         )
@@ -122,7 +124,7 @@ def write_request(
 
 def _value(name: str, value: Any) -> str:
     """The text of a header field's value."""
-    if not _TOKEN.fullmatch(name) or name.lower() == "transfer-encoding":
+    if not TOKEN.fullmatch(name) or name.lower() == "transfer-encoding":
         raise ValueError(f"the header field `{name}` cannot be sent; expected a name such as X-Id")
     if isinstance(value, bytes):
         value = value.decode("latin-1")
@@ -156,7 +158,12 @@ def decode(body: bytes, encoding: str, breathe: Callable[[], None] = lambda: Non
 
 def _joined(pieces: Iterator[bytes], breathe: Callable[[], None]) -> bytes:
     whole = [next(pieces)]
+    size = len(whole[0])
     for piece in pieces:
+        size += len(piece)
+        if size > LARGEST:
+            told = f"more than {LARGEST >> 20} MiB when decoded; read it with stream=True"
+            raise Refused("content too large", told)
         breathe()
         whole.append(piece)
     return b"".join(whole)

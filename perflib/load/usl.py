@@ -28,6 +28,14 @@ def _slope(n: Any, contention: float, coherency: float) -> Any:
     return 1 - n * (contention + coherency * (2 * n - 1)) / (1 + cost)
 
 
+def peak_of(contention: float, coherency: float) -> float | None:
+    """The concurrency from which on throughput falls; None when it never does."""
+    if coherency <= 0 or contention >= 1:
+        return None
+    # the quotient's root would overflow where the fit leaves next to no coherency
+    return float(np.sqrt(1 - contention) / np.sqrt(coherency))
+
+
 def fit_usl(
     throughput: npt.ArrayLike, response_s: npt.ArrayLike, level: float = 0.95
 ) -> dict[str, Any] | None:
@@ -61,10 +69,6 @@ def fit_usl(
         name: {"value": float(v), "low": max(float(v - h), 0.0), "high": float(v + h)}
         for name, v, h in zip(names, found, half, strict=True)
     }
-    _, contention, coherency = found
-    peak = (
-        float(np.sqrt((1 - contention) / coherency)) if coherency > 0 and contention < 1 else None
-    )
-    result["peak_concurrency"] = peak
+    result["peak_concurrency"] = peak = peak_of(*found[1:])
     result["peak_throughput"] = None if peak is None else float(usl(peak, *found))
     return result

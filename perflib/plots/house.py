@@ -28,7 +28,7 @@ from perflib.wording import clean, count
 if TYPE_CHECKING:
     from perflib.desk import Desk
 
-INK, MUTED, FAINT, GRID = "#1f2933", "#52606d", "#9aa5b1", "#e4e7eb"
+INK, MUTED, FAINT = "#1f2933", "#52606d", "#9aa5b1"
 BLUE, SKY, ORANGE, PURPLE, TEAL = "#0072b2", "#56b4e9", "#e69f00", "#aa4499", "#00735a"
 RED, GREEN, GREY, PALE = "#c24e00", "#00735a", "#616e7c", "#b8c0c9"
 SERIES = (BLUE, ORANGE, TEAL, PURPLE, SKY, GREY)

@@ -177,14 +177,16 @@ class System:
 
     def _take_folder(self) -> None:
         self.data.mkdir(parents=True, exist_ok=True)
-        self._lock = (self.data / "lock").open("w")
+        lock = (self.data / "lock").open("w")
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
+            lock.close()
             raise PerflibError(
                 f"a reference system is running on {self.data}",
                 next_step="use that one, stop it, or name another folder with --data",
             ) from None
+        self._lock = lock
 
     def _announce(self) -> None:
         told = {"urls": self.urls, "ports": self.ports, "pids": self.pids, "pid": os.getpid()}

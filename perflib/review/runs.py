@@ -7,7 +7,7 @@ bound by Amdahl's law, never a promise.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pandas as pd
 
@@ -32,8 +32,6 @@ _LITE_SCAN = re.compile(r"^\s*SCAN (?:TABLE )?(\w+)(?! USING)(?:\s|$)", re.MULTI
 _MY_SCAN = re.compile(r"\btable=(\w+) .*?\btype=ALL\b")
 _SCANS = (_PG_SCAN, _LITE_SCAN, _MY_SCAN)
 _PG_FILTER = re.compile(r"Filter: \(+([\w.\"]+)")
-
-Look = Callable[[str], Setting | None]
 
 
 class Evidence:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import sys
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import cached_property
@@ -119,11 +120,13 @@ class Database:
 
     def _explained(self, error: Exception) -> StoreError:
         reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        busy = "wait for the other process that writes, then repeat"
         rebuild = "restore it from a backup, or move it away: runs are indexed again, decisions not"
         steps = {
             "disk I/O": "free space on the disk, or mend it, then repeat",
             "full": "free space on the disk; recorded runs are kept and indexed at the next call",
-            "locked": "wait for the other process that writes, then repeat",
+            "locked": busy,
+            "lock timeout": busy,
             "readonly": "make the folder writable, or give another one with `data`",
             "not a database": rebuild,
             "malformed": rebuild,
@@ -145,7 +148,9 @@ class Database:
     def _prepare(self, connection: Connection) -> None:
         """Create the tables of a fresh database, migrate an old one, refuse a newer one."""
         if connection.dialect.name == "postgresql":
-            connection.execute(text(f"SELECT pg_advisory_xact_lock({_FIRST_LOCK})"))
+            with _told_of_waiting(self.name):
+                connection.execute(text(f"SET LOCAL lock_timeout = '{BUSY_TIMEOUT_S}s'"))
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({_FIRST_LOCK})"))
         version = self._version(connection)
         if version == REVISIONS[-1]:
             return
@@ -262,6 +267,7 @@ def _in_memory(file: Path | None) -> Engine:
 
     def connect() -> sqlite3.Connection:
         memory = sqlite3.connect(":memory:", check_same_thread=False)
+        weakref.finalize(engine, memory.close)  # Python 3.13 warns of what is left to chance
         if file is not None and file.exists():
             source = sqlite3.connect(f"{file.absolute().as_uri()}?immutable=1", uri=True)
             source.backup(memory)
@@ -290,9 +296,9 @@ def _explicit_transactions(engine: Engine) -> None:
 
 
 @contextmanager
-def _told_of_waiting(file: str | None) -> Iterator[None]:
+def _told_of_waiting(name: str | None) -> Iterator[None]:
     """Say that another process holds the lock, when it holds it for long."""
-    told = f"{file}: another process writes the history; waiting up to {BUSY_TIMEOUT_S} s for it"
+    told = f"{name}: another process writes the history; waiting up to {BUSY_TIMEOUT_S} s for it"
     timer = Timer(TOLD_AFTER_S, print, [told], {"file": sys.stderr})
     timer.start()
     try:

@@ -331,6 +331,17 @@ def test_several_reports_in_one_file_are_several_runs(name: str) -> None:
     assert (len(found), counts) == (2, [7.0, 8.0])
 
 
+def test_notes_of_several_runs_are_not_mixed() -> None:
+    """The watcher's clock starts anew where a run does; a title begins one as well."""
+    block = "block {} | new #TX {} / 2000 ms = 1.0 TPS_current | total: #TX 9 / {} s = 1.0 TPS_a\n"
+    text = "run 1\n" + block.format(7, 10, 2.1) + block.format(8, 20, 4.2)
+    text += "run 2\n" + block.format(3, 60, 2.2)
+    text += "## (x) Geth with 50 txs: 95.0 TPS\n" + block.format(9, 50, 2.3)
+    found = readings(Source(Path("notes.md"), content=text.encode()))
+    sizes = [i.value for r in found for i in r.indicators if i.metric == "block_transactions"]
+    assert (sizes, [r.run for r in found]) == ([15, 60, 50], ["", "", "(x) Geth"])
+
+
 BAD_ROWS = (
     "timeStamp,elapsed,label,success\n1700000000000,5,a,true\nx,5,a,true\n1700000000001,5,a\n"
     "1700000000002,5,a,true\n1700000000003,5,a,perhaps\n"

@@ -1,5 +1,6 @@
 """Connections: kept, lost, late, refused and encrypted."""
 
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -72,6 +73,21 @@ def test_hosts_that_are_not_there(url, error):
     assert (answer.status_code, answer.content, answer.text) == (0, None, None)
     assert bench.recorded() == [("GET /", 0, 0, error)]
     assert bench.stats() == (1, 1)
+
+
+def test_an_address_that_swallows_packets_leaves_time_for_the_next(server, monkeypatch):
+    """Such as IPv6 that leads nowhere before IPv4 that works."""
+    with (
+        socket.create_server(("127.0.0.1", 0), backlog=0) as full,
+        socket.create_connection(full.getsockname()),
+    ):
+        dead, alive = full.getsockname(), ("127.0.0.1", int(server.url.rpartition(":")[2]))
+        for places, error in (([dead, alive], ""), ([dead, dead], "connect timeout")):
+            told = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", place) for place in places]
+            monkeypatch.setattr("gevent.socket.getaddrinfo", lambda *_, told=told, **__: told)
+            bench = Bench("http://a.example", connection_timeout=1.0)
+            bench.client.get("/method")
+            assert bench.recorded()[0][3] == error
 
 
 def test_a_tls_context_that_cannot_be_is_the_callers_error():
