@@ -127,11 +127,12 @@ def system(
 
 
 def _look(config: Config, targets: list[Target]) -> tuple[dict[str, Any] | None, list[str]]:
-    """What the reference system tells of itself if it runs, and where nothing listens."""
+    """What the reference system tells of itself if it runs, and what it would bring."""
     if config.reference is None:
         return None, []
     running = reference.running(config.reference.data)
-    return running, [target.name for target in targets if not _listens(target, bool(running))]
+    own = [target for target in targets if target.address == EMBEDDED or _on_usual_port(target)]
+    return running, [target.name for target in own if not _listens(target, bool(running))]
 
 
 @contextmanager

@@ -99,6 +99,20 @@ def test_where_no_port_is_told_something_may_listen() -> None:
         assert campaign._listens(target, False)
 
 
+def test_the_reference_system_is_started_only_for_what_it_serves(tmp_path: Path) -> None:
+    file = tmp_path / "performance_config.yml"
+    file.write_text("reference: {}\ntargets: {own: {kind: http, url: 'http://127.0.0.1:9'}}\n")
+    config, said = load(file), []
+    with campaign.system(config, [config.target("own")], said.append):
+        assert reference.running(config.reference.data) is None
+    assert said == []
+
+
+def test_a_rate_that_changes_nothing_is_told(config: Path) -> None:
+    answer = perflib("run", "--config", config, "--rate", "5 req/s")
+    assert answer.stderr == "db keeps its own load (it is closed): --rate is not for it\n"
+
+
 def test_a_load_that_breaks_ends_what_watches_beside_it(
     config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -265,7 +265,8 @@ def test_a_step_that_left_no_sample_did_not_hold(tmp_path, monkeypatch):
 
 def test_a_generator_that_cannot_start_ends_the_search(tmp_path):
     target = HttpTarget(name="t", kind="http", url="http://127.0.0.1:1", locustfile="no/file.py")
-    seeker = capacity.Seeker(target, Scenario(), Store(tmp_path))
+    store = Store(tmp_path)
+    seeker = capacity.Seeker(target, Scenario(), store, aside=store)
     with pytest.raises(TargetError, match="did not start"):
         seeker.attempt(10.0)
 

@@ -45,6 +45,8 @@ def run(
 
     settings = config.load(file)
     load = adjusted(settings.scenario(scenario), rate=rate, run_time=run_time)
+    if rate is not None:
+        _tell_own_load(settings, targets, load)
     permit(settings, targets, also_load)
     runs = measure(settings, targets, load)
     code = show.print_runs(runs)
@@ -52,6 +54,15 @@ def run(
         render(settings, runs)
     lost = any(caveat.code == NOT_IN_HISTORY for run in runs for caveat in run.caveats)
     return ExitCode.USAGE if lost else code
+
+
+def _tell_own_load(settings: config.Config, targets: tuple[str, ...], load: Scenario) -> None:
+    """Say where a given rate changes nothing."""
+    for target in map(settings.target, targets or settings.targets):
+        own = target.loaded(load)
+        if not target.watches and (own.arrival == "closed" or own.rate != load.rate):
+            why = "it is closed" if own.arrival == "closed" else f"it has {own.rate:g} req/s"
+            click.echo(f"{target.name} keeps its own load ({why}): --rate is not for it", err=True)
 
 
 def permit(settings: config.Config, targets: tuple[str, ...], hosts: tuple[str, ...]) -> None:
