@@ -40,20 +40,22 @@ def follow(
         points = points[points["target"].isin([*targets])]
     else:
         points = points[~points["target"].str.endswith(CAPACITY)]
+    decisions = Decisions.of_store(store, only)
     if metric is None and statistic is None and label is None:
-        points = _promised(points, _judged(store, only))
+        points = _promised(points, _judged(store, only, decisions.any_bad))
     elif label is None:
         points = points[points["label"] == ""]
-    found = trends(points, tolerance=tolerance, decisions=Decisions.of_store(store, only))
+    found = trends(points, tolerance=tolerance, decisions=decisions)
     return [one for one in found if one.current]
 
 
-def _judged(store: Store, only: str | None) -> pd.DataFrame:
+def _judged(store: Store, only: str | None, any_bad: bool) -> pd.DataFrame:
     """The verdicts of each target's newest run that is not bad."""
+    if not any_bad:
+        return store.verdicts(only, newest=True)
     runs = store.runs(only)
-    newest = runs.drop_duplicates("target", keep="last")
     good = runs[~runs["bad"]].drop_duplicates("target", keep="last")
-    found = store.verdicts(only, newest=not newest["bad"].any())
+    found = store.verdicts(only)
     return found[found["run_id"].isin(good["run_id"])]
 
 

@@ -7,7 +7,7 @@ metric and label. Nothing is deleted: what was taken back stays visible as undon
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -67,28 +67,45 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class Decisions:
     """Decisions in force, asked by series.
 
-    `runs` (`Store.runs`) tells where a run lies in a series in which it has no result, `load`
-    (`Store.load`) what its load was.
+    `runs` (as `Store.runs`) tells where a run lies in a series in which it has no result, `load`
+    (`Store.load`) what its load was; both are asked when they are needed.
     """
 
     def __init__(
         self,
         decisions: Iterable[Decision] = (),
-        runs: pd.DataFrame | None = None,
+        runs: Callable[[], pd.DataFrame] | None = None,
         load: Callable[[str], Run] | None = None,
     ) -> None:
         self._load = load and cache(load)
+        self._runs = runs
         self._by_target: dict[str, list[Decision]] = {}
         for decision in decisions:
             if not decision.undone:
                 self._by_target.setdefault(decision.target, []).append(decision)
-        self._runs = {} if runs is None else runs.set_index("run_id")["environment_key"].to_dict()
-        self._times = {} if runs is None else dict(zip(self._runs, seconds(runs), strict=True))
 
     @classmethod
     def of_store(cls, store: Store, target: str | None = None) -> Decisions:
         """The decisions that a history holds."""
-        return cls(read(store, target), store.runs(target), store.load)
+        return cls(read(store, target), partial(store.runs, target), store.load)
+
+    @cached_property
+    def _began(self) -> dict[str, tuple[str, float]]:
+        """The machine and the time of each run."""
+        if self._runs is None:
+            return {}
+        runs = self._runs()
+        return {
+            run: (machine, time)
+            for run, machine, time in zip(
+                runs["run_id"], runs["environment_key"], seconds(runs), strict=True
+            )
+        }
+
+    @property
+    def any_bad(self) -> bool:
+        """Whether a run is marked bad."""
+        return any(d.action == "bad" for found in self._by_target.values() for d in found)
 
     def of(self, key: Any) -> tuple[Decision, ...]:
         """All decisions about the series `key` (target, metric, label)."""
@@ -123,9 +140,10 @@ class Decisions:
         """
         if len(found := np.flatnonzero(one.run_ids == decision.run_id)):
             return int(found[0])
-        if self._runs.get(decision.run_id) != one.key.environment_key:
+        began = self._began.get(decision.run_id)
+        if began is None or began[0] != one.key.environment_key:
             return None
-        return int(np.searchsorted(one.times_s, self._times[decision.run_id]))
+        return int(np.searchsorted(one.times_s, began[1]))
 
 
 def seconds(points: pd.DataFrame) -> Floats:
