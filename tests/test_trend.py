@@ -75,6 +75,16 @@ def test_states(values, metric, state, why):
     assert analysis.trend(points(values, metric=metric)).state == state
 
 
+def test_a_low_too_short_to_count_is_no_level_to_come_back_to():
+    """Four good results between noise and a regression that was made good since."""
+    noisy = [6.37, 7.36, 15.7, 13.3, 4.6, 7.11, 2.51, 2.52, 5.53, 5.37, 1.56, 1.77, 1.26, 1.7]
+    slow = [10.1, 13.7, 11.8, 13.9, 9.3, 14.4, 10.8, 15.5, 15.3, 15.8, 13.4, 12.2, 10.5]
+    again = [2.24, 4.36, 3.35, 3.1, 4.83, 4.58, 4.6, 4.03, 4.88, 4.67, 4.43, 4.64, 3.69]
+    found = analysis.trend(points([*noisy, *slow, *again]))
+    assert [shift.counts for shift in found.shifts][-3:] == [False, True, True]
+    assert found.state != "regressed"
+
+
 def test_a_shift_tells_its_place_and_its_size():
     found = analysis.trend(points(noise(2, 60) * STEP))
     (shift,) = [shift for shift in found.shifts if shift.counts]

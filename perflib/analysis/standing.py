@@ -173,18 +173,26 @@ def _quiet(seen: float) -> _Stand:
 
 def _made_good(shift: Shift, one: Trend, tolerance: float) -> bool:
     """Whether the level now is back at, or past, the level before the shift."""
-    point, now = shift.point, one.level
-    room = tolerance * abs(point.before)
-    return now <= point.before + room if point.after > point.before else now >= point.before - room
+    before, now = _before(shift, one), one.level
+    room = tolerance * abs(before)
+    up = shift.point.after > shift.point.before
+    return now <= before + room if up else now >= before - room
+
+
+def _before(shift: Shift, one: Trend) -> float:
+    """The level before the shift; the whole stretch's where a shift in it does not count."""
+    earlier = [s for s in one.shifts if s.point.index < shift.point.index]
+    if not earlier or earlier[-1].counts:
+        return shift.point.before
+    start = max((s.point.index for s in earlier if s.counts), default=0)
+    return float(np.median(one.values[start : shift.point.index]))
 
 
 def _best(live: Sequence[Shift], one: Trend, tolerance: float) -> bool:
     """Whether the level now is better than before each shift: no mere return from a worse one."""
     sign = 1 if find_metric(one.key.metric).better == "lower" else -1
-    return all(
-        sign * (shift.point.before - one.level) > tolerance * abs(shift.point.before)
-        for shift in live
-    )
+    levels = [_before(shift, one) for shift in live]
+    return all(sign * (level - one.level) > tolerance * abs(level) for level in levels)
 
 
 def _drifting(drift: Drift | None, one: Trend, tolerance: float) -> _Stand | None:
