@@ -66,17 +66,24 @@ def _files(path: Path) -> list[Path]:
 def by_run(found: Iterable[Source]) -> Iterator[Source]:
     """Each file of `found` once; the logs of pgbench's threads (`LOG.PID`, `LOG.PID.1`, …) as one.
 
-    A source is let go of when the next is asked for: its content may be large.
+    Numbered files come last, when all of them are known.
     """
-    every: dict[Path, Source] = {}
+    seen, numbered = set[Path](), dict[Path, Source]()
     for source in found:
-        every.setdefault(source.path.absolute(), source)
-    for path in sorted(every, key=_number):
-        first = every.get(path.with_suffix(""))
-        if first and all(map(_is_numbered_log, (first, every[path]))):
-            first.join(every[path])
-    for path in list(every):
-        source = every.pop(path)
+        path = source.path.absolute()
+        if path in seen:
+            continue
+        seen.add(path)
+        if _number(path) < 0:
+            yield source
+        else:
+            numbered[path] = source
+    for path in sorted(numbered, key=_number):
+        first = numbered.get(path.with_suffix(""))
+        if first and all(map(_is_log, (first, numbered[path]))):
+            first.join(numbered[path])
+    while numbered:  # a source is let go of before the next is read: its content may be large
+        source = numbered.pop(next(iter(numbered)))
         if source.parts[0] is source:
             yield source
 
@@ -85,9 +92,9 @@ def _number(path: Path) -> int:
     return int(path.suffix[1:]) if path.suffix[1:].isdecimal() else -1
 
 
-def _is_numbered_log(source: Source) -> bool:
+def _is_log(source: Source) -> bool:
     try:
-        return _number(source.path) >= 0 and pgbench_log.recognise(source)
+        return pgbench_log.recognise(source)
     except FormatError:  # it is told when the file is read
         return False
 
