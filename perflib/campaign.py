@@ -160,8 +160,8 @@ def _turn(folder: Path, say: Say) -> Iterator[int]:
 
 def _on_usual_port(target: Target) -> bool:
     """Whether `target` is, or is in the place of, a service of some checkout's system."""
-    place = urlsplit(target.address)
-    return place.hostname in ("127.0.0.1", "localhost") and place.port in reference.PORTS.values()
+    host, port = _place(target)
+    return host in ("127.0.0.1", "localhost") and port in reference.PORTS.values()
 
 
 def _shared_folder() -> Path | None:
@@ -179,16 +179,24 @@ def _shared_folder() -> Path | None:
 def _listens(target: Target, embedded: bool) -> bool:
     if target.address == EMBEDDED:
         return embedded
+    host, port = _place(target)
+    if host is None or port is None:
+        return True
     try:
-        place = urlsplit(target.address)
-        if place.hostname is None or place.port is None:
-            return True
-        with socket.create_connection((place.hostname, place.port), timeout=2):
+        with socket.create_connection((host, port), timeout=2):
             return True
     except OSError:
         return False
+
+
+def _place(target: Target) -> tuple[str | None, int | None]:
+    """Host and port of the target's address, as far as they are told."""
+    try:
+        place = urlsplit(target.address)
+        host, port = place.hostname, place.port
     except ValueError:  # what no address is, the target itself refuses
-        return True
+        return None, None
+    return host, port
 
 
 def _resolved(target: Target, urls: dict[str, str] | None) -> Target:

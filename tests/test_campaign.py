@@ -97,6 +97,7 @@ def test_where_no_port_is_told_something_may_listen() -> None:
     for url in ("postgresql://u:p@h:port/d", "postgresql://u:p[@h/d", "sqlite:///x.db"):
         target = SqlTarget(kind="sql", url=url, queries={"q": {"sql": "SELECT 1"}})
         assert campaign._listens(target, False)
+        assert not campaign._on_usual_port(target)
 
 
 def test_the_reference_system_is_started_only_for_what_it_serves(tmp_path: Path) -> None:

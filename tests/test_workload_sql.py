@@ -309,6 +309,7 @@ def test_stop_is_heard_at_once(postgres_url: str) -> None:
     ("url", "found"),
     [
         ("not a url", "does not parse"),
+        ("postgresql://u:p@h:port/d", "does not parse"),
         ("nosuch://host/x", "nosuch"),
         ("mssql+pyodbc://host/x", "pyodbc"),
     ],

@@ -140,7 +140,7 @@ class SqlTarget(Target):
                 next_step="install the driver that the URL names: `mysql+pymysql://…` has "
                 "`pip install pymysql`",
             ) from None
-        except sa.exc.ArgumentError:
+        except (sa.exc.ArgumentError, ValueError):  # a port that is no number
             raise TargetError(
                 f"`{self.name}`: the database URL does not parse",
                 expected="dialect+driver://user:password@host:port/name",
