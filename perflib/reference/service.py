@@ -73,6 +73,7 @@ def refuse(status: int, message: str) -> HTTPException:
 async def read_body(request: Request, limit: int) -> bytes:
     """The whole body, or 413 as soon as it is known to be larger than `limit` bytes."""
     too_large = refuse(413, f"the body is larger than {limit} bytes")
+    too_large.headers = {"connection": "close"}  # what is not read stands in the next one's way
     if int(request.headers.get("content-length") or 0) > limit:
         raise too_large
     parts, size = [], 0

@@ -25,12 +25,15 @@ from selenium.webdriver.common.by import By  # noqa: E402
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "investigate.ipynb"
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this machine"
-)
+pytestmark = [
+    pytest.mark.timeout(900),  # a busy machine starts a browser and a kernel slowly
+    pytest.mark.skipif(
+        not (CHROMIUM and DRIVER), reason="no chromium and chromedriver on this machine"
+    ),
+]
 
 
-def wait(what: Callable[[], Any], seconds: float = 90) -> Any:
+def wait(what: Callable[[], Any], seconds: float = 240) -> Any:
     """What `what` returns as soon as it is true."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
