@@ -11,6 +11,7 @@ import gzip
 import hashlib
 import io
 import json
+import re
 import zlib
 from collections.abc import Callable, Iterator
 from functools import cached_property
@@ -35,6 +36,8 @@ REASONS = 1000
 MOST = 2**63 - 1
 # what tools on the world's desktops write where it is not UTF-8
 _ENCODINGS = ["cp1252", "gb18030", "cp1251", "utf_16"]
+# `µs`, as two of them write it; in the others it is part of a word, and its time would be lost
+_MICROSECONDS, _WITH_MICRO = re.compile(rb"\d ?\xb5s\b"), ["cp1252", "cp1251"]
 _BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
@@ -153,19 +156,12 @@ class Source:
         with self._raw() as raw:
             return raw.read(2) == b"\x1f\x8b"
 
-    def open(self) -> BinaryIO:
-        """The decompressed bytes as a stream."""
-        if not self.gzipped:
-            return self._raw()
-        stored = self.path if self._content is None else io.BytesIO(self._content)
-        return gzip.open(stored)  # type: ignore[return-value]
-
     def blocks(self, size: int = 2**20) -> Iterator[bytes]:
         """The decompressed bytes block by block; a bomb or a damaged archive is refused."""
         limit = max(DOCUMENT_BYTES, self.size * GZIP_RATIO)
         total = 0
         try:
-            with self.open() as stream:
+            with self._raw() as raw, gzip.open(raw) if self.gzipped else raw as stream:
                 while block := stream.read(size):
                     total += len(block)
                     if self.gzipped and total > limit:
@@ -173,6 +169,19 @@ class Source:
                     yield block
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise self.fail(f"damaged gzip data: {error}") from None
+
+    def utf8(self) -> BinaryIO:
+        """The text as a stream of UTF-8, for parsers of no other; broken bytes become `�`."""
+        decoder = codecs.getincrementaldecoder(self.encoding)("replace")
+
+        def recoded() -> Iterator[bytes]:
+            for block in self.blocks():
+                # most are plain, which takes no time to see
+                plain = self.encoding == "utf-8" and block.isascii() and not decoder.getstate()[0]
+                yield block if plain else decoder.decode(block).encode()
+            yield decoder.decode(b"", final=True).encode()
+
+        return io.BufferedReader(Stream(filter(None, recoded())))
 
     @cached_property
     def digest(self) -> str:
@@ -198,7 +207,8 @@ class Source:
         try:
             codecs.getincrementaldecoder("utf-8")().decode(self.head, len(self.head) < HEAD_BYTES)
         except UnicodeDecodeError:
-            likeliest = charset_normalizer.from_bytes(self.head, cp_isolation=_ENCODINGS).best()
+            known = _WITH_MICRO if _MICROSECONDS.search(self.head) else _ENCODINGS
+            likeliest = charset_normalizer.from_bytes(self.head, cp_isolation=known).best()
             return likeliest.encoding if likeliest else "cp1252"
         return "utf-8"
 
@@ -232,7 +242,7 @@ class Source:
         if not _one_document(self.head_text.lstrip("\ufeff \t\n")):
             return None
         try:
-            return _decoded(self.content if self.encoding == "utf-8" else self.text)
+            return _decoded(self.text)
         except (ValueError, RecursionError, FormatError):
             return None
 
@@ -301,13 +311,12 @@ def _one_document(head: str) -> bool:
     return False
 
 
-def _decoded(text: str | bytes) -> Any:
+def _decoded(text: str) -> Any:
     """JSON, and the NaN and Infinity that Python's writer puts into it, which become None."""
     try:
         return msgspec.json.decode(text)
     except msgspec.DecodeError:
-        known = text if isinstance(text, bytes) else text.encode()
-        if b"NaN" not in known and b"Infinity" not in known:
+        if "NaN" not in text and "Infinity" not in text:
             raise
         return json.loads(text, parse_constant=lambda _: None)
 

@@ -107,7 +107,7 @@ def _samples(source: Source, layout: Layout, patterns: tuple[str, ...]) -> Itera
     # an error raised inside Arrow's handler would be lost
     uneven: list[tuple[int, str]] = []
     try:
-        with source.open() as stream:
+        with source.utf8() as stream:
             blocks = pcsv.open_csv(
                 stream,
                 read_options=pcsv.ReadOptions(
@@ -115,7 +115,6 @@ def _samples(source: Source, layout: Layout, patterns: tuple[str, ...]) -> Itera
                     block_size=BLOCK_BYTES,
                     column_names=columns,
                     skip_rows=_skipped(source) if layout.header else 0,
-                    encoding=source.encoding,
                 ),
                 parse_options=pcsv.ParseOptions(
                     delimiter=layout.separator,
@@ -131,7 +130,7 @@ def _samples(source: Source, layout: Layout, patterns: tuple[str, ...]) -> Itera
                 yield from _batches(source, rows, lines, patterns)
                 lines.first += rows.num_rows
             lines.tell(source, {})
-    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
+    except pa.ArrowInvalid as error:
         why = str(error).splitlines()[0]
         if "straddling" in why:
             why = f"a quote that is not closed, or a line of more than {BLOCK_BYTES >> 20} MiB"

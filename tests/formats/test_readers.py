@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,48 @@ def test_line_ends_and_marks_change_nothing(case: Case) -> None:
 def test_gzip_is_unpacked(case: Case) -> None:
     packed = Source(Path("unnamed"), content=gzip.compress(case.text.encode()))
     assert recognise(packed) == case.format
+
+
+@pytest.mark.parametrize("format_name", ["jmeter-csv", "k6-ndjson", "ab"])
+def test_damaged_gzip_is_refused_by_every_way_to_read(format_name: str) -> None:
+    case = next(case for case in CASES if case.format == format_name)
+    packed = gzip.compress(case.text.encode() * 1000 + os.urandom(200_000))[:-100_000]
+    with pytest.raises(FormatError, match="damaged gzip data"):
+        summarised(readings(Source(Path("unnamed"), content=packed), format_name)[0])
+
+
+# behind the part that tells the encoding
+LATE = 5000
+
+
+@pytest.mark.parametrize(
+    ("row", "skipped"),
+    [(b"1700000000000,5,\xe9,true\n", 0), (b"1700000000000,5,\xe9\xff\n", 1)],
+    ids=["a label", "a broken row"],
+)
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_a_byte_of_another_encoding_costs_no_row_of_a_jtl(row: bytes, skipped: int) -> None:
+    rows = b"timeStamp,elapsed,label,success\n" + b"1700000000000,5,a,true\n" * LATE
+    source = Source(Path("late"), content=rows + row)
+    found = {i.key: i.value for reading in readings(source) for i in summarised(reading)}
+    assert found["", "requests", "value"] == LATE + 1 - skipped
+    assert source.skipped_rows == skipped
+
+
+def test_a_byte_of_another_encoding_costs_no_number_of_a_document() -> None:
+    case = next(case for case in CASES if case.format == "pytest-benchmark")
+    named = case.text.encode().replace(b"{", b'{"x":"%b\xe9",' % (b" " * 70_000), 1)
+    assert readings(Source(Path("late"), content=named))[0].indicators == (
+        readings(source_of(case))[0].indicators
+    )
+
+
+def test_microseconds_of_an_old_desktop_are_no_chinese_word() -> None:
+    text = "Requests      [total, rate, throughput]  9, 1.0, 1.0\nLatencies  [mean]  60.753µs\n"
+    text += "Success  [ratio]  100.00%\n"
+    (reading,) = readings(Source(Path("old"), content=text.encode("latin-1")))
+    means = [i.value for i in reading.indicators if i.statistic == "mean"]
+    assert means == pytest.approx([60.753e-6])
 
 
 def test_a_table_for_notebooks(tmp_path: Path) -> None:
