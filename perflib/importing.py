@@ -14,10 +14,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from msgspec.structs import replace
 
 from perflib import analysis, samples, stats
 from perflib.errors import AlreadyRecordedError
-from perflib.formats.base import Indicator, Reading, Source
+from perflib.formats.base import MOST, Indicator, Reading, Source
 from perflib.formats.found import iso
 from perflib.formats.loading import readings
 from perflib.formats.tally import OUTSIDE, Tally
@@ -28,6 +29,7 @@ from perflib.store.folder import slug
 
 KIND = "imported"
 METRICS = "metrics.parquet"
+_OF_REQUESTS = ("service_time", "response_time")
 _SLUG = re.compile(r"[^a-z0-9]+")
 
 
@@ -109,7 +111,7 @@ def _record(source: Source, reading: Reading, key: str, target: str) -> Run:
         started_at=reading.started_at,
         duration_s=0.0,
         environment=Environment(git_commit=reading.commit),
-        estimates=[_estimate(indicator) for indicator in reading.indicators],
+        estimates=[_estimate(indicator) for indicator in _counted(reading.indicators)],
         details=reading.details,
         caveats=[*_crossed(reading), *_untold(reading)],
         source={
@@ -140,6 +142,17 @@ def _untold(reading: Reading) -> Iterator[Caveat]:
             next_step=f"import one that counts them, such as {reading.tool}'s summary",
             voids=("error_rate",),
         )
+
+
+def _counted(stated: list[Indicator]) -> Iterator[Indicator]:
+    """Each indicator; times whose number is not told are of the requests of their label."""
+    requests = {each.label: each.value for each in stated if each.metric == "requests"}
+    for each in stated:
+        n = requests.get(each.label, 0)
+        if each.metric in _OF_REQUESTS and not each.n and 0 < n <= MOST:
+            yield replace(each, n=int(n))
+        else:
+            yield each
 
 
 def _slug(tool: str) -> str:

@@ -284,6 +284,18 @@ def test_a_stated_share_of_few_requests_has_an_interval(tmp_path: Path) -> None:
     assert [verdict.outcome for verdict in run.verdicts] == ["unknown"]
 
 
+@pytest.mark.parametrize(("requests", "outcome"), [(10, "unknown"), (1000, "met")])
+def test_a_percentile_is_of_as_many_as_the_file_counts_elsewhere(
+    tmp_path: Path, requests: int, outcome: str
+) -> None:
+    text = f"Server Hostname: x\nComplete requests:  {requests}\nTime taken for tests: 1 seconds\n"
+    (tmp_path / "ab.txt").write_text(f"{text}  99%     12\n")
+    promises = ["p99(service_time) < 50 ms"]
+    store = Store(tmp_path / "data")
+    ((run, _),) = import_source(Source(tmp_path / "ab.txt"), store, objectives=promises)
+    assert [verdict.outcome for verdict in run.verdicts] == [outcome]
+
+
 @pytest.mark.parametrize(
     ("statistic", "n", "approximate", "code"),
     [

@@ -34,6 +34,8 @@ def scaled(value: Any, unit: str) -> tuple[str, float | None, str]:
         return "time", score * _SECONDS[over], "s"
     if unit == "B/op":
         return "allocation", score, "B"
+    if unit == "MB/sec":  # of the profiler of memory, which divides by 1024 twice
+        return "allocation_rate", score * 2**20, "B/s"
     return "score", score, unit
 
 
@@ -88,8 +90,7 @@ def _json(source: Source, entries: list[Any]) -> Reading:
 def _add(found: Found, label: str, metric: dict[str, Any], name: str) -> None:
     unit = str(metric.get("scoreUnit", ""))
     ours, value, base = scaled(metric.get("score"), unit)
-    raw = metric.get("rawData")
-    n = sum(len(fork) for fork in raw if isinstance(fork, list)) if isinstance(raw, list) else None
+    n = _measurements(metric)
     found.add(name or ours, "mean", value, base, label=label, source_name="score", n=n)
     if name:
         return
@@ -101,6 +102,19 @@ def _add(found: Found, label: str, metric: dict[str, Any], name: str) -> None:
             found.add(
                 ours, f"p{q:g}", at, base, label=label, source_name=f"scorePercentiles.{key}", n=n
             )
+
+
+def _measurements(metric: dict[str, Any]) -> float:
+    """How many values are in the score: of each fork, or counted by value as in `sample`."""
+    counts = _at_depth(4, [metric.get("rawDataHistogram")])[1::2]
+    return len(_at_depth(2, [metric.get("rawData")])) or sum(number(each) or 0.0 for each in counts)
+
+
+def _at_depth(depth: int, found: list[Any]) -> list[Any]:
+    """What lies so many lists deep in `found`."""
+    for _ in range(depth):
+        found = [each for part in found if isinstance(part, list) for each in part]
+    return found
 
 
 def _csv(source: Source) -> Reading:

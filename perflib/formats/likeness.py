@@ -12,14 +12,17 @@ from types import ModuleType
 from typing import Any
 
 _WORD = re.compile(r"[A-Za-z#%][\w#%./ ()-]*[\w%)]")
-ENOUGH = 2
+# a few words that many tools have, such as `mean` and `max`, are no likeness
+ENOUGH, SHARE = 2, 0.2
 
 
 def likeness(module: ModuleType, text: str) -> float:
-    """How many of the module's words are in `text`, and what share of them that is."""
-    words = {word for value in vars(module).values() for word in _words(value)}
-    present = words & set(_WORD.findall(text)) if words else set()
-    return len(present) + len(present) / len(words) if len(present) >= ENOUGH else 0.0
+    """How many of the module's words are in `text`, weighted by what share of them that is."""
+    own = (value for name, value in vars(module).items() if name != "__builtins__")
+    words = {word for value in own for word in _words(value)}
+    present = words & set(_WORD.findall(text))
+    share = len(present) / len(words) if words else 0.0
+    return share * len(present) if len(present) >= ENOUGH and share >= SHARE else 0.0
 
 
 def _words(value: Any) -> Iterator[str]:

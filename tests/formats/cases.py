@@ -841,6 +841,12 @@ CASES = [
         '{"benchmark":"a","mode":"ss","primaryMetric":{"score":9,"scoreUnit":"s/op"}}]',
         {("a", "time", "mean"): 1, ("a(mode=ss)", "time", "mean"): 9},
     ),
+    Case(  # the profiler of memory counts in 1024
+        "jmh",
+        '[{"benchmark":"a","mode":"avgt","primaryMetric":{"score":1,"scoreUnit":"s/op"},'
+        '"secondaryMetrics":{"gc.alloc.rate":{"score":1.5,"scoreUnit":"MB/sec"}}}]',
+        {("a", "gc.alloc.rate", "mean"): 1.5 * 2**20},
+    ),
     Case(
         "jmh",
         "Benchmark  Mode  Cnt  Score  Error  Units\na  avgt  5  1.0 ± 0.1  s/op\n"

@@ -127,6 +127,26 @@ def test_microseconds_of_an_old_desktop_are_no_chinese_word() -> None:
     assert means == pytest.approx([60.753e-6])
 
 
+def test_a_score_of_jmh_is_of_as_many_values_as_are_counted() -> None:
+    histogram = '"rawDataHistogram":[[[[1.0,5],[3.0,7]],[[2.0,4]]]]'
+    text = '[{"benchmark":"a","mode":"sample","primaryMetric":{"score":1,"scoreUnit":"s/op",%s}}]'
+    (reading,) = readings(Source(Path("jmh"), content=(text % histogram).encode()))
+    assert [indicator.n for indicator in reading.indicators] == [16]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"latency":{"average":1,"mean":1},"errors":0,"total":9}',
+        "breakpoint, filter, print, range",
+    ],
+    ids=["words of many tools", "words of Python"],
+)
+def test_common_words_make_no_likeness(text: str) -> None:
+    with pytest.raises(FormatError, match="no known format\n"):
+        recognise(Source(Path("unknown"), content=text.encode()))
+
+
 def test_a_table_for_notebooks(tmp_path: Path) -> None:
     for at, case in enumerate(CASES[:3]):
         (tmp_path / f"{at}.txt").write_text(case.text)
