@@ -58,11 +58,18 @@ def import_source(
         chosen = target or _slug(reading.tool)
         key = f"{slug(chosen)}-{source.digest[:8]}{f'-{number}' if number else ''}"
         if key in known:
-            yield store.load(known[key]), False
+            yield _known(source, store.load(known[key])), False
             continue
         run, is_new = _new(source, store, reading, key, chosen, list(objectives or []))
         known[key] = run.id
         yield run, is_new
+
+
+def _known(source: Source, run: Run) -> Run:
+    """`run`, which came from `source`; an error under `--strict` where rows of it were broken."""
+    if source.strict and (broken := run.source.get("skipped_rows", "0")) != "0":
+        raise source.fail(f"imported before without its broken rows, {broken} in all")
+    return run
 
 
 def _new(
@@ -72,16 +79,17 @@ def _new(
     run = _record(source, reading, key, target)
     run.objectives = objectives
     _, staging = store.begin(run.target)
-    _write_samples(reading, staging / SAMPLES, run)
-    run.source["skipped_rows"] = str(source.skipped_rows)
-    if reading.series is not None:
-        pq.write_table(reading.series, staging / METRICS, compression="zstd")
-    run.verdicts = analysis.judge(run, run.estimates)
     try:
+        _write_samples(reading, staging / SAMPLES, run)
+        run.source["skipped_rows"] = str(source.skipped_rows)
+        if reading.series is not None:
+            pq.write_table(reading.series, staging / METRICS, compression="zstd")
+        run.verdicts = analysis.judge(run, run.estimates)
         store.commit(run, staging)
     except AlreadyRecordedError:  # another process has imported it since
-        shutil.rmtree(staging)
         return store.load(run.id), False
+    finally:  # where the run is kept, its folder is no longer there
+        shutil.rmtree(staging, ignore_errors=True)
     return run, True
 
 

@@ -115,6 +115,15 @@ def test_importing_twice_changes_nothing(home: Path) -> None:
     assert runs(home) == before == ["20231114T221320Z-jmeter-" + before[0][-8:]]
 
 
+def test_a_file_that_is_refused_on_the_way_leaves_nothing(home: Path) -> None:
+    many = JTL + "1700000000000,100,Home,200,true\n" * 100_000
+    (home / "broken.jtl").write_text(f'{many}1700000000000,100,"Home\n{many}')
+    done = perflib(home, "import", "broken.jtl")
+    assert done.returncode == ExitCode.USAGE
+    assert "a quote that is not closed" in done.stderr
+    assert runs(home) == list((home / "data" / "staging").iterdir()) == []
+
+
 def test_a_file_that_another_process_imports_meanwhile_is_known(home: Path) -> None:
     found = []
     for _ in range(2):
@@ -221,6 +230,9 @@ def test_strict_refuses_what_a_broken_row_is_in(home: Path) -> None:
     assert "bad.jtl:4: skipped" in done.stderr
     strict = perflib(home, "import", "--strict", "bad.jtl", "--target", "other")
     assert strict.returncode == ExitCode.USAGE
+    again = perflib(home, "import", "--strict", "bad.jtl")
+    assert again.returncode == ExitCode.USAGE
+    assert "imported before without its broken rows, 1 in all" in again.stderr
 
 
 def test_a_format_can_be_forced_but_not_invented(home: Path) -> None:
