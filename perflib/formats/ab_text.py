@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, decimal_places, number
+from perflib.formats.found import Found, last_digit, number
 
 TOOL = "ab"
 _FIELD = re.compile(r"([A-Z][\w\- 2]+?):\s+([\d.]+)\s*(.*)")
@@ -76,14 +77,8 @@ def _reading(lines: list[str], version: str) -> Reading:
     if requests and failures is not None:
         # a request can be of both kinds; the file does not tell how many are
         fewest, both = sorted((failures, stated.get("Non-2xx responses", 0.0)))[::-1]
-        found.add(
-            "error_rate",
-            "value",
-            fewest / requests,
-            n=requests,
-            approximate=both > 0,
-            resolution=both / requests,
-        )
+        more: dict[str, Any] = {"approximate": both > 0, "resolution": both / requests}
+        found.add_share(fewest, requests, **more)
     host, port, path = (place.get(key, "") for key in _PLACES)
     return Reading(
         tool=TOOL, version=version, run=f"{host}:{port}{path}", indicators=found.indicators
@@ -92,19 +87,16 @@ def _reading(lines: list[str], version: str) -> Reading:
 
 def _field(found: Found, stated: dict[str, float], match: re.Match[str]) -> None:
     name, text, rest = match.groups()
-    step = 10.0 ** -decimal_places(text)
     if name in _FIELDS:
         metric, unit = _FIELDS[name]
         stated[name] = number(text) or 0.0
-        found.add(
-            metric, "value", text, unit, source_name=name, resolution=step if "." in text else 0.0
-        )
+        step = last_digit(text) if "." in text else 0.0
+        found.add(metric, "value", text, unit, source_name=name, resolution=step)
     elif name == "Time per request" and "across" not in rest:
-        found.add("service_time", "mean", text, "ms", source_name=name, resolution=step)
+        _time(found, "mean", text, name)
     elif name == "Transfer rate":
-        found.add("data_rate", "value", (number(text) or 0.0) * 1024, "B/s", source_name=name)
+        found.add("data_rate", "value", text, "KiB/s", source_name=name)
 
 
 def _time(found: Found, statistic: str, text: str, source_name: str) -> None:
-    step = 10.0 ** -decimal_places(text)
-    found.add("service_time", statistic, text, "ms", source_name=source_name, resolution=step)
+    found.add_printed("service_time", statistic, text, "ms", source_name=source_name)

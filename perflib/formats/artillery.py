@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, iso, number
+from perflib.formats.found import Found, iso, mapping, number
 
 TOOL = "Artillery"
 _STATISTICS = {
@@ -57,7 +57,7 @@ def read(source: Source) -> Iterator[Reading]:
 
 
 def _version_2(found: Found, aggregate: dict[str, Any]) -> None:
-    counters = _object(aggregate, "counters")
+    counters = mapping(aggregate, "counters")
     requests = number(counters.get("http.requests"))
     errors = sum(number(v) or 0.0 for key, v in counters.items() if key.startswith("errors."))
     bad = sum(
@@ -70,9 +70,9 @@ def _version_2(found: Found, aggregate: dict[str, Any]) -> None:
         found.add(
             "failures", "value", errors + bad, "req", source_name="errors.* + http.codes.4xx, 5xx"
         )
-        found.add("error_rate", "value", min((errors + bad) / requests, 1.0), n=requests)
+        found.add_share(min(errors + bad, requests), requests)
     _rate(found, aggregate, requests)
-    for name, summary in _object(aggregate, "summaries").items():
+    for name, summary in mapping(aggregate, "summaries").items():
         if not isinstance(summary, dict):
             continue
         answers = _ANSWERS.fullmatch(name)
@@ -86,7 +86,7 @@ def _rate(found: Found, aggregate: dict[str, Any], requests: float | None) -> No
 
     How far it is off is told by the requests and the time from the first metric to the last.
     """
-    rate = number(_object(aggregate, "rates").get("http.request_rate"))
+    rate = number(mapping(aggregate, "rates").get("http.request_rate"))
     first, last = (number(aggregate.get(key)) for key in ("firstMetricAt", "lastMetricAt"))
     if rate is None:
         return
@@ -98,25 +98,16 @@ def _rate(found: Found, aggregate: dict[str, Any], requests: float | None) -> No
 
 
 def _version_1(found: Found, aggregate: dict[str, Any]) -> None:
-    found.add(
-        "requests",
-        "value",
-        aggregate.get("requestsCompleted"),
-        "req",
-        source_name="requestsCompleted",
-    )
-    rps = aggregate.get("rps")
-    mean = rps.get("mean") if isinstance(rps, dict) else None
-    found.add("throughput", "value", mean, "req/s", source_name="rps.mean")
-    _summary(found, "service_time", "", _object(aggregate, "latency"), "latency", "ms")
     completed = number(aggregate.get("requestsCompleted"))
-    errors = sum(number(v) or 0.0 for v in _object(aggregate, "errors").values())
-    codes = _object(aggregate, "codes")
+    found.add("requests", "value", completed, "req", source_name="requestsCompleted")
+    mean = mapping(aggregate, "rps").get("mean")
+    found.add("throughput", "value", mean, "req/s", source_name="rps.mean")
+    _summary(found, "service_time", "", mapping(aggregate, "latency"), "latency", "ms")
+    errors = sum(number(v) or 0.0 for v in mapping(aggregate, "errors").values())
+    codes = mapping(aggregate, "codes")
     bad = sum(number(v) or 0.0 for code, v in codes.items() if (number(code) or 0) >= 400)
-    if completed is not None and completed + errors:
-        found.add(
-            "error_rate", "value", (errors + bad) / (completed + errors), n=completed + errors
-        )
+    if completed is not None:
+        found.add_share(errors + bad, completed + errors)
 
 
 def _summary(
@@ -145,8 +136,3 @@ def _summary(
             approximate=sketched,
             resolution=max(step, abs(value) * ACCURACY if sketched else 0.0),
         )
-
-
-def _object(document: dict[str, Any], key: str) -> dict[str, Any]:
-    value = document.get(key)
-    return value if isinstance(value, dict) else {}

@@ -13,7 +13,7 @@ from itertools import product
 from typing import Any
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, iso, number
+from perflib.formats.found import Found, iso, listing, mapping, number
 
 TOOL = "asv"
 _KINDS = {
@@ -54,18 +54,14 @@ def read(source: Source) -> Iterator[Reading]:
             "asv's description of benchmarks or of a machine",
             "import the result files in the machine's folder",
         )
-    columns = document.get("result_columns")
-    listed = columns if isinstance(columns, list) else []
-    found = Found()
-    results = document["results"]
-    for name, result in results.items() if isinstance(results, dict) else ():
-        values, parameters = _values(result, listed)
+    found, columns = Found(), listing(document, "result_columns")
+    for name, result in mapping(document, "results").items():
+        values, parameters = _values(result, columns)
         _add(found, name, values, parameters)
     date = number(document.get("date"))
-    params = document.get("params")
     yield Reading(
         tool=TOOL,
-        run=str(params.get("machine", "")) if isinstance(params, dict) else "",
+        run=str(mapping(document, "params").get("machine", "")),
         started_at=iso(date / 1e3) if date else "",
         commit=str(document["commit_hash"]),
         indicators=found.indicators,

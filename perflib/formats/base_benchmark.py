@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
 from perflib.formats.base import Reading, Source
 from perflib.formats.found import Found, number
 from perflib.formats.locust_history import table
@@ -44,7 +42,8 @@ def read(source: Source) -> Iterator[Reading]:
                 series.append((float(at), name, "", read_value))
     found = Found()
     for name, each in values.items():
-        _add(found, name, np.asarray(each))
+        metric = "block_transactions" if name == "transactions/per_block" else name
+        found.add_samples(metric, each, _unit(name), source_name=name)
     yield Reading(
         tool=TOOL,
         started_at=min((text for text in started if text), default=""),
@@ -61,15 +60,3 @@ def _unit(name: str) -> str:
     return {"gas/per_second": "gas/s", "gas/per_block": "gas", "transactions/per_block": "tx"}.get(
         name, "1"
     )
-
-
-def _add(found: Found, name: str, values: Any) -> None:
-    metric = "block_transactions" if name == "transactions/per_block" else name
-    numbers = {
-        "mean": values.mean(),
-        "p50": np.median(values),
-        "min": values.min(),
-        "max": values.max(),
-    }
-    for statistic, value in numbers.items():
-        found.add(metric, statistic, float(value), _unit(name), source_name=name, n=len(values))

@@ -8,20 +8,19 @@ from collections.abc import Iterator
 from typing import Any
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, number
+from perflib.formats.found import Found, listing, mapping, number
 from perflib.formats.quantities import quantity
 from perflib.formats.tables import header, markdown, rows
 
 TOOL = "BenchmarkDotNet"
-_STATISTICS = {
-    "Mean": "mean",
-    "Median": "p50",
-    "Min": "min",
-    "Max": "max",
-    "StandardDeviation": "stdev",
+_STATED = {
+    "Mean": ("time", "mean", "ns"),
+    "Median": ("time", "p50", "ns"),
+    "Min": ("time", "min", "ns"),
+    "Max": ("time", "max", "ns"),
+    "StandardDeviation": ("time", "stdev", "ns"),
 }
-
-
+_ALLOCATED = {"BytesAllocatedPerOperation": ("allocation", "mean", "B")}
 _MEASURED = {"Mean": "mean", "Median": "p50", "Min": "min", "Max": "max", "StdDev": "stdev"}
 # the last columns of a job that stand before the parameters
 _JOBS = ("Method", "Job", "WarmupCount", "UnrollFactor", "Runtime", "Toolchain", "IterationCount")
@@ -53,7 +52,7 @@ def read(source: Source) -> Iterator[Reading]:
             yield _reading(source, version[1] if version else "", columns, table)
         return
     document, found = source.json, Found()
-    listed = document["Benchmarks"] if isinstance(document["Benchmarks"], list) else []
+    listed = listing(document, "Benchmarks")
     labels = Counter(_label(entry) for entry in listed if isinstance(entry, dict))
     for entry in listed:
         statistics = entry.get("Statistics") if isinstance(entry, dict) else None
@@ -64,11 +63,10 @@ def read(source: Source) -> Iterator[Reading]:
         # one benchmark in several jobs
         job = str(entry.get("DisplayInfo") or "").partition(": ")[2] if labels[label] > 1 else ""
         _add(found, f"{label} [{job}]" if job else label, entry, statistics)
-    host = document["HostEnvironmentInfo"]
-    version = host.get("BenchmarkDotNetVersion") if isinstance(host, dict) else None
+    host = mapping(document, "HostEnvironmentInfo")
     yield Reading(
         tool=TOOL,
-        version=str(version or ""),
+        version=str(host.get("BenchmarkDotNetVersion") or ""),
         run=str(document.get("Title") or ""),
         indicators=found.indicators,
     )
@@ -125,14 +123,9 @@ def _label(entry: dict[str, Any]) -> str:
 
 def _add(found: Found, label: str, entry: dict[str, Any], statistics: dict[str, Any]) -> None:
     more: dict[str, Any] = {"label": label, "n": statistics.get("N")}
-    found.add_all("time", statistics, _STATISTICS, "ns", **more)
-    percentiles = statistics.get("Percentiles")
-    for key, value in percentiles.items() if isinstance(percentiles, dict) else ():
+    found.add_all(statistics, _STATED, **more)
+    for key, value in mapping(statistics, "Percentiles").items():
         q = number(key[1:])
         if q is not None and 0 < q < 100 and q != 50:
             found.add("time", f"p{q:g}", value, "ns", source_name=f"Percentiles.{key}", **more)
-    memory = entry.get("Memory")
-    allocated = memory.get("BytesAllocatedPerOperation") if isinstance(memory, dict) else None
-    found.add(
-        "allocation", "mean", allocated, "B", source_name="BytesAllocatedPerOperation", **more
-    )
+    found.add_all(mapping(entry, "Memory"), _ALLOCATED, **more)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, decimal_places, number
+from perflib.formats.found import Found, last_digit, number
 from perflib.formats.html_tables import table_rows
 
 TOOL = "Caliper"
@@ -56,9 +56,8 @@ def _add(found: Found, row: dict[str, str], units: dict[str, str], seen: set[str
         text, _, told = row.get(column, "").partition(" ")
         if unit != "tx" and units.get(column, told) != unit:
             continue
-        step = 10.0 ** -decimal_places(text) if "." in text else 0.0
+        step = last_digit(text) if "." in text else 0.0
         more: dict[str, Any] = {"label": label, "source_name": column, "n": total}
         base = "tx/s" if unit == "tps" else unit
         found.add(metric, statistic, text, base, resolution=step, **more)
-    if total and failed is not None:
-        found.add("error_rate", "value", failed / total, label=label, n=total)
+    found.add_share(failed, total, label=label)

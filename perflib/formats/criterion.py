@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from statistics import fmean, median
 from typing import Any
 
 import msgspec
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, decimal_places, number
-from perflib.formats.quantities import quantity
+from perflib.formats.found import Found, mapping, number
+from perflib.formats.quantities import plain, quantity
 from perflib.formats.tables import header, rows
 
 TOOL = "criterion"
@@ -22,9 +21,6 @@ _TIME = re.compile(r"(?<!\S)time:\s+\[(\S+ \S+) (\S+ \S+) (\S+ \S+)\]")
 _RATE = re.compile(r"^\s+thrpt:\s+\[(\S+) (\S+) (\S+) (\S+) (\S+) (\S+)\]")
 _BENCH = re.compile(r"^test (.*\S)\s+\.\.\. bench:\s+([\d,.]+) (\S+) \(\+/- ([\d,.]+)\)")
 _NONE = re.compile(r"^test result: .* measured", re.MULTILINE)
-_ANSI = re.compile(r"\x1b\[[0-9;]*m")
-
-
 # the time of a sample; before criterion 0.3 always in nanoseconds
 _RAW = {"sample_measured_value", "sample_time_nanos"}
 _SAMPLES = {"sampling_mode", "iters", "times"}
@@ -45,7 +41,7 @@ def recognise(source: Source) -> bool:
     columns = set(header(source)[0])
     if "iteration_count" in columns and columns & _RAW:
         return True
-    lines = _ANSI.sub("", source.head_text).split("\n")
+    lines = plain(source.head_text).split("\n")
     benches = any(_TIME.search(line) or _BENCH.match(line) for line in lines)
     return benches or bool(_NONE.search(source.head_text))
 
@@ -60,7 +56,7 @@ def read(source: Source) -> Iterator[Reading]:
         return
     found, before, label = Found(), "", ""
     for _, raw in source.lines():
-        text = _ANSI.sub("", raw)
+        text = plain(raw)
         if match := _TIME.search(text):
             # a long name stands on a line of its own
             label = text[: match.start()].strip() or before.strip()
@@ -68,16 +64,9 @@ def read(source: Source) -> Iterator[Reading]:
         elif (match := _RATE.match(text)) and label:
             _add_rate(found, label, match)
         elif match := _BENCH.match(text):
-            timed = match[3] == "ns/iter"
-            found.add(
-                "time" if timed else "value",
-                "p50",
-                match[2],
-                "ns" if timed else match[3],
-                label=match[1],
-                source_name=match[3],
-                resolution=10.0 ** -decimal_places(match[2]),
-            )
+            metric, unit = ("time", "ns") if match[3] == "ns/iter" else ("value", match[3])
+            more: dict[str, Any] = {"label": match[1], "source_name": match[3]}
+            found.add_printed(metric, "p50", match[2], unit, **more)
         before = text
     yield Reading(tool=TOOL, indicators=found.indicators)
 
@@ -109,13 +98,8 @@ def _each(total: Any, count: Any) -> float | None:
 
 
 def _add_samples(found: Found, label: str, unit: str, given: list[float | None]) -> None:
-    times = [each for each in given if each is not None]
-    if not times:
-        return
-    numbers = {"mean": fmean(times), "p50": median(times), "min": min(times), "max": max(times)}
-    for statistic, value in numbers.items():
-        more: dict[str, Any] = {"label": label, "source_name": "samples", "n": len(times)}
-        found.add("time", statistic, value, unit, **more)
+    if times := [each for each in given if each is not None]:
+        found.add_samples("time", times, unit, label=label, source_name="samples")
 
 
 def _is_estimate(value: Any) -> bool:
@@ -166,34 +150,23 @@ def _name_beside(source: Source) -> str:
 
 def _message(found: Found, message: dict[str, Any]) -> None:
     for name, statistic in _ESTIMATES.items():
-        value = message.get(name)
-        unit = value.get("unit") if isinstance(value, dict) else None
-        if isinstance(value, dict) and unit in ("ns", "us", "ms", "s"):
+        value = mapping(message, name)
+        if (unit := value.get("unit")) in ("ns", "us", "ms", "s"):
             label, stated = str(message.get("id") or ""), value.get("estimate")
             found.add("time", statistic, stated, unit, label=label, source_name=name)
 
 
 def _add(found: Found, label: str, match: re.Match[str]) -> None:
-    named = (("mean", match[2]), ("low", match[1]), ("high", match[3]))
-    for statistic, text in named:
-        if time := quantity(text):
-            found.add(
-                "time",
-                statistic,
-                time.value,
-                "s",
-                label=label,
-                source_name="time",
-                resolution=time.step,
-            )
+    for statistic, at in (("mean", 2), ("low", 1), ("high", 3)):
+        if time := quantity(match[at]):
+            more: dict[str, Any] = {"label": label, "source_name": "time", "resolution": time.step}
+            found.add("time", statistic, time.value, "s", **more)
 
 
 def _add_rate(found: Found, label: str, match: re.Match[str]) -> None:
-    value, unit = number(match[3]), match[4]
-    if unit.endswith("elem/s") and value is not None:
-        scale = {"": 1.0, "K": 1e3, "M": 1e6, "G": 1e9}.get(unit.removesuffix("elem/s"))
-        found.add(
-            "rate", "mean", scale and value * scale, "ops/s", label=label, source_name="thrpt"
-        )
-    elif unit.endswith("B/s") and (size := quantity(f"{match[3]} {unit.removesuffix('/s')}")):
-        found.add("data_rate", "mean", size.value, "B/s", label=label, source_name="thrpt")
+    more: dict[str, Any] = {"label": label, "source_name": "thrpt"}
+    text, unit = match[3], match[4]
+    if unit.endswith("elem/s"):
+        found.add("rate", "mean", text + unit.removesuffix("elem/s"), "ops/s", **more)
+    elif unit.endswith("B/s") and (size := quantity(f"{text} {unit.removesuffix('/s')}")):
+        found.add("data_rate", "mean", size.value, "B/s", **more)

@@ -10,11 +10,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, number
+from perflib.formats.found import Found, listing, mapping, number
 from perflib.formats.k6_text import duration
 
 TOOL = "fortio"
-_STATISTICS = {"Avg": "mean", "Min": "min", "Max": "max", "StdDev": "stdev"}
+_STATED = {
+    "Avg": ("service_time", "mean", "s"),
+    "Min": ("service_time", "min", "s"),
+    "Max": ("service_time", "max", "s"),
+    "StdDev": ("service_time", "stdev", "s"),
+}
 
 
 def recognise(source: Source) -> bool:
@@ -33,7 +38,7 @@ def read(source: Source) -> Iterator[Reading]:
     found.add("requests", "value", n, "req", source_name="DurationHistogram.Count")
     found.add("throughput", "value", document["ActualQPS"], "req/s", source_name="ActualQPS", n=n)
     # without any request the histogram is of zeros
-    found.add_all("service_time", histogram, _STATISTICS if n else {}, "s", n=n)
+    found.add_all(histogram, _STATED if n else {}, n=n)
     _duration(found, document)
     buckets = _listed(histogram, "Data")
     if "Percentiles" not in histogram:
@@ -91,10 +96,7 @@ def _width(buckets: list[dict[str, Any]], value: float) -> float:
 
 
 def _errors(found: Found, document: dict[str, Any], n: float | None) -> None:
-    codes = document.get("RetCodes")
-    if not isinstance(codes, dict) or not codes:
-        return
-    counts = {code: number(count) or 0.0 for code, count in codes.items()}
+    counts = {code: number(count) or 0.0 for code, count in mapping(document, "RetCodes").items()}
     total = sum(counts.values())
     good = sum(
         v
@@ -108,5 +110,4 @@ def _errors(found: Found, document: dict[str, Any], n: float | None) -> None:
 
 
 def _listed(histogram: dict[str, Any], key: str) -> list[dict[str, Any]]:
-    listed = histogram.get(key)
-    return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    return [each for each in listing(histogram, key) if isinstance(each, dict)]

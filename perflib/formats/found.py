@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
+
 from perflib.formats.base import MOST, Indicator
 from perflib.units import UNITS, find_unit
+
+Stated = Mapping[str, tuple[str, str, str]]
+"""Our metric, statistic and unit by the source's own name for a number."""
 
 _MAGNITUDES = {"k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}([,  ' ]\d{3})+(\.\d+)?")
@@ -47,9 +52,28 @@ def with_point(text: str) -> str:
     return text if "." in text else text.replace(",", ".")
 
 
-def decimal_places(value: Any) -> int:
-    """Digits behind the point in a written number: what a rounded text is known to."""
-    return len(str(value).partition(".")[2].rstrip("eE+-"))
+def last_digit(text: str) -> float:
+    """One of the last digit of a written number: what a rounded text is known to."""
+    return 10.0 ** -len(text.partition(".")[2].rstrip("eE+-"))
+
+
+def mapping(document: Any, key: str) -> dict[str, Any]:
+    """The object at `key` of a JSON document; an empty one where there is none."""
+    value = document.get(key) if isinstance(document, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def listing(document: Any, key: str) -> list[Any]:
+    """The list at `key` of a JSON document; an empty one where there is none."""
+    value = document.get(key) if isinstance(document, dict) else None
+    return value if isinstance(value, list) else []
+
+
+def summary(values: Sequence[float]) -> dict[str, float]:
+    """Mean, median and extremes; infinite, so no number, where a sum is too large for one."""
+    with np.errstate(over="ignore"):
+        mean, median = float(np.mean(values)), float(np.median(values))
+    return {"mean": mean, "p50": median, "min": min(values), "max": max(values)}
 
 
 def iso(epoch_s: float) -> str:
@@ -116,15 +140,25 @@ class Found:
             )
         )
 
-    def add_all(
-        self,
-        metric: str,
-        values: Mapping[str, Any],
-        names: Mapping[str, str],
-        unit: str,
-        **more: Any,
+    def add_all(self, values: Mapping[str, Any], stated: Stated, **more: Any) -> None:
+        """Add each of `values` that `stated` knows, under the source's name."""
+        for name, (metric, statistic, unit) in stated.items():
+            self.add(metric, statistic, values.get(name), unit, source_name=name, **more)
+
+    def add_printed(
+        self, metric: str, statistic: str, text: str, unit: str = "1", **more: Any
     ) -> None:
-        """Add `values[source name]` under the statistic that `names` gives for it."""
-        for source_name, statistic in names.items():
-            value = values.get(source_name)
-            self.add(metric, statistic, value, unit, source_name=source_name, **more)
+        """Add a number that was rounded to be printed: its last digit is the resolution."""
+        self.add(metric, statistic, text, unit, resolution=last_digit(text), **more)
+
+    def add_samples(
+        self, metric: str, values: Sequence[float], unit: str = "1", **more: Any
+    ) -> None:
+        """Add what `values` prove."""
+        for statistic, value in summary(values).items():
+            self.add(metric, statistic, value, unit, n=len(values), **more)
+
+    def add_share(self, failed: float | None, total: float | None, **more: Any) -> None:
+        """Add the error rate, where both are known."""
+        if total and failed is not None:
+            self.add("error_rate", "value", failed / total, n=total, **more)

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, number
+from perflib.formats.found import Found, mapping, number
 
 TOOL = "Gatling"
+_RATE = "meanNumberOfRequestsPerSecond"
 _TIMES = {
     "meanResponseTime": "mean",
     "minResponseTime": "min",
@@ -66,31 +67,22 @@ def _walk(source: Source, found: Found, node: dict[str, Any], path: str, depth: 
         raise source.fail(f"groups nested deeper than {DEEPEST}")
     if _has_stats(node):
         _add(found, path, node["stats"])
-    contents = node.get("contents")
-    for child in contents.values() if isinstance(contents, dict) else ():
+    for child in mapping(node, "contents").values():
         if isinstance(child, dict):
             name = str(child.get("name", ""))
             _walk(source, found, child, f"{path} / {name}" if path else name, depth + 1)
 
 
 def _add(found: Found, label: str, stats: dict[str, Any]) -> None:
-    counts = stats["numberOfRequests"] if isinstance(stats["numberOfRequests"], dict) else {}
+    counts = mapping(stats, "numberOfRequests")
     total, failed = number(counts.get("total")), number(counts.get("ko"))
     found.add("requests", "value", total, "req", label=label, source_name="numberOfRequests.total")
     found.add("failures", "value", failed, "req", label=label, source_name="numberOfRequests.ko")
-    if total and failed is not None:
-        found.add("error_rate", "value", failed / total, label=label, n=total)
-    rate = stats.get("meanNumberOfRequestsPerSecond")
-    found.add(
-        "throughput",
-        "value",
-        _total(rate),
-        "req/s",
-        label=label,
-        source_name="meanNumberOfRequestsPerSecond.total",
-    )
+    found.add_share(failed, total, label=label)
+    rate, name = mapping(stats, _RATE).get("total"), f"{_RATE}.total"
+    found.add("throughput", "value", rate, "req/s", label=label, source_name=name)
     for key, statistic in _TIMES.items():
-        value = number(_total(stats.get(key)))
+        value = number(mapping(stats, key).get("total"))
         if total and value is not None:
             sketched = statistic == key
             found.add(
@@ -104,7 +96,3 @@ def _add(found: Found, label: str, stats: dict[str, Any]) -> None:
                 approximate=sketched,
                 resolution=max(1.0, ACCURACY * abs(value)) if sketched else 1.0,
             )
-
-
-def _total(value: Any) -> Any:
-    return value.get("total") if isinstance(value, dict) else None

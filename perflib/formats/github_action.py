@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, iso, number
+from perflib.formats.found import Found, iso, mapping, number
 
 TOOL = "github-action-benchmark"
 _PREFIX = re.compile(r"^\s*window\.BENCHMARK_DATA\s*=\s*")
@@ -41,8 +41,7 @@ def read(source: Source) -> Iterator[Reading]:
     if isinstance(document, list):
         yield _reading(source, document, {})
         return
-    entries = document.get("entries") if isinstance(document, dict) else None
-    for suite, history in entries.items() if isinstance(entries, dict) else ():
+    for suite, history in mapping(document, "entries").items():
         for point in history if isinstance(history, list) else ():
             if isinstance(point, dict) and isinstance(point.get("benches"), list):
                 yield _reading(source, point["benches"], point, suite)
@@ -75,11 +74,11 @@ def _reading(source: Source, benches: list[Any], point: dict[str, Any], suite: s
             label=str(bench["name"]),
             source_name=unit,
         )
-    commit, date = point.get("commit"), number(point.get("date"))
+    date = number(point.get("date"))
     return Reading(
         tool=TOOL,
         run=suite,
         started_at=iso(date / 1e3) if date else "",
-        commit=str(commit.get("id") or "") if isinstance(commit, dict) else "",
+        commit=str(mapping(point, "commit").get("id") or ""),
         indicators=found.indicators,
     )

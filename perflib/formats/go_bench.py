@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterable, Iterator
 
 import msgspec
-import numpy as np
 from msgspec import Struct, field
 
 from perflib.formats.base import Reading, Source
@@ -100,14 +99,7 @@ def _add(found: Found, label: str, unit: str, values: list[float]) -> None:
     metric, base = _UNITS.get(unit, (unit.removesuffix("/op"), unit))
     if unit.endswith("-ns/op"):
         metric, base = unit.removesuffix("-ns/op") + "_time", "ns"
-    array = np.asarray(values)
-    found.add(metric, "mean", array.mean(), base, label=label, source_name=unit, n=len(values))
     if len(values) > 1:
-        for statistic, value in (
-            ("p50", np.median(array)),
-            ("min", array.min()),
-            ("max", array.max()),
-        ):
-            found.add(
-                metric, statistic, float(value), base, label=label, source_name=unit, n=len(values)
-            )
+        found.add_samples(metric, values, base, label=label, source_name=unit)
+    else:
+        found.add(metric, "mean", values[0], base, label=label, source_name=unit, n=1)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from statistics import fmean, median
 from typing import Any
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, decimal_places, number
+from perflib.formats.found import Found, last_digit, mapping, number, summary
+from perflib.formats.quantities import plain
 from perflib.formats.tables import header, rows
 
 TOOL = "Google Benchmark"
@@ -35,7 +35,6 @@ _SUFFIX = re.compile(r"(.+)_(mean|median|stddev|cv|BigO|RMS)")
 _COLUMNS = {"name", "iterations", "real_time", "cpu_time", "time_unit"}
 _HEADING = re.compile(r"^Benchmark +Time +CPU +Iterations\b", re.MULTILINE)
 _LINE = re.compile(r"(\S.*?) +([\d.e+-]+) (ns|us|ms|s) +([\d.e+-]+) (ns|us|ms|s) +(\d+)(?: .*)?")
-_ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def recognise(source: Source) -> bool:
@@ -43,9 +42,7 @@ def recognise(source: Source) -> bool:
     document = source.json
     if isinstance(document, dict) and isinstance(document.get("benchmarks"), list):
         return "context" in document and "machine_info" not in document
-    return set(header(source)[0]) >= _COLUMNS or bool(
-        _HEADING.search(_ANSI.sub("", source.head_text))
-    )
+    return set(header(source)[0]) >= _COLUMNS or bool(_HEADING.search(plain(source.head_text)))
 
 
 def read(source: Source) -> Iterator[Reading]:
@@ -59,12 +56,11 @@ def read(source: Source) -> Iterator[Reading]:
             source.skip(0, f"{entry['name']} failed: {reason}")
         else:
             _add(source, measured, entry)
-    context = source.json.get("context") if isinstance(source.json, dict) else None
-    known = context if isinstance(context, dict) else {}
+    context = mapping(source.json, "context")
     yield Reading(
         tool=TOOL,
-        version=str(known.get("library_version") or ""),
-        started_at=str(known.get("date") or "").replace(" ", "T"),
+        version=str(context.get("library_version") or ""),
+        started_at=str(context.get("date") or "").replace(" ", "T"),
         indicators=_found(measured, steps).indicators,
     )
 
@@ -78,11 +74,11 @@ def _entries(source: Source, steps: dict[tuple[str, str], float]) -> Iterator[An
             yield row
     else:
         for _, text in source.lines():
-            if match := _LINE.fullmatch(_ANSI.sub("", text).rstrip()):
+            if match := _LINE.fullmatch(plain(text).rstrip()):
                 name, real, unit, cpu, _, iterations = match.groups()
                 for label in (name, _SUFFIX.sub(r"\1", name)):
-                    steps[label, "real_time"] = 10.0 ** -decimal_places(real)
-                    steps[label, "cpu_time"] = 10.0 ** -decimal_places(cpu)
+                    steps[label, "real_time"] = last_digit(real)
+                    steps[label, "cpu_time"] = last_digit(cpu)
                 yield {
                     "name": name,
                     "real_time": real,
@@ -135,9 +131,9 @@ def _found(measured: Measured, steps: dict[tuple[str, str], float]) -> Found:
     for (label, key, metric, unit, statistic), each in measured.items():
         values = [value for value, _ in each]
         n = len(values) if len(values) > 1 else each[0][1]
-        numbers = {statistic or "mean": fmean(values)}
-        if not statistic and len(values) > 1:
-            numbers |= {"p50": median(values), "min": min(values), "max": max(values)}
+        numbers = summary(values)
+        if statistic or len(values) == 1:
+            numbers = {statistic or "mean": numbers["mean"]}
         step = steps.get((label, key), 0.0)
         for name, value in numbers.items():
             if statistic or (label, key, metric, unit, name) not in measured:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, decimal_places, number
-from perflib.formats.quantities import add_time, quantity
+from perflib.formats.found import Found, number
+from perflib.formats.quantities import add_time, plain, quantity
 
 # old versions end their sentences with a full stop
 _FIELD = re.compile(r"\s*([A-Z][\w /+-]*?):\s*(.+?)\.?\s*$")
@@ -17,7 +17,6 @@ _ERROR = re.compile(r"\s*\[(\d+)\]\s+(\S.*)")
 _TIMES = {"Average": "mean", "Fastest": "min", "Slowest": "max"}
 # requests under way when the time was over: no failures, oha says
 DEADLINE = "aborted due to deadline"
-_ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def recognise(source: Source) -> bool:
@@ -30,7 +29,7 @@ def read(source: Source) -> Iterator[Reading]:
     """One run for each summary in the file."""
     runs: list[list[str]] = []
     for _, text in source.lines():
-        clean = _ANSI.sub("", text)
+        clean = plain(text)
         if clean.strip() == "Summary:":
             runs.append([])
         elif runs:
@@ -51,14 +50,7 @@ def _reading(lines: list[str]) -> Reading:
     if (total := quantity(fields.get("Total", ""))) is not None:
         found.add("duration", "value", total.value, "s", resolution=total.step)
     rate = fields.get("Requests/sec", "")
-    found.add(
-        "throughput",
-        "value",
-        rate,
-        "req/s",
-        source_name="Requests/sec",
-        resolution=10.0 ** -decimal_places(rate),
-    )
+    found.add_printed("throughput", "value", rate, "req/s", source_name="Requests/sec")
     seen = set[float]()
     for line in lines:
         # oha may repeat them for answers of one kind; those over all come first
@@ -82,8 +74,7 @@ def _outcomes(found: Found, lines: list[str], fields: dict[str, str]) -> None:
     if requests:
         found.add("requests", "value", requests, "req")
         found.add("failures", "value", failed, "req")
-        found.add("error_rate", "value", failed / requests, n=requests)
+        found.add_share(failed, requests)
     elif share := re.match(r"([\d.]+)%", fields.get("Success rate", "")):
-        found.add(
-            "error_rate", "value", 100 - (number(share[1]) or 0.0), "%", source_name="Success rate"
-        )
+        failed = 100 - (number(share[1]) or 0.0)
+        found.add("error_rate", "value", failed, "%", source_name="Success rate")

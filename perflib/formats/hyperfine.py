@@ -10,16 +10,20 @@ from collections.abc import Iterator
 from typing import Any
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, decimal_places, number
+from perflib.formats.found import Found, listing, number
 from perflib.formats.tables import header, markdown, rows
 
 TOOL = "hyperfine"
-_STATISTICS = {"mean": "mean", "median": "p50", "min": "min", "max": "max", "stddev": "stdev"}
-
-
+_STATED = {
+    "mean": ("time", "mean", "s"),
+    "median": ("time", "p50", "s"),
+    "min": ("time", "min", "s"),
+    "max": ("time", "max", "s"),
+    "stddev": ("time", "stdev", "s"),
+    "user": ("user_time", "mean", "s"),
+    "system": ("system_time", "mean", "s"),
+}
 _COLUMNS = {"command", "mean", "stddev", "median", "user", "system"}
-
-
 _HEADING = re.compile(r"\s*\| Command \| Mean \[\w+\] \|")
 _COLUMN = re.compile(r"(Mean|Min|Max) \[(s|ms|us|µs)\]")
 
@@ -30,11 +34,8 @@ def recognise(source: Source) -> bool:
         return True
     if _HEADING.match(source.head_text):
         return True
-    document = source.json
-    listed = document.get("results") if isinstance(document, dict) else None
-    return isinstance(listed, list) and any(
-        isinstance(each, dict) and {"command", "mean"} <= set(each) for each in listed
-    )
+    listed = listing(source.json, "results")
+    return any(isinstance(each, dict) and {"command", "mean"} <= set(each) for each in listed)
 
 
 def read(source: Source) -> Iterator[Reading]:
@@ -50,15 +51,11 @@ def read(source: Source) -> Iterator[Reading]:
         if not isinstance(entry, dict) or "command" not in entry:
             source.skip(0, "a result without a command")
             continue
-        times = entry.get("times")
-        more: dict[str, Any] = {
-            "label": str(entry["command"]),
-            "n": len(times) if isinstance(times, list) else None,
-        }
-        found.add_all("time", entry, _STATISTICS, "s", **more)
-        for key, metric in (("user", "user_time"), ("system", "system_time")):
-            found.add(metric, "mean", entry.get(key), "s", source_name=key, **more)
-        _failures(found, entry, more)
+        more: dict[str, Any] = {"label": str(entry["command"])}
+        found.add_all(entry, _STATED, n=len(listing(entry, "times")), **more)
+        codes = listing(entry, "exit_codes")
+        failed = sum(1 for code in codes if number(code) != 0)
+        found.add_share(failed, len(codes), source_name="exit_codes", **more)
     yield Reading(tool=TOOL, indicators=found.indicators)
 
 
@@ -69,8 +66,7 @@ def _printed(found: Found, columns: list[str], row: dict[str, str]) -> None:
         mean, _, deviation = row[column].partition("±")
         for statistic, text in ((match[1].lower(), mean), ("stdev", deviation)):
             more: dict[str, Any] = {"label": row.get("Command", ""), "source_name": column}
-            step = 10.0 ** -decimal_places(text.strip())
-            found.add("time", statistic, text, match[2].replace("µ", "u"), resolution=step, **more)
+            found.add_printed("time", statistic, text.strip(), match[2].replace("µ", "u"), **more)
 
 
 def _entries(source: Source) -> Iterator[Any]:
@@ -79,10 +75,3 @@ def _entries(source: Source) -> Iterator[Any]:
             yield row
     else:
         yield from source.json["results"]
-
-
-def _failures(found: Found, entry: dict[str, Any], more: dict[str, Any]) -> None:
-    codes = entry.get("exit_codes")
-    if isinstance(codes, list) and codes:
-        failed = sum(1 for code in codes if number(code) != 0)
-        found.add("error_rate", "value", failed / len(codes), source_name="exit_codes", **more)

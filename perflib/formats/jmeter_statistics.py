@@ -15,6 +15,13 @@ from perflib.formats.found import Found, number
 TOOL = "JMeter"
 # by default JMeter takes median and percentiles from the last rows only
 WINDOW = 20_000
+_STATED = {
+    "errorCount": ("failures", "value", "req"),
+    "errorPct": ("error_rate", "value", "%"),
+    "throughput": ("throughput", "value", "req/s"),
+    "receivedKBytesPerSec": ("data_rate", "value", "KiB/s"),
+    "sentKBytesPerSec": ("sent_rate", "value", "KiB/s"),
+}
 _TIMES = {
     "meanResTime": "mean",
     "medianResTime": "p50",
@@ -51,23 +58,7 @@ def _add(found: Found, label: str, entry: dict[str, Any]) -> None:
     n = number(entry["sampleCount"])
     more: dict[str, Any] = {"label": label, "n": n}
     found.add("requests", "value", n, "req", source_name="sampleCount", **more)
-    found.add("failures", "value", entry.get("errorCount"), "req", source_name="errorCount", **more)
-    found.add("error_rate", "value", entry.get("errorPct"), "%", source_name="errorPct", **more)
-    found.add(
-        "throughput", "value", entry.get("throughput"), "req/s", source_name="throughput", **more
-    )
-    for key, metric in (("receivedKBytesPerSec", "data_rate"), ("sentKBytesPerSec", "sent_rate")):
-        kibibytes = number(entry.get(key))
-        if kibibytes is not None:
-            found.add(metric, "value", kibibytes * 1024, "B/s", source_name=key, **more)
+    found.add_all(entry, _STATED, **more)
     for key, statistic in _TIMES.items() if n else ():
-        windowed = statistic.startswith("p") and (n or 0) > WINDOW
-        found.add(
-            "service_time",
-            statistic,
-            entry.get(key),
-            "ms",
-            source_name=key,
-            approximate=windowed,
-            **more,
-        )
+        more |= {"source_name": key, "approximate": statistic[0] == "p" and (n or 0) > WINDOW}
+        found.add("service_time", statistic, entry.get(key), "ms", **more)

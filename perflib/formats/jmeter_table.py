@@ -102,10 +102,8 @@ def _add(found: Found, values: dict[str, str], names: dict[str, str]) -> None:
             if rate is not None and over:
                 found.add("throughput", "value", rate / over, "req/s", **more)
         elif name in ("received", "sent"):
-            kibibytes = number(text)
             metric = "data_rate" if name == "received" else "sent_rate"
-            if kibibytes is not None:
-                found.add(metric, "value", kibibytes * 1024, "B/s", **more)
+            found.add(metric, "value", text, "KiB/s", **more)
         elif n:
             # an average of whole milliseconds, cut to one
             step = 1.0 if name == "mean" and text.isdecimal() else 0.0

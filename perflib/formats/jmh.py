@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, number, with_point
+from perflib.formats.found import Found, mapping, number, with_point
 from perflib.formats.tables import header, rows
 
 TOOL = "JMH"
@@ -74,14 +74,12 @@ def _json(source: Source, entries: list[Any]) -> Reading:
             source.skip(0, "an entry without a benchmark or score")
             continue
         version = str(entry.get("jmhVersion") or version)
-        given = entry.get("params")
-        parameters = given if isinstance(given, dict) else {}
+        parameters = mapping(entry, "params")
         if several:
             parameters = parameters | _called(entry.get("mode"))
         label = _label(str(entry["benchmark"]), parameters)
         _add(found, label, metric, "")
-        secondary = entry.get("secondaryMetrics")
-        for name, each in secondary.items() if isinstance(secondary, dict) else ():
+        for name, each in mapping(entry, "secondaryMetrics").items():
             if isinstance(each, dict):
                 _add(found, label, each, name.lstrip("·"))
     return Reading(tool=TOOL, version=version, indicators=found.indicators)
@@ -94,8 +92,7 @@ def _add(found: Found, label: str, metric: dict[str, Any], name: str) -> None:
     found.add(name or ours, "mean", value, base, label=label, source_name="score", n=n)
     if name:
         return
-    percentiles = metric.get("scorePercentiles")
-    for key, each in percentiles.items() if isinstance(percentiles, dict) else ():
+    for key, each in mapping(metric, "scorePercentiles").items():
         q = number(key)
         if q is not None and 0 < q < 100:
             _, at, base = scaled(each, unit)

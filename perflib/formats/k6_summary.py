@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, number
+from perflib.formats.found import Found, listing, mapping, number
 from perflib.formats.k6 import TOOL, add_metric
 
 _OWN = {
@@ -37,11 +37,8 @@ def recognise(source: Source) -> bool:
 
 
 def _listed(document: dict[str, Any]) -> list[Any] | None:
-    results = document.get("results")
-    metrics = results.get("metrics") if isinstance(results, dict) else None
-    if isinstance(metrics, list) and any(_name(m) in {*_OWN, "http_reqs"} for m in metrics):
-        return metrics
-    return None
+    metrics = listing(mapping(document, "results"), "metrics")
+    return metrics if any(_name(m) in {*_OWN, "http_reqs"} for m in metrics) else None
 
 
 def _name(metric: Any) -> str:
@@ -60,10 +57,9 @@ def read(source: Source) -> Iterator[Reading]:
         if not isinstance(metric, dict):
             source.skip(0, f"the metric `{name}` is no object")
             continue
-        values = metric.get("values")
-        values = values if isinstance(values, dict) else metric
+        values = mapping(metric, "values") or metric
         add_metric(found, name, values, str(metric.get("contains", "")))
-        crossed += [f"{name}: {rule}" for rule in _crossed(metric.get("thresholds"))]
+        crossed += [f"{name}: {rule}" for rule in _crossed(mapping(metric, "thresholds"))]
     if not isinstance(metrics, dict) and (duration := _duration(document)):
         _rate(found, duration)
     yield Reading(
@@ -76,27 +72,24 @@ def read(source: Source) -> Iterator[Reading]:
 
 
 def _named(document: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    checks = document["results"].get("checks")
-    checked = checks.get("metrics") if isinstance(checks, dict) else None
-    for metric in [*(_listed(document) or ()), *(checked if isinstance(checked, list) else ())]:
+    checked = listing(mapping(document["results"], "checks"), "metrics")
+    for metric in [*(_listed(document) or ()), *checked]:
         yield _name(metric), metric
 
 
-def _crossed(thresholds: Any) -> Iterator[str]:
-    for rule, state in thresholds.items() if isinstance(thresholds, dict) else ():
+def _crossed(thresholds: dict[str, Any]) -> Iterator[str]:
+    for rule, state in thresholds.items():
         if state is True or (isinstance(state, dict) and state.get("ok") is False):
             yield str(rule)
 
 
 def _version(document: dict[str, Any]) -> str:
-    metadata = document.get("metadata")
-    known = metadata if isinstance(metadata, dict) else {}
+    known = mapping(document, "metadata")
     return str(known.get("k6Version") or known.get("k6_version") or "")
 
 
 def _duration(document: dict[str, Any]) -> float:
-    config = document.get("config")
-    return number(config.get("duration")) or 0.0 if isinstance(config, dict) else 0.0
+    return number(mapping(document, "config").get("duration")) or 0.0
 
 
 def _rate(found: Found, duration_s: float) -> None:
@@ -109,8 +102,7 @@ def _rate(found: Found, duration_s: float) -> None:
 
 def _started(document: dict[str, Any]) -> str:
     """1.5's metadata states when the summary was made: that, less the run's duration."""
-    metadata = document.get("metadata")
-    known = metadata if isinstance(metadata, dict) else {}
+    known = mapping(document, "metadata")
     try:
         when = datetime.fromisoformat(str(known.get("generatedAt") or known.get("generated_at")))
         return (when - timedelta(seconds=_duration(document))).isoformat()

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, decimal_places, number
+from perflib.formats.found import Found, last_digit, number
 from perflib.formats.k6 import TOOL, once, statistic
+from perflib.formats.quantities import plain
 
 _LINE = re.compile(r"^[\s✓✗]*([A-Za-z]\w*(?:\{[^}]*\})?|\{[^}]*\})\.*: +(\S.*)$")
 _TIMES = re.compile(r"(avg|min|med|max|p\(?[\d.]+\)?)=([^\s,]+)")
@@ -32,7 +33,6 @@ _BYTES = {
 _SECTION = re.compile(r"^(\s*)(?:█|↳(?= GROUP: )) (?:(GROUP|SCENARIO): )?(.*?)\s*$")
 _BANNER = re.compile(r"^\s*execution: (?:local|cloud)\s*$", re.MULTILINE)
 _OWN = ("iteration_duration...", "iterations....", "vus_max....", "http_reqs....")
-_ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def recognise(source: Source) -> bool:
@@ -46,7 +46,7 @@ def read(source: Source) -> Iterator[Reading]:
     """One run for each summary in the file; the printed digits are the resolution."""
     found, last, part, seen = Found(), "", list[tuple[int, str]](), set[tuple[str, str]]()
     for _, raw in source.lines():
-        text = _ANSI.sub("", raw)
+        text = plain(raw)
         if section := _SECTION.match(text):
             # a group stands deeper than what it is in
             part = [(deep, name) for deep, name in part if deep < len(section[1])]
@@ -88,7 +88,7 @@ def _add(found: Found, name: str, label: str, rest: str) -> None:
         for key, at in (("count", 1), ("rate", 3)):
             unit = "B" if key == "count" else "B/s"
             size, factor = float(number(match[at]) or 0), _BYTES.get(match[at + 1], 1.0)
-            step = factor * 10.0 ** -decimal_places(match[at])
+            step = factor * last_digit(match[at])
             found.add(
                 name, key, size * factor, unit, label=label, source_name=name, resolution=step
             )
@@ -101,7 +101,7 @@ def _add(found: Found, name: str, label: str, rest: str) -> None:
             found.add(name, "rate", match[2], "1/s", label=label, source_name=name)
     elif match := _SHARE.match(rest):
         metric = "error_rate" if name == "http_req_failed" else name
-        step = 10.0 ** -decimal_places(match[1])
+        step = last_digit(match[1])
         more: dict[str, Any] = {"label": label, "source_name": name, "resolution": step}
         found.add(metric, "value", match[1], "%", n=match[2], **more)
 
@@ -116,4 +116,4 @@ def duration(text: str) -> tuple[float | None, float]:
         return None, 0.0
     total = sum((value or 0.0) * _SECONDS[part[2]] for value, part in values)
     last = parts[-1]
-    return total, _SECONDS[last[2]] * 10.0 ** -decimal_places(last[1])
+    return total, _SECONDS[last[2]] * last_digit(last[1])

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, decimal_places, number
+from perflib.formats.found import Found, last_digit, number
 from perflib.formats.html_tables import table_rows
 from perflib.formats.locust_stats import TOOL, add_error_rate, add_rounded, label
 
@@ -89,7 +89,7 @@ def _add_row(found: Found, row: dict[str, str]) -> None:
     for column, (metric, statistic, unit) in _PRINTED.items():
         text = row.get(column, "")
         if requests or unit not in ("ms", "B"):
-            step = 0.0 if unit == "req" else 10.0 ** -decimal_places(text)
+            step = 0.0 if unit == "req" else last_digit(text)
             more: dict[str, Any] = {"label": name, "source_name": column, "n": requests}
             found.add(metric, statistic, text, unit, resolution=step, **more)
     add_error_rate(found, name, requests, failures)

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pyarrow as pa
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, decimal_places, number
+from perflib.formats.found import Found, number
 from perflib.formats.locust_history import table
 
 TOOL = "pgbench"
@@ -87,8 +88,7 @@ def _reading(part: str, version: str) -> Reading:
     if (failed := _FAILED.search(whole)) and n is not None:
         failures = number(failed[1]) or 0.0
         found.add("failures", "value", failures, "tx", source_name="failed transactions")
-        if n + failures:
-            found.add("error_rate", "value", failures / (n + failures), n=n + failures)
+        found.add_share(failures, n + failures)
     lag = _LAG.search(whole)
     metric = "response_time" if lag else "transaction_time"
     _add(found, whole, metric, "", n)
@@ -119,16 +119,9 @@ def _statements(found: Found, text: str, prefix: str) -> None:
 
 def _add(found: Found, text: str, timed: str, label: str, n: float | None) -> None:
     for kind, value in _LATENCY.findall(text):
-        found.add(
-            timed,
-            {"average": "mean", "stddev": "stdev"}[kind],
-            value,
-            "ms",
-            label=label,
-            source_name=f"latency {kind}",
-            n=n,
-            resolution=10.0 ** -decimal_places(value),
-        )
+        statistic = {"average": "mean", "stddev": "stdev"}[kind]
+        more: dict[str, Any] = {"label": label, "source_name": f"latency {kind}", "n": n}
+        found.add_printed(timed, statistic, value, "ms", **more)
     for value, note in _TPS.findall(text):
         # to reconnect (`-C`) is a part of each transaction, to connect at first is not
         connecting = note == "including connections establishing"

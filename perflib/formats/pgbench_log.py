@@ -81,7 +81,7 @@ def _untimed(parts: list[Source]) -> list[Indicator]:
 def _share(found: Found, failures: float, done: float) -> None:
     if done + failures > 0:
         found.add("failures", "value", failures, "tx")
-        found.add("error_rate", "value", failures / (done + failures), n=done + failures)
+        found.add_share(failures, done + failures)
 
 
 def _lagged(source: Source) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, number
+from perflib.formats.found import Found, listing, mapping, number
 
 TOOL = "pyperf"
 _UNITS = {"second": ("time", "s"), "byte": ("memory", "B"), "integer": ("value", "1")}
@@ -24,16 +24,16 @@ def recognise(source: Source) -> bool:
 def read(source: Source) -> Iterator[Reading]:
     """One run, a label a benchmark; warm-ups and calibrations are left out."""
     document, found = source.json, Found()
-    shared = _object(document, "metadata")
+    shared = mapping(document, "metadata")
     dates: list[str] = []
     for entry in document["benchmarks"]:
         if not isinstance(entry, dict) or not isinstance(entry.get("runs"), list):
             source.skip(0, "a benchmark without runs")
             continue
-        metadata = {**shared, **_object(entry, "metadata")}
+        metadata = {**shared, **mapping(entry, "metadata")}
         runs = [run for run in entry["runs"] if isinstance(run, dict)]
-        dates += [str(date) for run in runs if (date := _object(run, "metadata").get("date"))]
-        values = [v for run in runs for x in _list(run, "values") if (v := number(x)) is not None]
+        dates += [str(date) for run in runs if (date := mapping(run, "metadata").get("date"))]
+        values = [v for run in runs for x in listing(run, "values") if (v := number(x)) is not None]
         _add(found, metadata, values)
     yield Reading(
         tool=TOOL,
@@ -48,26 +48,9 @@ def _add(found: Found, metadata: dict[str, Any], values: list[float]) -> None:
     metric, base = _UNITS.get(unit, ("value", unit))
     if not values:
         return
-    array = np.asarray(values)
-    with np.errstate(over="ignore"):
-        numbers = {
-            "mean": array.mean(),
-            "p50": np.median(array),
-            "min": array.min(),
-            "max": array.max(),
-            "stdev": array.std(ddof=1) if len(array) > 1 else None,
-        }
-    for statistic, value in numbers.items():
-        stated = None if value is None else float(value)
-        label = str(metadata.get("name", ""))
-        found.add(metric, statistic, stated, base, label=label, n=len(values), source_name="values")
-
-
-def _object(document: Any, key: str) -> dict[str, Any]:
-    value = document.get(key) if isinstance(document, dict) else None
-    return value if isinstance(value, dict) else {}
-
-
-def _list(run: dict[str, Any], key: str) -> list[Any]:
-    value = run.get(key)
-    return value if isinstance(value, list) else []
+    more: dict[str, Any] = {"label": str(metadata.get("name", "")), "source_name": "values"}
+    found.add_samples(metric, values, base, **more)
+    if len(values) > 1:
+        with np.errstate(over="ignore"):
+            deviation = float(np.std(values, ddof=1))
+        found.add(metric, "stdev", deviation, base, n=len(values), **more)

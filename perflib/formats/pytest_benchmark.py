@@ -9,20 +9,21 @@ from collections.abc import Iterator
 from typing import Any
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found
+from perflib.formats.found import Found, listing, mapping
 from perflib.formats.tables import header, rows
 
 TOOL = "pytest-benchmark"
-_STATISTICS = {
-    "mean": "mean",
-    "median": "p50",
-    "min": "min",
-    "max": "max",
-    "stddev": "stdev",
-    "q1": "p25",
-    "q3": "p75",
+_STATED = {
+    "mean": ("time", "mean", "s"),
+    "median": ("time", "p50", "s"),
+    "min": ("time", "min", "s"),
+    "max": ("time", "max", "s"),
+    "stddev": ("time", "stdev", "s"),
+    "q1": ("time", "p25", "s"),
+    "q3": ("time", "p75", "s"),
+    "ops": ("rate", "value", "ops/s"),
 }
-_COLUMNS = {*_STATISTICS, "iqr", "outliers", "ops", "rounds", "iterations"} - {"q1", "q3"}
+_COLUMNS = {*_STATED, "iqr", "outliers", "rounds", "iterations"} - {"q1", "q3"}
 _NO_COMMIT = ("unversioned", "unknown")
 
 
@@ -45,15 +46,13 @@ def read(source: Source) -> Iterator[Reading]:
         yield _compared(source)
         return
     document, found = source.json, Found()
-    listed = document["benchmarks"]
-    for entry in listed if isinstance(listed, list) else ():
+    for entry in listing(document, "benchmarks"):
         stats = entry.get("stats") if isinstance(entry, dict) else None
         if not isinstance(stats, dict):
             source.skip(0, "a benchmark without statistics")
             continue
         _add(found, stats, str(entry.get("fullname") or entry.get("name") or ""))
-    commit = document.get("commit_info")
-    named = str(commit.get("id") or "") if isinstance(commit, dict) else ""
+    named = str(mapping(document, "commit_info").get("id") or "")
     yield Reading(
         tool=TOOL,
         version=str(document.get("version") or ""),
@@ -78,6 +77,4 @@ def _compared(source: Source) -> Reading:
 
 
 def _add(found: Found, stats: dict[str, Any], label: str) -> None:
-    more: dict[str, Any] = {"label": label, "n": stats.get("rounds")}
-    found.add_all("time", stats, _STATISTICS, "s", **more)
-    found.add("rate", "value", stats.get("ops"), "ops/s", source_name="ops", **more)
+    found.add_all(stats, _STATED, label=label, n=stats.get("rounds"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from perflib.formats.found import Found, decimal_places, number
+from perflib.formats.found import Found, last_digit, number
 
 _UNITS = {
     "ps": 1e-12,
@@ -29,7 +29,13 @@ _UNITS = {
     "": 1.0,
 }
 _BINARY = {"": 1.0, "K": 2.0**10, "M": 2.0**20, "G": 2.0**30, "T": 2.0**40}
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _TEXT = re.compile(r"([+-]?[\d.,]+)\s*((?:10 (?=sec|min))?[a-zA-Zµμ]*)")
+
+
+def plain(text: str) -> str:
+    """`text` without the colours of a terminal."""
+    return _ANSI.sub("", text)
 
 
 class Quantity(NamedTuple):
@@ -51,7 +57,7 @@ def quantity(text: str, *, binary: bool = True) -> Quantity | None:
     factor = _UNITS.get(unit.lower()) if unit.lower() in _UNITS else _size(unit, binary)
     if value is None or factor is None:
         return None
-    return Quantity(value * factor, factor * 10.0 ** -decimal_places(match[1]))
+    return Quantity(value * factor, factor * last_digit(match[1]))
 
 
 def add_time(found: Found, metric: str, statistic: str, text: str, source_name: str) -> None:

@@ -10,7 +10,6 @@ import math
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 from perflib.formats.base import Reading, Source
 from perflib.formats.found import Found, number
@@ -91,9 +90,9 @@ class _Run:
             self.found.add(metric, "value", field[2], unit, source_name=field[1])
         elif name in _TIMES:
             unit = "ms" if field[3] == "ms" else "s"
-            step = 10.0 ** -len(field[2].partition(".")[2])
-            more: dict[str, Any] = {"source_name": field[1], "resolution": step}
-            self.found.add("service_time", _TIMES[name], field[2], unit, **more)
+            self.found.add_printed(
+                "service_time", _TIMES[name], field[2], unit, source_name=field[1]
+            )
 
     def reading(self) -> Reading:
         """The run."""
@@ -102,11 +101,11 @@ class _Run:
             # without any answer siege prints zeros for its times
             found.indicators[:] = [i for i in found.indicators if i.metric != "service_time"]
         requests, failed = stated.get("transactions"), stated.get("failed_transactions")
-        if requests is not None and failed is not None and requests + failed:
+        if requests is not None and failed is not None:
             total = requests + failed
             # a 4xx is a transaction for siege, but no successful one
             failed = max(failed, total - stated.get("successful_transactions", requests))
-            found.add("error_rate", "value", failed / total, n=total)
+            found.add_share(failed, total)
         return Reading(
             tool=TOOL,
             indicators=found.indicators,

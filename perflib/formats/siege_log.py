@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, decimal_places, number
+from perflib.formats.found import Found, last_digit, number
 from perflib.formats.tables import header, rows
 
 TOOL = "siege"
@@ -41,14 +41,13 @@ def read(source: Source) -> Iterator[Reading]:
         for name, (metric, statistic, unit) in _FIELDS.items():
             # without any answer siege prints zeros for its times
             if metric != "service_time" or more["n"]:
-                step = 10.0 ** -decimal_places(row[name]) if unit == "s" else 0.0
-                found.add(
-                    metric, statistic, row[name], unit, source_name=name, resolution=step, **more
-                )
+                step = last_digit(row[name]) if unit == "s" else 0.0
+                more |= {"source_name": name, "resolution": step}
+                found.add(metric, statistic, row[name], unit, **more)
         total = (more["n"] or 0.0) + (failed or 0.0)
-        if done is not None and failed is not None and total > 0:
+        if done is not None and failed is not None:
             # a 4xx is a transaction for siege 4, but no successful one
-            found.add("error_rate", "value", max(failed, total - done) / total, n=total)
+            found.add_share(max(failed, total - done), total)
         yield Reading(
             tool=TOOL,
             started_at=when.replace(tzinfo=UTC).isoformat(),

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, decimal_places, number
+from perflib.formats.found import Found, last_digit, number
 from perflib.formats.locust_history import table
 from perflib.formats.quantities import quantity
 
@@ -131,7 +131,7 @@ def _reading(part: str) -> Reading:
             )
         for pattern, metric, unit in _RATES:
             if match := pattern.match(line):
-                _rate(found, metric, match[1], unit)
+                found.add_printed(metric, "value", match[1], unit, source_name=metric)
     return Reading(
         tool=TOOL,
         indicators=found.indicators,
@@ -159,7 +159,7 @@ def _time(
     # without any event the times are zeros
     if unit not in ("ms", "s", "us") or events == 0:
         return
-    step = 10.0 ** -decimal_places(match[4])
+    step = last_digit(match[4])
     value = number(match[4]) or 0.0
     found.add(
         "event_time",
@@ -171,14 +171,6 @@ def _time(
         approximate=bool(q),
         resolution=max(step, value * width) if q else step,
     )
-
-
-def _rate(found: Found, metric: str, text: str, unit: str) -> None:
-    value = number(text)
-    if value is not None and unit == "MiB/s":
-        value, unit = value * 2**20, "B/s"
-    step = 10.0 ** -decimal_places(text) * (2**20 if unit == "B/s" else 1)
-    found.add(metric, "value", value, unit, source_name=metric, resolution=step)
 
 
 def _bucket_width(lines: list[str]) -> float:

@@ -14,8 +14,14 @@ from perflib.formats.found import Found, number
 from perflib.formats.tables import header, rows
 
 TOOL = "Taurus"
-_TIMES = {"avg_rt": "mean", "stdev_rt": "stdev"}
-_PARTS = {"avg_lt": "latency", "avg_ct": "connect_time"}
+_STATED = {
+    "concurrency": ("concurrency", "value", "1"),
+    "bytes": ("received", "value", "B"),
+    "avg_rt": ("service_time", "mean", "s"),
+    "stdev_rt": ("service_time", "stdev", "s"),
+    "avg_lt": ("latency", "mean", "s"),
+    "avg_ct": ("connect_time", "mean", "s"),
+}
 
 
 def recognise(source: Source) -> bool:
@@ -62,25 +68,12 @@ def _add(found: Found, label: str, values: dict[str, Any]) -> None:
     more: dict[str, Any] = {"label": label, "n": n}
     found.add("requests", "value", n, "req", source_name="throughput", **more)
     found.add("failures", "value", failed, "req", source_name="fail", **more)
-    if n and failed is not None:
-        found.add("error_rate", "value", failed / n, **more)
-    found.add("concurrency", "value", values.get("concurrency"), source_name="concurrency", **more)
-    found.add("received", "value", values.get("bytes"), "B", source_name="bytes", **more)
-    found.add_all("service_time", values, _TIMES, "s", **more)
-    for key, metric in _PARTS.items():
-        found.add(metric, "mean", values.get(key), "s", source_name=key, **more)
+    found.add_share(failed, n, label=label)
+    found.add_all(values, _STATED, **more)
     for key, value in values.items():
         q = number(key[5:]) if key.startswith("perc_") else None
         if q is not None:
             statistic = {0.0: "min", 100.0: "max"}.get(q, f"p{q:g}")
-            approximate = statistic.startswith("p")
-            found.add(
-                "service_time",
-                statistic,
-                value,
-                "s",
-                source_name=key,
-                approximate=approximate,
-                resolution=1e-3 if approximate else 0.0,
-                **more,
-            )
+            more |= {"source_name": key, "approximate": statistic[0] == "p"}
+            step = 1e-3 if more["approximate"] else 0.0
+            found.add("service_time", statistic, value, "s", resolution=step, **more)

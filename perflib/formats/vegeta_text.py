@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, decimal_places, number
+from perflib.formats.found import Found, last_digit, number
 from perflib.formats.k6_text import duration
 from perflib.formats.vegeta_report import ACCURACY
 
@@ -50,7 +50,7 @@ def _indicators(text: str) -> Found:
     share = values.get(("Success", "ratio"), "")
     percent = number(share.removesuffix("%")) if share.endswith("%") else None
     if percent is not None:
-        step = 10.0 ** -decimal_places(share.removesuffix("%"))
+        step = last_digit(share.removesuffix("%"))
         found.add("error_rate", "value", 100 - percent, "%", n=n, resolution=step)
     return found
 

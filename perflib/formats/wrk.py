@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from perflib.formats.base import Reading, Source
 from perflib.formats.found import Found, number
@@ -102,14 +103,8 @@ def _counts(found: Found, lines: list[str]) -> None:
     if requests is not None and (sent := requests + unanswered):
         # late answers are among the requests, and may have a bad status as well
         both = min(both, failed - unanswered - both)
-        found.add(
-            "error_rate",
-            "value",
-            min(failed / sent, 1.0),
-            n=sent,
-            approximate=both > 0,
-            resolution=both / sent,
-        )
+        more: dict[str, Any] = {"approximate": both > 0, "resolution": both / sent}
+        found.add_share(min(failed, sent), sent, **more)
 
 
 def _spectrum(found: Found, metric: str, lines: list[str]) -> None:
@@ -117,13 +112,6 @@ def _spectrum(found: Found, metric: str, lines: list[str]) -> None:
     for text in lines:
         match = _SPECTRUM.match(text)
         if match and number(match[2]) == 0.95:
-            found.add(
-                metric,
-                "p95",
-                match[1],
-                "ms",
-                source_name="spectrum 0.950000",
-                approximate=True,
-                resolution=1e-3,
-            )
+            more: dict[str, Any] = {"source_name": "spectrum 0.950000", "approximate": True}
+            found.add(metric, "p95", match[1], "ms", resolution=1e-3, **more)
             return

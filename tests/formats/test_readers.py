@@ -137,7 +137,26 @@ def test_a_score_of_jmh_is_of_as_many_values_as_are_counted() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        '{"latency":{"average":1,"mean":1},"errors":0,"total":9}',
+        '{"sampling_mode":"Flat","iters":[1,1],"times":[1e308,1e308]}',
+        "name,iterations,real_time,cpu_time,time_unit\na,1,1e308,0,ns\na,1,1e308,0,ns\n",
+        '{"benchmarks":[{"runs":[{"values":[1e308,1e308]}]}]}',
+        '[{"BlockNumber":1,"ExecutionMetrics":{"a":1e308}},'
+        '{"BlockNumber":2,"ExecutionMetrics":{"a":1e308}}]',
+        "BenchmarkA 1 1e308 ns/op\nBenchmarkA 1 1e308 ns/op\n",
+    ],
+    ids=["criterion", "google-benchmark", "pyperf", "base-benchmark", "go-bench"],
+)
+@pytest.mark.filterwarnings("error")
+def test_a_sum_too_large_for_a_number_is_no_mean(text: str) -> None:
+    (reading,) = readings(Source(Path("huge"), content=text.encode()))
+    found = {i.statistic for i in reading.indicators if i.value}
+    assert found == {"min", "max"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"latency":{"count":1,"mean":1},"errors":0}',
         "breakpoint, filter, print, range",
     ],
     ids=["words of many tools", "words of Python"],
