@@ -41,6 +41,10 @@ _MICROSECONDS, _WITH_MICRO = re.compile(rb"\d ?\xb5s\b"), ["cp1252", "cp1251"]
 _BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
+Moment = tuple[float, str, str, float]
+"""A value of a series: when (s), its name, its labels, and what it was."""
+
+
 class Indicator(Struct, frozen=True, kw_only=True):
     """One number that a file states or that its samples prove, in base units.
 
@@ -94,6 +98,14 @@ class Reading(Struct, kw_only=True):
     time_step_s: float = 0.0
     series: pa.Table | None = None
     details: dict[str, Any] = field(default_factory=dict)
+
+
+def over_time(series: list[Moment]) -> pa.Table | None:
+    """A series as a table; None without rows."""
+    if not series:
+        return None
+    columns = map(list, zip(*series, strict=True))
+    return pa.table(dict(zip(("time_s", "name", "labels", "value"), columns, strict=True)))
 
 
 class Source:
@@ -260,6 +272,18 @@ class Source:
                         line = text.readline(LINE_CHARS)
                     continue
                 yield number, line.rstrip("\r\n")
+
+    def json_lines(self) -> Iterator[tuple[int, Any]]:
+        """Number and content of each line that is JSON; others are skipped."""
+        for number, text in self.lines():
+            if not text.strip():
+                continue
+            try:
+                document = msgspec.json.decode(text)
+            except (msgspec.DecodeError, RecursionError):
+                self.skip(number, "no JSON")
+                continue
+            yield number, document
 
     def lines_with(self, word: bytes) -> Iterator[tuple[list[bytes], Callable[[], list[int]]]]:
         """The lines that hold `word`, block by block: ten times faster than to read all lines.

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from perflib.formats.base import Reading, Source
+from perflib.formats.base import Moment, Reading, Source, over_time
 from perflib.formats.found import Found, number
-from perflib.formats.locust_history import table
 
 TOOL = "base-benchmark"
 
@@ -29,7 +28,7 @@ def _is_block(block: Any) -> bool:
 def read(source: Source) -> Iterator[Reading]:
     """One run: statistics over its blocks, and the series by block."""
     values: dict[str, list[float]] = {}
-    series: list[tuple[float, str, str, float]] = []
+    series: list[Moment] = []
     started: list[str] = []
     for at, block in enumerate(source.json):
         if not _is_block(block):
@@ -48,7 +47,7 @@ def read(source: Source) -> Iterator[Reading]:
         tool=TOOL,
         started_at=min((text for text in started if text), default=""),
         indicators=found.indicators,
-        series=table(series),
+        series=over_time(series),
     )
 
 

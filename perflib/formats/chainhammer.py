@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from perflib.formats.base import Reading, Source
+from perflib.formats.base import Reading, Source, over_time
 from perflib.formats.found import Found, iso, number
-from perflib.formats.locust_history import table
 
 TOOL = "chainhammer"
 _TITLE = re.compile(r"^## (.+?) with (\d+) txs: ([\d.]+) TPS", re.MULTILINE)
@@ -82,5 +81,5 @@ def _reading(source: Source, part: list[tuple[int, str]]) -> Reading | None:
         run=title[1] if title else "",
         started_at=iso(start) if start else "",
         indicators=found.indicators,
-        series=table(series),
+        series=over_time(series),
     )

@@ -9,8 +9,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
-
 from perflib.formats.base import Reading, Source
 from perflib.formats.found import Found, mapping, number
 from perflib.formats.quantities import plain, quantity
@@ -130,12 +128,7 @@ def _json(source: Source) -> Reading:
                 more: dict[str, Any] = {"label": label, "source_name": f"{name}.point_estimate"}
                 found.add("time", statistic, value["point_estimate"], "ns", **more)
         return Reading(tool=TOOL, indicators=found.indicators)
-    for line, text in source.lines():
-        try:
-            message = msgspec.json.decode(text) if text.strip() else None
-        except (msgspec.DecodeError, RecursionError):
-            source.skip(line, "no JSON")
-            continue
+    for _, message in source.json_lines():
         if isinstance(message, dict) and message.get("reason") == "benchmark-complete":
             _message(found, message)
     return Reading(tool=TOOL, indicators=found.indicators)

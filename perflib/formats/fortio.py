@@ -11,7 +11,7 @@ from typing import Any
 
 from perflib.formats.base import Reading, Source
 from perflib.formats.found import Found, listing, mapping, number
-from perflib.formats.k6_text import duration
+from perflib.formats.quantities import duration
 
 TOOL = "fortio"
 _STATED = {
@@ -68,7 +68,8 @@ def read(source: Source) -> Iterator[Reading]:
 
 def _duration(found: Found, document: dict[str, Any]) -> None:
     actual = number(document.get("ActualDuration"))
-    requested, _ = duration(str(document.get("RequestedDuration", "")))
+    told = duration(str(document.get("RequestedDuration", "")))
+    requested = told.value if told else 0.0
     for unit, factor in (("ns", 1e-9), ("s", 1.0)):
         if actual and requested and 0.1 < actual * factor / requested < 10:
             found.add("duration", "value", actual, unit, source_name="ActualDuration")

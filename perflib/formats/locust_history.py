@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import pyarrow as pa
-
-from perflib.formats.base import Reading, Source
+from perflib.formats.base import Moment, Reading, Source, over_time
 from perflib.formats.found import Found, iso, number
 from perflib.formats.locust_stats import TOOL, add_error_rate, label, stated, whole
 from perflib.formats.tables import header, rows
@@ -35,8 +33,6 @@ _CURRENT = {
     "Failures/s": "failure_rate",
     "Requests Failed/s": "failure_rate",
 }
-
-
 _COUNTS = ("Total Request Count", "# requests")
 _FAILURES = ("Total Failure Count", "# failures")
 
@@ -50,7 +46,7 @@ def recognise(source: Source) -> bool:
 def read(source: Source) -> Iterator[Reading]:
     """One run: the last totals of each label, and the series."""
     last: dict[str, dict[str, str]] = {}
-    series: list[tuple[float, str, str, float]] = []
+    series: list[Moment] = []
     first = None
     for line, row in rows(source):
         at = number(row["Timestamp"])
@@ -90,15 +86,5 @@ def read(source: Source) -> Iterator[Reading]:
         tool=TOOL,
         started_at="" if first is None else iso(first),
         indicators=found.indicators,
-        series=table(series),
-    )
-
-
-def table(series: list[tuple[float, str, str, float]]) -> pa.Table | None:
-    """Rows of (time_s, name, labels, value) as a table; None without rows."""
-    if not series:
-        return None
-    columns = zip(*series, strict=True)
-    return pa.table(
-        dict(zip(("time_s", "name", "labels", "value"), map(list, columns), strict=True))
+        series=over_time(series),
     )

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
-
 from perflib.formats.base import Reading, Source
 from perflib.formats.found import Found, iso, number
 from perflib.formats.locust_stats import TOOL, add_error_rate, add_rounded, label
@@ -53,14 +51,7 @@ def _entries(source: Source) -> Iterator[dict[str, Any]]:
     elif isinstance(document, dict):
         yield from _checked(source, document.get("stats"), 0)
     else:
-        for line, text in source.lines():
-            if not text.strip():
-                continue
-            try:
-                report = msgspec.json.decode(text)
-            except (msgspec.DecodeError, RecursionError):
-                source.skip(line, "no JSON")
-                continue
+        for line, report in source.json_lines():
             stats = report.get("stats") if isinstance(report, dict) else None
             yield from _checked(source, stats, line)
 

@@ -13,9 +13,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from perflib.formats.base import Reading, Source
+from perflib.formats.base import Moment, Reading, Source, over_time
 from perflib.formats.found import Found, number
-from perflib.formats.locust_history import table
 
 TOOL = "pgbench"
 _PROCESSED = re.compile(r"number of transactions actually processed: (\d+)(?:/(\d+))?")
@@ -69,14 +68,14 @@ def read(source: Source) -> Iterator[Reading]:
 
 
 def _series(text: str) -> pa.Table | None:
-    series: list[tuple[float, str, str, float]] = []
+    series: list[Moment] = []
     for at, tps, latency in _PROGRESS.findall(text):
         time, rate, mean = number(at), number(tps), number(latency)
         if time is not None and rate is not None:
             series.append((time, "throughput", "", rate))
             if mean is not None:
                 series.append((time, "transaction_time", "", mean / 1e3))
-    return table(series)
+    return over_time(series)
 
 
 def _reading(part: str, version: str) -> Reading:

@@ -16,9 +16,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from perflib.formats.base import Indicator, Reading, Source
+from perflib.formats.base import Indicator, Reading, Source, over_time
 from perflib.formats.found import Found, iso
-from perflib.formats.locust_history import table
 from perflib.formats.tally import BATCH_ROWS, Request, batch, batches
 
 TOOL = "pgbench"
@@ -161,7 +160,7 @@ def _aggregate(parts: list[Source]) -> Reading:
         tool=TOOL,
         started_at=iso(rows[0][0]) if rows else "",
         indicators=found.indicators,
-        series=table(series),
+        series=over_time(series),
     )
 
 

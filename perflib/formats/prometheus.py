@@ -11,9 +11,8 @@ import re
 from collections.abc import Iterator
 
 from perflib.errors import TargetError
-from perflib.formats.base import Reading, Source
+from perflib.formats.base import Moment, Reading, Source, over_time
 from perflib.formats.found import Found, iso, number
-from perflib.formats.locust_history import table
 from perflib.monitor import Sample, parse_metrics
 
 _COMMENT = re.compile(r"# (HELP|TYPE|UNIT|EOF)\b")
@@ -40,7 +39,7 @@ def recognise(source: Source) -> bool:
 def read(source: Source) -> Iterator[Reading]:
     """One run: an indicator a series, quantiles and counts of summaries and histograms included."""
     text = source.text
-    series: list[tuple[float, str, str, float]] = []
+    series: list[Moment] = []
     is_open = text.rstrip().endswith("# EOF")
     kind = "application/openmetrics-text" if is_open else "text/plain"
     if is_open:
@@ -57,11 +56,11 @@ def read(source: Source) -> Iterator[Reading]:
         tool="OpenMetrics" if is_open else "Prometheus",
         started_at=iso(series[0][0]) if series else "",
         indicators=found.indicators,
-        series=table([(at - series[0][0], *rest) for at, *rest in series]),  # type: ignore[misc]
+        series=over_time([(at - series[0][0], *rest) for at, *rest in series]),  # type: ignore[misc]
     )
 
 
-def _last_points(text: str, series: list[tuple[float, str, str, float]]) -> str:
+def _last_points(text: str, series: list[Moment]) -> str:
     """The page with one point a series; those of series with several go to `series` as well.
 
     Of points of one time the first counts, as in Prometheus; one that is earlier than the one

@@ -30,6 +30,7 @@ _UNITS = {
 }
 _BINARY = {"": 1.0, "K": 2.0**10, "M": 2.0**20, "G": 2.0**30, "T": 2.0**40}
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
+_PART = re.compile(r"([\d.]+)(h|ms|m|s|µs|us|ns)")
 _TEXT = re.compile(r"([+-]?[\d.,]+)\s*((?:10 (?=sec|min))?[a-zA-Zµμ]*)")
 
 
@@ -58,6 +59,17 @@ def quantity(text: str, *, binary: bool = True) -> Quantity | None:
     if value is None or factor is None:
         return None
     return Quantity(value * factor, factor * last_digit(match[1]))
+
+
+def duration(text: str) -> Quantity | None:
+    """`text` as Go writes durations, such as `1m2.5s`; None when it is none."""
+    parts = list(_PART.finditer(text))
+    values = [number(part[1]) for part in parts]
+    if not parts or None in values or "".join(part[0] for part in parts) != text:
+        return None
+    units = [_UNITS[part[2]] for part in parts]
+    total = sum((value or 0.0) * unit for value, unit in zip(values, units, strict=True))
+    return Quantity(total, units[-1] * last_digit(parts[-1][1]))
 
 
 def add_time(found: Found, metric: str, statistic: str, text: str, source_name: str) -> None:

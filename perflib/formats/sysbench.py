@@ -10,9 +10,8 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from perflib.formats.base import Reading, Source
+from perflib.formats.base import Moment, Reading, Source, over_time
 from perflib.formats.found import Found, last_digit, number
-from perflib.formats.locust_history import table
 from perflib.formats.quantities import quantity
 
 TOOL = "sysbench"
@@ -135,12 +134,12 @@ def _reading(part: str) -> Reading:
     return Reading(
         tool=TOOL,
         indicators=found.indicators,
-        series=table(_series(lines)),
+        series=over_time(_series(lines)),
     )
 
 
-def _series(lines: list[str]) -> list[tuple[float, str, str, float]]:
-    series: list[tuple[float, str, str, float]] = []
+def _series(lines: list[str]) -> list[Moment]:
+    series: list[Moment] = []
     for match in filter(None, map(_INTERVAL.match, lines)):
         at, rate, q, new, old, old_q = match.groups()
         time, per_s, milliseconds = number(at), number(rate), number(new or old)

@@ -8,7 +8,7 @@ from typing import Any
 
 from perflib.formats.base import Reading, Source
 from perflib.formats.found import Found, last_digit, number
-from perflib.formats.k6_text import duration
+from perflib.formats.quantities import duration
 from perflib.formats.vegeta_report import ACCURACY
 
 TOOL = "Vegeta"
@@ -42,8 +42,9 @@ def _indicators(text: str) -> Found:
     found.add("requests", "value", n, "req", source_name="Requests total")
     for name, metric in (("rate", "offered_rate"), ("throughput", "throughput")):
         found.add(metric, "value", values.get(("Requests", name)), "req/s", source_name=name, n=n)
-    seconds, step = duration(values.get(("Duration", "total"), ""))
-    found.add("duration", "value", seconds, "s", source_name="Duration total", resolution=step)
+    if total := duration(values.get(("Duration", "total"), "")):
+        more: dict[str, Any] = {"source_name": "Duration total", "resolution": total.step}
+        found.add("duration", "value", total.value, "s", **more)
     for (line, name), text_value in values.items():
         if line == "Latencies":
             _latency(found, name, text_value, n)
@@ -56,10 +57,12 @@ def _indicators(text: str) -> Found:
 
 
 def _latency(found: Found, name: str, text: str, n: float | None) -> None:
-    seconds, step = duration(text)
-    more: dict[str, Any] = {"source_name": f"Latencies {name}", "n": n, "resolution": step}
+    if (time := duration(text)) is None:
+        return
+    more: dict[str, Any] = {"source_name": f"Latencies {name}", "n": n}
     if name in _STATISTICS:
-        found.add("service_time", _STATISTICS[name], seconds, "s", **more)
+        statistic = _STATISTICS[name]
+        found.add("service_time", statistic, time.value, "s", resolution=time.step, **more)
     elif (q := number(name)) is not None:
-        more["resolution"] = max(step, ACCURACY * (seconds or 0.0))
-        found.add("service_time", f"p{q:g}", seconds, "s", approximate=True, **more)
+        more |= {"approximate": True, "resolution": max(time.step, ACCURACY * time.value)}
+        found.add("service_time", f"p{q:g}", time.value, "s", **more)
