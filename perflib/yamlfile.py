@@ -224,14 +224,14 @@ def _given(data: Any, path: Path_, otherwise: Any) -> Any:
 
 def wording(item: Mapping[str, Any]) -> str:
     """One of pydantic's errors in a user's words, with its path and the value that was given."""
-    said = item["msg"].removeprefix("Value error, ")
+    said, given = item["msg"].removeprefix("Value error, "), item["input"]
     if item["type"] in ("dict_type", "model_type", "model_attributes_type"):
         said = "expected settings, one `key: value` a line"
     if item["type"] == "path_type":
         said = "should be a path"
     said = said.replace("Input should be", "should be")
-    if "`" not in said.replace("`key: value`", "") and not isinstance(item["input"], dict | list):
-        said += f", not `{item['input']}`"
+    if "`" not in said.replace("`key: value`", "") and not isinstance(given, dict | list | None):
+        said += f", not `{given}`"
     dotted = ".".join(str(part) for part in item["loc"])
     return f"{dotted}: {said}" if dotted else said
 

@@ -88,6 +88,7 @@ def test_environment_variables_are_filled_in(
         (HTTP + "    [a]: b\n", 5, "a list or a mapping stands for a key"),
         (HTTP + "    <<: 3\n", 5, "`<<` takes in what is no mapping"),
         (HTTP + "data: 5\n", 5, "data: should be a path, not `5`"),
+        (HTTP + "reference:\nisolation:\n", 6, "isolation: expected settings, one `key: value`"),
         (HTTP + "# " + "x" * 2**20, None, "too large (1,048,6"),
         (HTTP + "    requests: [{path: x}]\n", 5, "expected a path such as `/health`"),
         (HTTP + "    requests: [{path: /, method: G ET}]\n", 5, "a method such as `GET`"),
@@ -109,6 +110,7 @@ def test_mistakes_are_shown_in_their_place(
         config.load(file)
     assert (f"{file}:{line}: " if line else f"{file}: ") in str(caught.value)
     assert found in str(caught.value)
+    assert "`None`" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,6 @@ _RATES = (
     (re.compile(r"\s*written, MiB/s:\s+([\d.]+)"), "written_data_rate", "MiB/s"),
 )
 _TOTAL = re.compile(r"\s*(?:total time|time elapsed):\s+(\S+)")
-_SUM = re.compile(r"\s*(?:total time taken by event execution|sum):\s+([\d.]+)")
 _STATISTICS = {"min": "min", "avg": "mean", "max": "max"}
 _HISTOGRAM = re.compile(r"\s+(\d+\.\d+) \|\*{0,60}\s+(\d+)")
 
