@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import re
 import subprocess
 import sys
@@ -68,6 +69,20 @@ def test_the_scripts_compile_and_can_be_run(script: str) -> None:
     text = (PERFORMANCE / f"{script}.py").read_text()
     compile(text, script, "exec")
     assert '__name__ == "__main__"' in text
+
+
+def test_a_benchmark_takes_what_perflib_run_takes(tmp_path: Path) -> None:
+    database = "{kind: sql, url: 'sqlite:///x.db', queries: {one: {sql: SELECT 1}}}"
+    (tmp_path / "my.yml").write_text(f"targets:\n  database: {database}\n")
+    (tmp_path / "x.db").touch()
+    script = [sys.executable, str(PERFORMANCE / "test_database_queries.py"), "--config", "my.yml"]
+    for words, code in ((["--run-tme", "1 s"], 2), (["--run-time", "1 s"], 3)):
+        done = subprocess.run(
+            [*script, *words], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == code, done.stderr
+    (result,) = tmp_path.glob("tests/performance/results/database_queries.json")
+    assert json.loads(result.read_text())["query_time"] > 0
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     metavar="'URL REASON'",
     help="Another host that locustfiles may load, and why; the run records both.",
 )
+@click.option("--headline", type=Path, help="Write a target's few main numbers to this JSON file.")
 @click.option("--report", is_flag=True, help="Render the reports afterwards.")
 def run(
     targets: tuple[str, ...],
@@ -38,18 +39,25 @@ def run(
     rate: str | None,
     run_time: str | None,
     also_load: tuple[str, ...],
+    headline: Path | None,
     report: bool,
 ) -> int:
     """Measure TARGETS (all when none is named) and judge what was promised of them."""
+    from perflib.headline import write_headline
     from perflib.run import NOT_IN_HISTORY
 
     settings = config.load(file)
+    if headline and len(targets or settings.targets) != 1:
+        raise PerflibError("--headline is of one target", next_step="name the one that you mean")
     load = adjusted(settings.scenario(scenario), rate=rate, run_time=run_time)
     if rate is not None:
         _tell_own_load(settings, targets, load)
     permit(settings, targets, also_load)
     runs = measure(settings, targets, load)
     code = show.print_runs(runs)
+    if headline and runs:
+        write_headline(runs[0], headline)
+        click.echo(f"{headline}: the headline of run {runs[0].id}")
     if report and runs:
         render(settings, runs)
     lost = any(caveat.code == NOT_IN_HISTORY for run in runs for caveat in run.caveats)

@@ -5,7 +5,9 @@ As a script it measures and judges; under pytest it proves that the benchmark wo
 
 import sys
 
-from perflib.cli.script import benchmark
+from perflib.cli import main
+
+RESULT = "tests/performance/results/api_gateway_throughput.json"
 
 
 def test_api_gateway_throughput(headlines):
@@ -15,4 +17,4 @@ def test_api_gateway_throughput(headlines):
 
 
 if __name__ == "__main__":
-    sys.exit(benchmark("api_gateway", "api_gateway_throughput.json"))
+    main(["run", "api_gateway", "--headline", RESULT, *sys.argv[1:]])

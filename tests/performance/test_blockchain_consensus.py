@@ -5,7 +5,9 @@ As a script it measures and judges; under pytest it proves that the benchmark wo
 
 import sys
 
-from perflib.cli.script import benchmark
+from perflib.cli import main
+
+RESULT = "tests/performance/results/blockchain_consensus.json"
 
 
 def test_blockchain_consensus(headlines):
@@ -15,4 +17,4 @@ def test_blockchain_consensus(headlines):
 
 
 if __name__ == "__main__":
-    sys.exit(benchmark("blockchain", "blockchain_consensus.json"))
+    main(["run", "blockchain", "--headline", RESULT, *sys.argv[1:]])

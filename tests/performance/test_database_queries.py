@@ -5,7 +5,9 @@ As a script it measures and judges; under pytest it proves that the benchmark wo
 
 import sys
 
-from perflib.cli.script import benchmark
+from perflib.cli import main
+
+RESULT = "tests/performance/results/database_queries.json"
 
 
 def test_database_queries(headlines):
@@ -15,4 +17,4 @@ def test_database_queries(headlines):
 
 
 if __name__ == "__main__":
-    sys.exit(benchmark("database", "database_queries.json"))
+    main(["run", "database", "--headline", RESULT, *sys.argv[1:]])

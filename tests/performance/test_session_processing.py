@@ -5,7 +5,9 @@ As a script it measures and judges; under pytest it proves that the benchmark wo
 
 import sys
 
-from perflib.cli.script import benchmark
+from perflib.cli import main
+
+RESULT = "tests/performance/results/session_processing.json"
 
 
 def test_session_processing(headlines):
@@ -15,4 +17,4 @@ def test_session_processing(headlines):
 
 
 if __name__ == "__main__":
-    sys.exit(benchmark("session_processing", "session_processing.json"))
+    main(["run", "session_processing", "--headline", RESULT, *sys.argv[1:]])
