@@ -107,6 +107,9 @@ def recognise(source: Source) -> str:
         raise source.fail(
             f"could be {' or '.join(found)}", next_step=f"say which with `--format {found[0]}`"
         )
+    if "\0" in source.head_text:
+        what = "no known format, but binary or UTF-16 without its mark"
+        raise source.fail(what, next_step="save text as UTF-8")
     like = _nearest(source)
     raise source.fail(
         f"no known format{f', the nearest is {like}' if like else ''}",

@@ -209,6 +209,14 @@ def test_what_sysbench_tells_on_the_way_is_a_series(
     assert found == [(at, name, label, pytest.approx(v)) for at, name, label, v in expected]
 
 
+@pytest.mark.parametrize(
+    "content", ["Running 1s test @ x".encode("utf-16-le"), b"PAR1\0"], ids=["UTF-16", "binary"]
+)
+def test_what_is_no_text_is_told_as_such(content: bytes) -> None:
+    with pytest.raises(FormatError, match="binary or UTF-16 without its mark"):
+        recognise(Source(Path("unknown"), content=content))
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
 def test_k6_points_of_a_windows_terminal_are_read(encoding: str) -> None:
     case = next(case for case in CASES if case.format == "k6-ndjson")
