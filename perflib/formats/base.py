@@ -37,7 +37,7 @@ MOST = 2**63 - 1
 # what tools on the world's desktops write where it is not UTF-8
 _ENCODINGS = ["cp1252", "gb18030", "cp1251", "utf_16"]
 # `µs`, as two of them write it; in the others it is part of a word, and its time would be lost
-_MICROSECONDS, _WITH_MICRO = re.compile(rb"\d ?\xb5s\b"), ["cp1252", "cp1251"]
+_MICROSECONDS, _WITH_MICRO = re.compile(rb"(?<![A-Za-z\x80-\xff])\xb5s\b"), ["cp1252", "cp1251"]
 _BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
