@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import numpy as np
@@ -315,6 +316,20 @@ def test_reading_waits_for_no_writer(tmp_path):
     run = recorded(Store(tmp_path))
     with Store(tmp_path).database.writing():
         assert Store(tmp_path).latest("database") == run.id
+
+
+def test_who_comes_while_another_makes_the_history_waits(tmp_path):
+    """SQLite waits for no lock when a file goes over to write-ahead mode."""
+    file = tmp_path / "history.sqlite"
+    maker = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    maker.execute("BEGIN IMMEDIATE")
+    timer = Timer(0.3, maker.execute, ["COMMIT"])
+    timer.start()
+    Store(tmp_path).require_writable()
+    timer.join()
+    recorded(Store(tmp_path))
+    assert maker.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    maker.close()
 
 
 def test_who_waits_long_for_a_lock_is_told(url, tmp_path, monkeypatch, capsys):

@@ -11,7 +11,7 @@ import sqlite3
 import sys
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from functools import cached_property
 from pathlib import Path
 from threading import Timer
@@ -286,7 +286,8 @@ def _explicit_transactions(engine: Engine) -> None:
     def _connected(raw: sqlite3.Connection, _record: object) -> None:
         raw.isolation_level = None
         raw.execute("PRAGMA foreign_keys = ON")
-        raw.execute("PRAGMA journal_mode = WAL")
+        with suppress(sqlite3.OperationalError):  # it waits for no lock; a later one will do
+            raw.execute("PRAGMA journal_mode = WAL")
 
     @event.listens_for(engine, "begin")
     def _begun(connection: Connection) -> None:
