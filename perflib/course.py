@@ -1,6 +1,6 @@
 """The course of one indicator over a target's runs: what `analysis.trends` says, and its causes.
 
-Bad runs and runs of other environments stay visible in `points`; only the trend's own runs
+Bad runs and runs of other machines or loads stay visible in `points`; only the trend's own runs
 are compared with each other.
 """
 
@@ -114,7 +114,7 @@ class Course:
 
 
 def _courses(points: pd.DataFrame, store: Store) -> list[Course]:
-    """One course for each series of the newest environment, judged together."""
+    """One course for each series of the newest machine and load, judged together."""
     if not len(points):
         return []
     decisions = Decisions.of_store(store, str(points["target"].iloc[0]))

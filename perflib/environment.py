@@ -1,4 +1,4 @@
-"""Numbers of different machines are not compared silently: this says what a machine is.
+"""Numbers of different machines or loads are not compared silently: this says what each is.
 
 A fingerprint holds what explains a number and nothing that identifies people or places: no
 host name, no user, no path, no address, no environment variable.
@@ -10,8 +10,10 @@ import hashlib
 import os
 import platform
 import subprocess
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -21,6 +23,8 @@ PACKAGES = ("perflib", "locust", "gevent", "httptools", "httpx", "sqlalchemy", "
 """The packages whose version can change a measured number."""
 MEMORY_TOLERANCE = 0.1
 """Virtual machines of one size report memories that differ by a few per cent."""
+LOAD_SETTINGS = {"arrival", "rate", "peak_rate", "users", "concurrency", "shape", "processes"}
+"""Settings of a workload that make results incomparable when they differ."""
 _GIT_TIMEOUT_S = 10.0
 
 
@@ -56,6 +60,20 @@ def environment_key(environment: Environment) -> str:
     kind = [*kernel[:1], *kernel[2:]]
     identity = "\n".join([environment.cpu, str(environment.cores), *kind])
     return hashlib.sha256(identity.encode()).hexdigest()[:12]
+
+
+def load_key(workload: Mapping[str, Any]) -> str:
+    """A short digest of the load, as `environment_key` is one of the machine; empty without one."""
+    settings = "\n".join(sorted(_load_settings(workload)))
+    return settings and hashlib.sha256(settings.encode()).hexdigest()[:12]
+
+
+def _load_settings(workload: Mapping[str, Any], under: str = "") -> Iterator[str]:
+    for name, value in workload.items():
+        if isinstance(value, dict):
+            yield from _load_settings(value, f"{under}{name} ")
+        elif name in LOAD_SETTINGS and value is not None:
+            yield f"{under}{name} {value}"
 
 
 def differences(a: Environment, b: Environment) -> list[str]:

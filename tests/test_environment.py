@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perflib.environment import differences, environment_key, fingerprint, usable_cores
+from perflib.environment import differences, environment_key, fingerprint, load_key, usable_cores
 from perflib.model import Environment
 
 HERE = Environment(
@@ -103,6 +103,20 @@ def test_a_folder_that_is_not_there_has_no_commit(tmp_path):
 def test_what_differs_and_what_makes_another_history(changes, same_key, told):
     assert differences(HERE, other(**changes)) == told
     assert (environment_key(HERE) == environment_key(other(**changes))) == same_key
+
+
+@pytest.mark.parametrize(
+    ("workload", "same"),
+    [
+        ({"url": "http://a", "scenario": {"users": 8, "rate": None, "run_time": 60}}, True),
+        ({"scenario": {"users": 9}}, False),
+        ({"users": 8}, False),
+        ({"scenario": {"users": 8, "arrival": "open"}}, False),
+        ({}, False),
+    ],
+)
+def test_what_makes_another_load(workload, same):
+    assert (load_key(workload) == load_key({"scenario": {"users": 8}})) is same
 
 
 @given(st.text(), st.text(), st.integers(0, 512), st.integers(0, 512))

@@ -7,6 +7,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Timer
@@ -20,6 +21,7 @@ from msgspec.structs import replace
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
+from perflib.environment import load_key
 from perflib.errors import StoreError
 from perflib.model import Environment, Outcome, Run, to_json
 from perflib.store import BAD, Store
@@ -195,6 +197,17 @@ def test_an_old_history_is_migrated_with_all_that_it_holds(tmp_path):
     found = connection.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchall()
     connection.close()
     assert found == [(REVISIONS[-1],)]
+
+
+def test_an_old_history_learns_the_loads_of_its_runs(tmp_path):
+    connection = sqlite3.connect(tmp_path / "history.sqlite")
+    connection.executescript(OLD.read_text())
+    workload = {"scenario": {"users": 8}}
+    run = Run(id="r", target="t", kind="sql", started_at="", duration_s=1, workload=workload)
+    connection.execute("UPDATE records SET json = ?", [zlib.compress(to_json(run))])
+    connection.commit()
+    connection.close()
+    assert Store(tmp_path).runs()["load_key"].tolist() == [load_key(workload)]
 
 
 def test_a_history_that_is_up_to_date_needs_no_alembic(tmp_path):

@@ -41,6 +41,7 @@ def points(
             "statistic": "p95",
             "label": label,
             "environment_key": machine,
+            "load_key": "",
             "unit": "s",
             "value": np.asarray(values, dtype=float),
             "low": np.nan,
@@ -289,14 +290,23 @@ def test_a_drift_can_be_decided_about(store, action, place, state, why):
         ([100] * 90, np.r_[STEP, np.full(30, 1.2)], "regressed", "the same load"),
         ([100] * 60 + [500] * 30, np.r_[STEP, np.full(30, 1.6)], "unchanged", "settles the first"),
         ([100] * 30 + [500] * 60, np.r_[STEP, np.full(30, 1.6)], "regressed", "slower since then"),
+        ([100, 500] * 45, np.tile([1, 3], 45), "unchanged", "loads that take turns"),
+        ([100, 500] * 45, np.repeat([1, 1.2], [46, 44]), "regressed", "slower, whatever the turn"),
+        ([100] * 88 + [500] * 2, np.ones(90), "inconclusive", "too few of the new load"),
     ],
 )
-def test_another_load_begins_a_new_normal(store, rates, values, state, why):
+def test_runs_of_another_load_are_another_series(store, rates, values, state, why):
     recorded(store, noise(2, 90) * values, rates=rates)
     (one,) = analysis.follow(store, metric="query_time")
-    assert one.state == state
-    told = [d.reason for shift in one.shifts for d in shift.decisions]
-    assert told == (["another load, workload scenario rate: 100 → 500"] if rates[-1] > 100 else [])
+    assert (one.state, len(one.values)) == (state, rates.count(rates[-1]))
+
+
+def test_a_decision_about_a_run_of_another_load_settles_nothing(store):
+    ids = recorded(store, noise(2, 90) * np.repeat([1, 1.2], [46, 44]), rates=[100, 500] * 45)
+    triage.decide(store, "baseline", ids[60], "the other load's new normal")
+    assert states(store) == ["regressed"]
+    triage.decide(store, "baseline", ids[61], "this one's")
+    assert states(store) == ["unchanged"]
 
 
 def test_a_bad_newest_run_does_not_choose_what_is_followed(store):

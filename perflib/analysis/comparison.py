@@ -25,8 +25,8 @@ from perflib import stats
 from perflib.analysis.estimate import Floats
 from perflib.analysis.sides import Key, Member, shared_keys, side
 from perflib.analysis.usual import earlier
-from perflib.environment import differences, environment_key
-from perflib.model import Caveat, Estimate, Run, find_metric
+from perflib.environment import LOAD_SETTINGS, differences, environment_key
+from perflib.model import Caveat, Estimate, find_metric
 from perflib.stats import Contrast
 from perflib.stats.shift import thinned
 from perflib.store import Store
@@ -35,8 +35,6 @@ TOLERANCE = 0.03
 """A smaller relative change does not matter, unless said otherwise."""
 ONE_RUN = "one run a side"
 UNKNOWN_SPREAD = f"{ONE_RUN}: how much runs differ by themselves is not known"
-_LOAD_KEYS = {"arrival", "rate", "peak_rate", "users", "concurrency", "shape", "processes"}
-"""Settings of a workload that make latencies incomparable when they differ."""
 
 
 class State(StrEnum):
@@ -159,11 +157,6 @@ def _differences(members: Sequence[Member]) -> Iterator[tuple[bool, str]]:
                 yield blocks, text
 
 
-def load_changes(a: Run, b: Run) -> list[str]:
-    """What makes the loads of `a` and `b` incomparable, as `name: old → new`, or nothing."""
-    return [text for blocks, text in _load_differences(a.workload, b.workload) if blocks]
-
-
 def _load_differences(
     a: Mapping[str, Any], b: Mapping[str, Any], under: str = "workload"
 ) -> Iterator[tuple[bool, str]]:
@@ -172,7 +165,7 @@ def _load_differences(
         if isinstance(old, dict) and isinstance(new, dict):
             yield from _load_differences(old, new, f"{under} {name}")
         elif old != new:
-            yield name in _LOAD_KEYS, f"{under} {name}: {_short(old)} → {_short(new)}"
+            yield name in LOAD_SETTINGS, f"{under} {name}: {_short(old)} → {_short(new)}"
 
 
 def _short(value: Any) -> str:

@@ -2,7 +2,7 @@
 
 A shift counts when it is significant among all series that were looked at together
 (Benjamini–Hochberg) and larger than what matters. A regression stays one until a later
-level makes it good, a person decides otherwise, or another load begins a new normal.
+level makes it good or a person decides otherwise. Another machine or load is another series.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ VISIBLE = 0.10
 
 
 def trend(points: pd.DataFrame, **options: Any) -> Trend:
-    """The trend of the one series in `points`; of the newest environment if there are several.
+    """The trend of the one series in `points`; of the newest machine and load if there are several.
 
     `options` as for `trends`. Corrects for this one series only: many series belong into
     one call of `trends`.
@@ -52,6 +52,7 @@ def trend(points: pd.DataFrame, **options: Any) -> Trend:
     nothing, none = np.empty(0), SeriesKey("", "", "", "", "")
     return Trend(
         key=none,
+        load_key="",
         unit="1",
         run_ids=nothing,
         times_s=nothing,
@@ -69,10 +70,10 @@ def trends(
     rate: float = RATE,
     decisions: Decisions | None = None,
 ) -> list[Trend]:
-    """The trend of every series in `points` (`Store.points`): a target, metric, label, machine.
+    """The trend of every series in `points` (`Store.points`): target, metric, label, machine, load.
 
     `tolerance` is the relative change that matters, `rate` the share of false shifts
-    allowed over all series of the newest machines together, `decisions` what people decided.
+    allowed over all current series together, `decisions` what people decided.
     """
     made = [*tracks(points, decisions or Decisions(), min(LEAST, tolerance / 2))]
     p_values = [[_drift_p(one), *(s.adjusted_p for s in one.shifts)] for one in made]
@@ -97,15 +98,11 @@ def _stand(
     start = decisions.baseline(one)
     shifts = []
     for shift in one.shifts:
-        p = next(adjusted)
+        p, at = next(adjusted), shift.point.index
         counts = p <= rate and abs(shift.point.change) > tolerance
-        at = shift.point.index
-        by_load = decisions.by_load(one, at) if counts and at > start else ()
-        start = at if by_load else start
-        told = (*decisions.about(one, at), *by_load)
-        closed = any(decision.closes for decision in told)
+        told = decisions.about(one, at)
+        closed = at <= start or any(decision.closes for decision in told)
         shifts.append(replace(shift, adjusted_p=p, counts=counts, decisions=told, closed=closed))
-    shifts = [replace(s, closed=s.closed or s.point.index <= start) for s in shifts]
     weighed = replace(one, shifts=tuple(shifts))
     known = one.drift is not None and any(
         decision.action == "acknowledge" for decision in decisions.about(one, one.drift.start)
@@ -123,7 +120,7 @@ class _Stand(NamedTuple):
 
 def _state(one: Trend, drift: Drift | None, tolerance: float) -> _Stand:
     if len(one.values) < FEWEST:
-        text = f"{many(len(one.values), 'result')}; a change is told from {FEWEST}"
+        text = f"{many(len(one.values), 'result')}; a change is told from {FEWEST} of one machine and load"
         return _Stand(State.INCONCLUSIVE, text)
     live = [shift for shift in one.shifts if shift.counts and not shift.closed]
     return (

@@ -55,10 +55,11 @@ class Trend:
     """One series, bad runs left out: its points (base units), its shifts, and where it stands.
 
     `since` is the first run of the shift that `state` speaks of, or empty; `current` tells
-    whether the series belongs to the environment of the target's newest run.
+    whether the series is of the machine and the load of the target's newest run.
     """
 
     key: SeriesKey
+    load_key: str
     unit: str
     run_ids: NDArray[Any]
     times_s: Floats
@@ -94,7 +95,8 @@ class Trend:
 def tracks(points: pd.DataFrame, decisions: Decisions, least: float) -> Iterator[Trend]:
     """Each series of `points` (`Store.points`), bad runs left out, in the order of appearance.
 
-    Points in different units are different series; relative changes under `least` are left out.
+    Points of different loads or units are different series; relative changes under `least` are
+    left out.
     """
     good = ~points["bad"].to_numpy(dtype=bool) & np.isfinite(points["value"].to_numpy(dtype=float))
     points = points[good]
@@ -106,39 +108,43 @@ def tracks(points: pd.DataFrame, decisions: Decisions, least: float) -> Iterator
     codes, keys = _codes(points)
     order = np.lexsort((times, codes))
     ends = np.cumsum(np.bincount(codes, minlength=len(keys)))
-    newest = _newest_environments(points, times)
-    for code, (key, unit) in enumerate(keys):
+    newest = _newest_places(points, times)
+    for code, (key, load, unit) in enumerate(keys):
         rows = order[(ends[code - 1] if code else 0) : ends[code]]
         one = Trend(
             key=key,
+            load_key=load,
             unit=unit,
             run_ids=run_ids[rows],
             times_s=times[rows],
             values=columns["value"][rows],
             low=columns["low"][rows],
             high=columns["high"][rows],
-            current=newest[key.target] == key.environment_key,
+            current=newest[key.target] == (key.environment_key, load),
         )
         yield _studied(replace(one, notes=decisions.of(key)), decisions.baseline(one), least)
 
 
-def _codes(points: pd.DataFrame) -> tuple[NDArray[np.int64], list[tuple[SeriesKey, str]]]:
-    """A number for each row's series, and the series."""
+def _codes(points: pd.DataFrame) -> tuple[NDArray[np.int64], list[tuple[SeriesKey, str, str]]]:
+    """A number for each row's series, and the series: its key, load and unit."""
     combined = np.zeros(len(points), dtype=np.int64)
-    for name in (*SeriesKey._fields, "unit"):
-        codes, names = pd.factorize(points[name])
-        combined = combined * len(names) + codes
+    names = [*SeriesKey._fields, "load_key", "unit"]
+    for name in names:
+        codes, distinct = pd.factorize(points[name])
+        combined = combined * len(distinct) + codes
     codes, first = np.unique(combined, return_index=True)
     rank = np.argsort(np.argsort(first))
     place = rank[np.searchsorted(codes, combined)]
     heads = points.iloc[np.sort(first)]
-    rows = heads[[*SeriesKey._fields, "unit"]].itertuples(index=False)
-    return place, [(SeriesKey(*map(str, row[:5])), str(row[5])) for row in rows]
+    rows = heads[names].astype(str).itertuples(index=False)
+    return place, [(SeriesKey(*key), load, unit) for *key, load, unit in rows]
 
 
-def _newest_environments(points: pd.DataFrame, times: Floats) -> dict[str, str]:
+def _newest_places(points: pd.DataFrame, times: Floats) -> dict[str, tuple[str, str]]:
+    """The machine and the load of each target's newest run."""
     latest = points.iloc[np.argsort(times, kind="stable")].drop_duplicates("target", keep="last")
-    return dict(zip(latest["target"].map(str), latest["environment_key"].map(str), strict=True))
+    rows = latest[["target", "environment_key", "load_key"]].astype(str)
+    return {target: (machine, load) for target, machine, load in rows.itertuples(index=False)}
 
 
 def _studied(one: Trend, baseline: int, least: float) -> Trend:

@@ -7,7 +7,7 @@ metric and label. Nothing is deleted: what was taken back stays visible as undon
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache, cached_property, partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,9 +17,8 @@ import pandas as pd
 import yaml
 from numpy.typing import NDArray
 
-from perflib.analysis.comparison import load_changes
 from perflib.errors import PerflibError, StoreError, nearest
-from perflib.model import METRICS, Run
+from perflib.model import METRICS
 from perflib.store import Store
 
 Floats = NDArray[np.float64]
@@ -67,17 +66,15 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class Decisions:
     """Decisions in force, asked by series.
 
-    `runs` (as `Store.runs`) tells where a run lies in a series in which it has no result, `load`
-    (`Store.load`) what its load was; both are asked when they are needed.
+    `runs` (as `Store.runs`) tells where a run lies in a series in which it has no result; it is
+    asked when that is needed.
     """
 
     def __init__(
         self,
         decisions: Iterable[Decision] = (),
         runs: Callable[[], pd.DataFrame] | None = None,
-        load: Callable[[str], Run] | None = None,
     ) -> None:
-        self._load = load and cache(load)
         self._runs = runs
         self._by_target: dict[str, list[Decision]] = {}
         for decision in decisions:
@@ -87,18 +84,20 @@ class Decisions:
     @classmethod
     def of_store(cls, store: Store, target: str | None = None) -> Decisions:
         """The decisions that a history holds."""
-        return cls(read(store, target), partial(store.runs, target), store.load)
+        return cls(read(store, target), partial(store.runs, target))
 
     @cached_property
-    def _began(self) -> dict[str, tuple[str, float]]:
-        """The machine and the time of each run."""
+    def _began(self) -> dict[str, tuple[str, str, float]]:
+        """The machine, the load and the time of each run."""
         if self._runs is None:
             return {}
         runs = self._runs()
         return {
-            run: (machine, time)
-            for run, machine, time in zip(
-                runs["run_id"], runs["environment_key"], seconds(runs), strict=True
+            run: (machine, load, time)
+            for run, machine, load, time in zip(
+                *(runs[name] for name in ("run_id", "environment_key", "load_key")),
+                seconds(runs),
+                strict=True,
             )
         }
 
@@ -117,17 +116,6 @@ class Decisions:
         found = [(d, self._place(d, one)) for d in self.of(one.key) if d.action != "bad"]
         return tuple(d for d, at in found if at is not None and abs(at - index) <= NEAR)
 
-    def by_load(self, one: Any, index: int) -> tuple[Decision, ...]:
-        """A new normal, which nobody has to decide about, where the load itself changed there."""
-        ends = one.run_ids[max(index - 1 - NEAR, 0)], one.run_ids[index : index + NEAR + 1][-1]
-        try:
-            changed = load_changes(*map(self._load, ends)) if self._load else []
-        except StoreError:  # a damaged record tells no load
-            return ()
-        about = {"target": one.key.target, "run_id": str(one.run_ids[index])}
-        reason = "another load, " + ", ".join(changed)
-        return (Decision(action="baseline", reason=reason, **about),) if changed else ()
-
     def baseline(self, one: Any) -> int:
         """The place of the newest baseline in the trend `one`; -1 without one."""
         found = [self._place(d, one) for d in self.of(one.key) if d.action == "baseline"]
@@ -136,14 +124,14 @@ class Decisions:
     def _place(self, decision: Decision, one: Any) -> int | None:
         """Where the run lies, or would lie had it a result or were it not bad.
 
-        None where it was pruned or took place on another machine.
+        None where it was pruned or took place on another machine or under another load.
         """
         if len(found := np.flatnonzero(one.run_ids == decision.run_id)):
             return int(found[0])
         began = self._began.get(decision.run_id)
-        if began is None or began[0] != one.key.environment_key:
+        if began is None or began[:2] != (one.key.environment_key, one.load_key):
             return None
-        return int(np.searchsorted(one.times_s, began[1]))
+        return int(np.searchsorted(one.times_s, began[2]))
 
 
 def seconds(points: pd.DataFrame) -> Floats:

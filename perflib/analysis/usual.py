@@ -11,7 +11,7 @@ import pandas as pd
 from perflib.analysis.changes import change_points
 from perflib.analysis.estimate import Floats
 from perflib.analysis.sides import Key, Member
-from perflib.environment import environment_key
+from perflib.environment import environment_key, load_key
 from perflib.store import Store
 
 MOST = 20
@@ -19,19 +19,20 @@ MOST = 20
 
 
 def earlier(store: Store | None, members: Sequence[Member]) -> dict[Key, list[list[float]]]:
-    """The values of other runs, by time, on the machine of `members` and before the newest.
+    """The values of other runs like `members`, by time and before the newest of them.
 
-    In stretches without a change point. Empty for numbers, for different targets or machines,
-    and without a store.
+    In stretches without a change point. Empty for numbers, for different targets, machines or
+    loads, and without a store.
     """
     runs = [member.run for member in members]
-    where = {(run.target, environment_key(run.environment)) for run in runs}
+    where = {(r.target, environment_key(r.environment), load_key(r.workload)) for r in runs}
     if store is None or len(where) > 1 or not runs[0].target:
         return {}
-    ((target, machine),) = where
+    ((target, machine, load),) = where
     points = store.points(target)
     newest = pd.to_datetime(max(run.started_at for run in runs), utc=True)
-    fit = (points["environment_key"] == machine) & ~points["bad"] & (points["started_at"] < newest)
+    alike = (points["environment_key"] == machine) & (points["load_key"] == load)
+    fit = alike & ~points["bad"] & (points["started_at"] < newest)
     points = points[fit & ~points["run_id"].isin([run.id for run in runs])]
     by = points.groupby(["metric", "label", "statistic"], sort=False, observed=True)["value"]
     found = ((cast("tuple[str, str, str]", key), values) for key, values in by)

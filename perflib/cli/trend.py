@@ -129,6 +129,7 @@ def _row(one: Trend) -> dict[str, Any]:
     import msgspec
 
     return one.key._asdict() | {
+        "load_key": one.load_key,
         "state": one.state.value,
         "reason": one.reason,
         "since": one.since,

@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import Connection, Table, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from perflib.environment import environment_key
+from perflib.environment import environment_key, load_key
 from perflib.model import Estimate, Run, to_json
 from perflib.store import schema
 from perflib.store.folder import started_s
@@ -140,6 +140,7 @@ def _run(run: Run) -> dict[str, Any]:
         "environment_key": environment_key(run.environment),
         "target_version": plain(run.environment.target_version),
         "source": plain(run.source.get("format", "")),
+        "load_key": load_key(run.workload),
     }
 
 

@@ -22,7 +22,7 @@ from sqlalchemy import (
     Text,
 )
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 """Every version the schema ever had, oldest first; scripts in `migrations/versions`."""
 VERSION_TABLE = "perflib_version"
 
@@ -44,6 +44,7 @@ runs = Table(
     Column("environment_key", Text, nullable=False),
     Column("target_version", Text, nullable=False),
     Column("source", Text, nullable=False, comment="the format it was imported from, or nothing"),
+    Column("load_key", Text, nullable=False, server_default=""),
     Index("runs_by_time", "started_s"),
     Index("runs_by_target", "target", "started_s"),
 )

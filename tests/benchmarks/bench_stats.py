@@ -145,6 +145,7 @@ def _points(values: np.ndarray, targets: int) -> pd.DataFrame:
             "statistic": "value",
             "label": "",
             "environment_key": "m",
+            "load_key": "",
             "unit": "s",
             "value": values.ravel(),
             "low": np.nan,

@@ -1,0 +1,24 @@
+"""Runs of different loads are different series, as those of different machines are."""
+
+import json
+import zlib
+
+from alembic import op
+from sqlalchemy import Column, Text, text
+
+from perflib.environment import load_key
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    """Note the load of each run, which its record tells."""
+    op.add_column("runs", Column("load_key", Text, nullable=False, server_default=""))
+    records = op.get_bind().execute(text("SELECT run_key, json FROM records"))
+    loads = [
+        {"run": key, "load": load_key(json.loads(zlib.decompress(record)).get("workload", {}))}
+        for key, record in records
+    ]
+    if loads:
+        op.get_bind().execute(text("UPDATE runs SET load_key = :load WHERE key = :run"), loads)
