@@ -268,3 +268,14 @@ def test_percentiles_of_a_time_series_cover():
         (found,) = describe(Column("result_rows", "", values, 0), ["p95"])
         hits += found.low <= truth <= found.high
     assert hits / rounds >= 0.88
+
+
+@pytest.mark.parametrize("n", [2, 5, 9, 40])
+def test_the_error_of_a_median_is_what_medians_differ_by(n):
+    samples = np.random.default_rng(n).normal(5, 1, (2000, n))
+    told = np.mean([stats.median_error(sample) for sample in samples])
+    assert told == pytest.approx(np.median(samples, axis=1).std(), rel=0.2)
+
+
+def test_one_value_tells_no_error_of_its_median():
+    assert stats.median_error([3.0]) == math.inf

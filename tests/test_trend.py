@@ -84,6 +84,21 @@ def test_a_low_too_short_to_count_is_no_level_to_come_back_to():
     found = analysis.trend(points([*noisy, *slow, *again]))
     assert [shift.counts for shift in found.shifts][-3:] == [False, True, True]
     assert found.state != "regressed"
+    medians = [np.median(part) for part in (noisy, slow, again)]
+    told = [(s.point.before, s.point.after) for s in found.shifts if s.counts]
+    assert told[0] == pytest.approx(medians[:2]), "the figure draws these levels"
+    assert told[1] == pytest.approx(medians[1:], rel=0.07)
+    (point,) = [s.point for s in found.shifts if s.point.index == 14]
+    assert point.change == pytest.approx(medians[1] / medians[0] - 1)
+    assert 0 < point.low < point.change < point.high
+
+
+def test_a_shift_out_of_a_low_that_does_not_count_is_none():
+    """Of the whole level before, it is no change that matters."""
+    values = noise(11, 60, cv=0.005) * np.repeat([1, 0.972, 1.004], [25, 10, 25])
+    found = analysis.trend(points(values))
+    assert [(s.point.index, s.counts) for s in found.shifts] == [(25, False), (35, False)]
+    assert found.state == "unchanged"
 
 
 def test_a_shift_tells_its_place_and_its_size():

@@ -1,7 +1,8 @@
 """Where each series of a history stands now: one word, its reason, and the shifts behind it.
 
 A shift counts when it is significant among all series that were looked at together
-(Benjamini–Hochberg) and larger than what matters. A regression stays one until a later
+(Benjamini–Hochberg) and larger than what matters; what does not count parts no levels.
+A regression stays one until a later
 level makes it good or a person decides otherwise. Another machine or load is another series.
 """
 
@@ -18,7 +19,7 @@ import pandas as pd
 from perflib import stats
 from perflib.analysis.changes import FEWEST, LEAST, Drift
 from perflib.analysis.comparison import TOLERANCE, State
-from perflib.analysis.tracks import Floats, SeriesKey, Shift, Trend, tracks
+from perflib.analysis.tracks import Floats, SeriesKey, Shift, Trend, between, tracks, worse
 from perflib.analysis.triage import Decisions
 from perflib.errors import ValuesError
 from perflib.model import find_metric
@@ -103,11 +104,37 @@ def _stand(
         told = decisions.about(one, at)
         closed = at <= start or any(decision.closes for decision in told)
         shifts.append(replace(shift, adjusted_p=p, counts=counts, decisions=told, closed=closed))
-    weighed = replace(one, shifts=tuple(shifts))
+    weighed = _levelled(replace(one, shifts=tuple(shifts)), tolerance)
     known = one.drift is not None and any(
         decision.action == "acknowledge" for decision in decisions.about(one, one.drift.start)
     )
     return replace(weighed, **_state(weighed, None if known else one.drift, tolerance)._asdict())
+
+
+def _levelled(one: Trend, tolerance: float) -> Trend:
+    """`one` with the shifts that count told from level to level, where they count then as well.
+
+    The model has a level for each shift that it sees; what lies on both sides of a shift that
+    does not count is one level.
+    """
+    counting = [shift for shift in one.shifts if shift.counts]
+    edges = [0, *(shift.point.index for shift in counting), len(one.values)]
+    parted = [shift.point.index for shift in one.shifts if not shift.counts]
+    told = {
+        shift.point.index: _retold(shift, one, start, stop, tolerance)
+        for shift, start, stop in zip(counting, edges, edges[2:], strict=False)
+        if any(start < at < stop for at in parted)
+    }
+    one = replace(one, shifts=tuple(told.get(s.point.index, s) for s in one.shifts))
+    return one if all(shift.counts for shift in told.values()) else _levelled(one, tolerance)
+
+
+def _retold(shift: Shift, one: Trend, start: int, stop: int, tolerance: float) -> Shift:
+    """`shift` between the level since `start` and that up to `stop`."""
+    point = between(one.values[start:stop], shift.point, shift.point.index - start)
+    endless = math.isinf(point.change)
+    counts = abs(point.change) > tolerance and (endless or not point.low <= 0 <= point.high)
+    return replace(shift, point=point, counts=counts, worse=worse(point, one.key.metric))
 
 
 class _Stand(NamedTuple):
@@ -120,7 +147,8 @@ class _Stand(NamedTuple):
 
 def _state(one: Trend, drift: Drift | None, tolerance: float) -> _Stand:
     if len(one.values) < FEWEST:
-        text = f"{many(len(one.values), 'result')}; a change is told from {FEWEST} of one machine and load"
+        count = many(len(one.values), "result")
+        text = f"{count}; a change is told from {FEWEST} of one machine and load"
         return _Stand(State.INCONCLUSIVE, text)
     live = [shift for shift in one.shifts if shift.counts and not shift.closed]
     return (
@@ -170,25 +198,16 @@ def _quiet(seen: float) -> _Stand:
 
 def _made_good(shift: Shift, one: Trend, tolerance: float) -> bool:
     """Whether the level now is back at, or past, the level before the shift."""
-    before, now = _before(shift, one), one.level
+    before, now = shift.point.before, one.level
     room = tolerance * abs(before)
     up = shift.point.after > shift.point.before
     return now <= before + room if up else now >= before - room
 
 
-def _before(shift: Shift, one: Trend) -> float:
-    """The level before the shift; the whole stretch's where a shift in it does not count."""
-    earlier = [s for s in one.shifts if s.point.index < shift.point.index]
-    if not earlier or earlier[-1].counts:
-        return shift.point.before
-    start = max((s.point.index for s in earlier if s.counts), default=0)
-    return float(np.median(one.values[start : shift.point.index]))
-
-
 def _best(live: Sequence[Shift], one: Trend, tolerance: float) -> bool:
     """Whether the level now is better than before each shift: no mere return from a worse one."""
     sign = 1 if find_metric(one.key.metric).better == "lower" else -1
-    levels = [_before(shift, one) for shift in live]
+    levels = [shift.point.before for shift in live]
     return all(sign * (level - one.level) > tolerance * abs(level) for level in levels)
 
 

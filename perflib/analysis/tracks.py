@@ -12,6 +12,7 @@ import pandas as pd
 from msgspec import structs
 from numpy.typing import NDArray
 
+from perflib import stats
 from perflib.analysis.changes import ChangePoint, Drift, Study, study
 from perflib.analysis.comparison import State
 from perflib.analysis.evidence import supported
@@ -154,7 +155,6 @@ def _studied(one: Trend, baseline: int, least: float) -> Trend:
     if drift is not None and drift.start < baseline:
         drift = _study(one, baseline, least).drift
         drift = drift and structs.replace(drift, start=drift.start + baseline)
-    better = find_metric(one.key.metric).better
     points = [_cleared(point) for point in found.changes]
     places = [point.index for point in points]
     p_values = supported(one.values, places, [point.p_value for point in points])
@@ -165,11 +165,36 @@ def _studied(one: Trend, baseline: int, least: float) -> Trend:
             run_after=str(one.run_ids[point.index]),
             adjusted_p=p_value,
             counts=False,
-            worse=None if better == "none" else (point.after > point.before) == (better == "lower"),
+            worse=worse(point, one.key.metric),
         )
         for point, p_value in zip(points, p_values, strict=True)
     )
     return replace(one, shifts=shifts, drift=drift)
+
+
+def worse(point: ChangePoint, metric: str) -> bool | None:
+    """Whether the change is for the worse; None where neither direction is better."""
+    better = find_metric(metric).better
+    return None if better == "none" else (point.after > point.before) == (better == "lower")
+
+
+def between(values: Floats, point: ChangePoint, place: int) -> ChangePoint:
+    """`point` as a change of the median of `values` at `place`, whatever else the model saw there.
+
+    In logarithms where no value forbids it.
+    """
+    from perflib.analysis.explain import relative
+
+    a, b = np.split(values, [place])
+    before, after = float(np.median(a)), float(np.median(b))
+    logs = bool((values > 0).all())
+    jump = math.log(after / before) if logs else after - before
+    errors = [stats.median_error(np.log(side) if logs else side) ** 2 for side in (a, b)]
+    covariance = np.array([[sum(errors), errors[0], -errors[0]]])
+    moved = relative(np.array([jump]), np.array([before]), covariance, len(values) - 2, logs)
+    change, low, high = (float(part.item()) for part in moved)
+    told = structs.replace(point, before=before, after=after, change=change, low=low, high=high)
+    return _cleared(told)
 
 
 def _cleared(point: ChangePoint) -> ChangePoint:

@@ -14,7 +14,13 @@ from perflib.stats.intervals import (
 )
 from perflib.stats.longrun import LongRun, long_run
 from perflib.stats.ratio import Contrast, Spread, difference_interval, ratio_interval, usual_spread
-from perflib.stats.shift import benjamini_hochberg, cliffs_delta, hodges_lehmann, rank_test
+from perflib.stats.shift import (
+    benjamini_hochberg,
+    cliffs_delta,
+    hodges_lehmann,
+    median_error,
+    rank_test,
+)
 
 __all__ = [
     "Contrast",
@@ -29,6 +35,7 @@ __all__ = [
     "hodges_lehmann",
     "long_run",
     "mean_interval",
+    "median_error",
     "needed_samples",
     "percentile_interval",
     "percentiles",

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr
+from scipy.special import bdtr, ndtr, ndtri
 
 from perflib.errors import ValuesError
 from perflib.stats.intervals import finite
@@ -49,6 +49,20 @@ def cliffs_delta(a: ArrayLike, b: ArrayLike) -> float:
     below = np.searchsorted(one, two, side="left").sum()
     not_above = np.searchsorted(one, two, side="right").sum()
     return float((below + not_above) / (len(one) * len(two)) - 1)
+
+
+def median_error(values: ArrayLike) -> float:
+    """The standard error of a median, from the order statistics beside it; endless for one value.
+
+    Price & Bonett 2001, J. Stat. Comput. Simul. 68:295.
+    """
+    ordered = np.sort(finite(values)[0])
+    n = len(ordered)
+    if n < 2:
+        return math.inf
+    beside = max(round((n + 1) / 2 - math.sqrt(n)), 1)
+    normal = -float(ndtri(bdtr(beside - 1, n, 0.5)))
+    return float(ordered[n - beside] - ordered[beside - 1]) / (2 * normal)
 
 
 def rank_test(a: ArrayLike, b: ArrayLike) -> float:
