@@ -581,6 +581,15 @@ def test_a_tolerance_is_no_negative_number(store, verb):
         invoke(verb, store, "--tolerance", "-1")
 
 
+@pytest.mark.parametrize("tolerance", [np.nan, np.inf, -0.1])
+def test_a_tolerance_is_a_size(tolerance):
+    """Nothing is larger than no number: every shift would be left out without a word."""
+    with pytest.raises(ValuesError, match="a tolerance of"):
+        analysis.trends(points(noise(1, 30)), tolerance=tolerance)
+    with pytest.raises(ValuesError, match="a tolerance of"):
+        analysis.compare([1, 2, 3], [1, 2, 3], tolerance=tolerance)
+
+
 def test_notes_stand_apart_from_what_is_folded(store):
     recorded(store, noise(1, 3), outcome="met")
     page = faces.to_markdown(analysis.gate(store))

@@ -26,6 +26,7 @@ from perflib.analysis.estimate import Floats
 from perflib.analysis.sides import Key, Member, shared_keys, side
 from perflib.analysis.usual import earlier
 from perflib.environment import LOAD_SETTINGS, differences, environment_key
+from perflib.errors import ValuesError
 from perflib.model import Caveat, Estimate, find_metric
 from perflib.stats import Contrast
 from perflib.stats.shift import thinned
@@ -119,6 +120,7 @@ def compare(
     are adjusted over all metrics, statistics and labels (Benjamini–Hochberg). Runs of
     different machines or loads give no changes unless `anyway`.
     """
+    tolerated(tolerance)
     one, two = side(a, store), side(b, store)
     found = list(_differences(one + two))
     comparable = not any(blocks for blocks, _ in found)
@@ -137,6 +139,15 @@ def compare(
         level=level,
         tolerance=tolerance,
     )
+
+
+def tolerated(tolerance: float) -> float:
+    """`tolerance` itself if it is a relative change; nothing is larger than what is no number."""
+    if not 0 <= tolerance < math.inf:
+        raise ValuesError(
+            f"a tolerance of {tolerance}", expected="a relative change from 0 on, such as 0.03"
+        )
+    return tolerance
 
 
 def _tells(key: Key) -> bool:

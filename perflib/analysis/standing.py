@@ -18,7 +18,7 @@ import pandas as pd
 
 from perflib import stats
 from perflib.analysis.changes import FEWEST, LEAST, Drift
-from perflib.analysis.comparison import TOLERANCE, State
+from perflib.analysis.comparison import TOLERANCE, State, tolerated
 from perflib.analysis.tracks import Floats, SeriesKey, Shift, Trend, between, tracks, worse
 from perflib.analysis.triage import Decisions
 from perflib.errors import ValuesError
@@ -76,7 +76,7 @@ def trends(
     `tolerance` is the relative change that matters, `rate` the share of false shifts
     allowed over all current series together, `decisions` what people decided.
     """
-    made = [*tracks(points, decisions or Decisions(), min(LEAST, tolerance / 2))]
+    made = [*tracks(points, decisions or Decisions(), min(LEAST, tolerated(tolerance) / 2))]
     p_values = [[_drift_p(one), *(s.adjusted_p for s in one.shifts)] for one in made]
     adjusted = np.array([p for own in p_values for p in own], dtype=np.float64)
     current = np.repeat([one.current for one in made], [len(own) for own in p_values]) > 0
