@@ -562,6 +562,18 @@ def test_a_target_that_was_asked_for_is_not_met_without_promises(store, asked, c
     assert (found, "new, a promise to judge: nothing was promised" in text) == (code, code == 3)
 
 
+def test_a_newest_run_that_cannot_be_read_is_not_passed_over(store):
+    ids = recorded(store, noise(1, 30), outcome="met") + recorded(store, [1.0], target="other")
+    (store.folder(ids[-2]) / "run.json").write_text("{")
+    (store.root / "history.sqlite").unlink()
+    store = Store(store.root)
+    found = analysis.gate(store, ["db"])
+    assert (found.outcome, found.checks[0].run_id) == ("unknown", ids[-2])
+    assert "record is damaged" in found.finding
+    assert [ids[-2] in note for note in analysis.gate(store, ["other"]).notes][-1]
+    assert "record is damaged" in invoke(trend_verb, store)[1]
+
+
 def test_a_run_without_promises_is_not_told_as_no_run(store):
     recorded(store, noise(1, 2))
     code, text = invoke(gate_verb, store)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from perflib.analysis.comparison import TOLERANCE, State
@@ -13,6 +14,7 @@ from perflib.analysis.tracks import Trend
 from perflib.errors import StoreError, nearest
 from perflib.model import CAPACITY, Outcome, Run
 from perflib.store import Store
+from perflib.store.folder import was_made_for
 
 _OUTCOMES = {
     State.REGRESSED: Outcome.MISSED,
@@ -37,7 +39,7 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True)
 class Gate:
-    """All checks, the missed ones first; `notes` are trends that cannot be told yet."""
+    """All checks, the missed ones first; `notes` are trends and runs that cannot be told."""
 
     checks: tuple[Check, ...]
     notes: tuple[str, ...]
@@ -76,7 +78,8 @@ def gate(store: Store, targets: Sequence[str] = (), *, tolerance: float = TOLERA
     names = dict.fromkeys(targets or measured)
     for name in names:
         if name in runs.index:
-            checks += promises(store.load(str(runs.loc[name, "run_id"])))
+            newest = str(runs.loc[name, "run_id"])
+            checks += [*promises(store.load(newest)), *_unread(name, newest, store.damaged)]
         else:
             checks.append(_unmeasured(name, [*runs.index]))
     found = follow(store, targets, tolerance=tolerance)
@@ -87,6 +90,7 @@ def gate(store: Store, targets: Sequence[str] = (), *, tolerance: float = TOLERA
     if targets or not checks:
         checks += [_unpromised(n, str(runs.loc[n, "run_id"])) for n in names if n not in judged]
     notes = together([one for one, check in told if check is None])
+    notes += [f"{error.file}: {error.found}" for error in store.damaged]
     checks.sort(key=lambda check: _WORST_FIRST.index(check.outcome))
     return Gate(checks=tuple(checks), notes=tuple(notes))
 
@@ -96,6 +100,14 @@ def _unmeasured(name: str, known: Sequence[str]) -> Check:
     other = f", or name {nearest(name, known)}" if known else ""
     step = f"measure it with `perflib run {name}`{other}"
     return _unknown(name, "a run to judge", "no run is recorded that is not marked bad", step)
+
+
+def _unread(name: str, newest: str, damaged: Iterable[StoreError]) -> Iterator[Check]:
+    """A later run of the target whose record is damaged: what it would say is unknown."""
+    for error in damaged:
+        run_id = Path(error.file or "").parent.name
+        if was_made_for(run_id, name) and run_id > newest:
+            yield _unknown(name, "the newest run", error.found, error.next_step, run_id)
 
 
 def _unpromised(name: str, run_id: str) -> Check:

@@ -12,7 +12,7 @@ from rich.table import Table
 from perflib import config
 from perflib.cli.choose import TOLERANCE, open_store
 from perflib.cli.compare import SIGNS
-from perflib.cli.show import console
+from perflib.cli.show import console, print_damaged
 from perflib.errors import ExitCode
 from perflib.units import format_quantity
 
@@ -57,6 +57,7 @@ def trend(
         click.echo(_json(found))
     else:
         _print(found, store)
+        print_damaged(store.damaged)
         for name in dict.fromkeys(targets):
             if found and name not in {one.key.target for one in found}:
                 console.print(escape(f"– no data: no run of {name} has this"))

@@ -34,6 +34,11 @@ def new_run_id(target: str, when: datetime | None = None) -> str:
     return f"{moment:%Y%m%dT%H%M%SZ}-{slug(target)}-{secrets.token_hex(2)}"
 
 
+def was_made_for(run_id: str, target: str) -> bool:
+    """Whether `run_id` is an id that `new_run_id` gives a run of `target`."""
+    return run_id[17:-5] == slug(target)
+
+
 def slug(target: str) -> str:
     """`target` as a part of an id, whatever it is called."""
     return re.sub(r"[^A-Za-z0-9_]+", "-", target).strip("-")[:48] or "target"
