@@ -287,6 +287,8 @@ def test_future_and_equal_times():
 
 BAD = {
     "infinite": ([1.0, math.inf], {}, "infinite"),
+    "beyond all squares": ([1e308] * 20 + [-1e308] * 20, {}, r"1e\+308 at place 0"),
+    "beyond all floats": ([10**400, 1], {}, "not a list of numbers"),
     "words": (["fast", "slow"], {}, "not a list of numbers"),
     "a table": ([[1.0, 2.0]], {}, "shape"),
     "too few times": ([1.0, 2.0], {"times": [1.0]}, "shape"),

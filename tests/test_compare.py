@@ -135,6 +135,8 @@ def test_benjamini_hochberg_agrees_with_scipy():
         ([], [1.0, 2.0], "without runs"),
         ([np.nan, np.nan], [1.0, 2.0], "without values"),
         (["x"], [1.0], "without a store"),
+        (None, [1.0], "`None` is no run"),
+        ([10**400], [1.0], "no numbers"),
     ],
 )
 def test_sides_that_cannot_be_compared(a, b, message):

@@ -25,6 +25,8 @@ WINDOW = 800
 SETTLED, CONTEXT = 680, 40
 """Changes before `SETTLED` in a full window are final; this much before it stays as context."""
 FEWEST = 7
+MOST = 1e100
+"""Larger numbers measure nothing, and their squares have no place in a float."""
 LEAST = 0.02
 """A smaller relative change is not worth anybody's morning: on a second machine one in nine of
 those up to 2 % shows, hardly more than by chance, of those from 20 % nine in ten."""
@@ -215,7 +217,7 @@ def series_of(values: ArrayLike, times: ArrayLike | None, spread: ArrayLike | No
 def _numbers(name: str, given: ArrayLike, length: int | None = None) -> Array:
     try:
         array = np.asarray(given, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise PerflibError(
             f"{name}: not a list of numbers",
             expected="numbers, nan for a missing result",
@@ -229,10 +231,12 @@ def _numbers(name: str, given: ArrayLike, length: int | None = None) -> Array:
             else f"one number for each of {length} values",
             next_step=f"give {name} as a flat list",
         )
-    if np.isinf(array).any():
+    beyond = np.flatnonzero(np.abs(array) > MOST)
+    if len(beyond):
+        size = array[beyond[0]]
         raise PerflibError(
-            f"{name}: infinite at place {int(np.flatnonzero(np.isinf(array))[0])}",
-            expected="finite numbers, nan for a missing result",
+            f"{name}: {'infinite' if np.isinf(size) else f'{size:g}'} at place {beyond[0]}",
+            expected=f"finite numbers up to {MOST:g}, nan for a missing result",
             next_step="mark the run as bad or leave it out",
         )
     return array

@@ -47,6 +47,8 @@ def side(given: Any, store: Store | None = None) -> list[Member]:
     """`given` as a set of runs: a run id, a `Run`, a (`Run`, samples) pair, numbers, or several."""
     if isinstance(given, str | Run) or _is_pair(given):
         return [_member(given, store)]
+    if not isinstance(given, Iterable):
+        raise ValuesError(f"`{given}` is no run", expected="runs, run ids or numbers to compare")
     items = given if isinstance(given, np.ndarray) else list(given)
     if len(items) and _is_numbers(items[0]) and np.ndim(items[0]) == 0:
         return [_numbers(items)]

@@ -16,7 +16,7 @@ def numbers(values: ArrayLike, name: str = "values") -> Floats:
     try:
         array = np.asarray(values)
         flat: Floats = array.ravel().astype(np.float64, copy=False)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise wrong from None
     if array.dtype.kind not in "biufO":
         raise wrong
