@@ -516,6 +516,13 @@ def test_the_gate(store, values, outcome, code, finding):
     assert finding in " ".join(text.split())
 
 
+def test_a_regression_comes_with_the_command_that_finds_its_commit(store):
+    ids = recorded(store, noise(2, 60) * STEP, outcome="met")
+    (check,) = [c for c in analysis.gate(store).checks if c.outcome == "missed"]
+    command = f"perflib bisect db {ids[29]} {ids[30]} --metric query_time --statistic p95"
+    assert command in check.next_step
+
+
 def test_an_empty_history_is_unknown(store):
     store.root.mkdir()
     code, text = invoke(gate_verb, store)

@@ -76,14 +76,15 @@ def trends(
     `tolerance` is the relative change that matters, `rate` the share of false shifts
     allowed over all current series together, `decisions` what people decided.
     """
-    made = [*tracks(points, decisions or Decisions(), min(LEAST, tolerated(tolerance) / 2))]
+    decisions = decisions or Decisions()
+    made = [*tracks(points, decisions, min(LEAST, tolerated(tolerance) / 2))]
     p_values = [[_drift_p(one), *(s.adjusted_p for s in one.shifts)] for one in made]
     adjusted = np.array([p for own in p_values for p in own], dtype=np.float64)
     current = np.repeat([one.current for one in made], [len(own) for own in p_values]) > 0
     for family in (current, ~current):  # what another machine showed is not looked at together
         adjusted[family] = stats.benjamini_hochberg(adjusted[family])
     each = iter(adjusted.tolist())
-    return [_stand(one, each, tolerance, rate, decisions or Decisions()) for one in made]
+    return [_stand(one, each, tolerance, rate, decisions) for one in made]
 
 
 def _drift_p(one: Trend) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -73,7 +73,7 @@ class Trend:
     reason: str = ""
     since: str = ""
     current: bool = True
-    notes: tuple[Decision, ...] = field(default=())
+    notes: tuple[Decision, ...] = ()
 
     @property
     def name(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from perflib.errors import ExitCode, PerflibError, nearest
 from perflib.units import format_number, format_quantity
 
 if TYPE_CHECKING:
-    from perflib.analysis.comparison import Change, Comparison
+    from perflib.analysis import Change, Comparison, Trend
 
 SIGNS = {
     "regressed": "[red]✗ regressed[/]",
@@ -85,11 +86,12 @@ def compare(
         click.echo(found.frame().to_json(orient="records", indent=1))
     else:
         _print(found, shown)
-    return _exit_code(shown)
+    return exit_code_of(shown)
 
 
-def _exit_code(changes: list[Change]) -> ExitCode:
-    states = {str(change.state) for change in changes}
+def exit_code_of(found: Iterable[Change | Trend]) -> ExitCode:
+    """Regressed beats what can be told; nothing that can be told is unknown."""
+    states = {one.state.value for one in found}
     if "regressed" in states:
         return ExitCode.MISSED
     return ExitCode.MET if states & {"improved", "unchanged"} else ExitCode.UNKNOWN
@@ -153,12 +155,10 @@ def _print_power(changes: list[Change]) -> None:
 
     One run a side sees nothing for sure, and its caveat says so.
     """
-    told = [c for c in changes if c.contrast is not None and c.contrast.kind == "ratio"]
-    told = [c for c in told if c.contrast is not None and c.contrast.between is not None]
-    told = [c for c in told if c.statistic in ("mean", "value")] or told
-    for change in told[:3]:
-        contrast = change.contrast
-        assert contrast is not None
+    ratios = [(c, c.contrast) for c in changes if c.contrast and c.contrast.kind == "ratio"]
+    told = [(change, contrast) for change, contrast in ratios if contrast.between is not None]
+    told = [pair for pair in told if pair[0].statistic in ("mean", "value")] or told
+    for change, contrast in told[:3]:
         seen = contrast.power(EFFECT)
         text = f"a {EFFECT:.0%} change of {change.metric} would have been seen with {seen:.0%}"
         needed = contrast.runs_to_see(EFFECT)

@@ -12,18 +12,11 @@ from rich.markup import escape
 
 from perflib import config
 from perflib.cli.choose import TOLERANCE, open_store
-from perflib.cli.show import SIGNS, console
-from perflib.errors import ExitCode
+from perflib.cli.show import SIGNS, console, exit_code
 from perflib.model import Outcome
 
 if TYPE_CHECKING:
     from perflib.analysis import Gate
-
-_CODES = {
-    Outcome.MET: ExitCode.MET,
-    Outcome.MISSED: ExitCode.MISSED,
-    Outcome.UNKNOWN: ExitCode.UNKNOWN,
-}
 
 
 @click.command()
@@ -69,7 +62,7 @@ def gate(
     if summary:
         with Path(summary).open("a", encoding="utf-8") as page:
             page.write(faces.to_markdown(found))
-    return _CODES[found.outcome]
+    return exit_code([found.outcome])
 
 
 def _print(found: Gate) -> None:

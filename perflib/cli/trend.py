@@ -11,9 +11,8 @@ from rich.table import Table
 
 from perflib import config
 from perflib.cli.choose import TOLERANCE, open_store
-from perflib.cli.compare import SIGNS
+from perflib.cli.compare import SIGNS, exit_code_of
 from perflib.cli.show import console, print_damaged
-from perflib.errors import ExitCode
 from perflib.units import format_quantity
 
 if TYPE_CHECKING:
@@ -61,14 +60,7 @@ def trend(
         for name in dict.fromkeys(targets):
             if found and name not in {one.key.target for one in found}:
                 console.print(escape(f"– no data: no run of {name} has this"))
-    return _exit_code(found)
-
-
-def _exit_code(found: list[Trend]) -> ExitCode:
-    states = {one.state.value for one in found}
-    if "regressed" in states:
-        return ExitCode.MISSED
-    return ExitCode.MET if states & {"improved", "unchanged"} else ExitCode.UNKNOWN
+    return exit_code_of(found)
 
 
 def _print(found: list[Trend], store: Store) -> None:

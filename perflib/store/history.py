@@ -165,7 +165,9 @@ def _table(connection: Connection, table: Table, target: str | None) -> pd.DataF
 
 def marked(connection: Connection, action: str) -> set[str]:
     """The ids of runs that carry `action` and were not undone."""
-    return set(_marked(connection, action))
+    table = schema.triage
+    query = select(table.c.run_id).where(table.c.action == action, table.c.undone.is_(False))
+    return set(connection.execute(query).scalars())
 
 
 def newest(connection: Connection, target: str) -> str | None:
@@ -175,12 +177,6 @@ def newest(connection: Connection, target: str) -> str | None:
     return connection.execute(
         query.order_by(table.c.started_s.desc(), table.c.id.desc()).limit(1)
     ).scalar()
-
-
-def _marked(connection: Connection, action: str) -> list[str]:
-    table = schema.triage
-    query = select(table.c.run_id).where(table.c.action == action, table.c.undone.is_(False))
-    return list(connection.execute(query).scalars())
 
 
 def _frame(connection: Connection, query: Select[Any], dtypes: dict[str, Any]) -> pd.DataFrame:
@@ -194,7 +190,7 @@ def _dated(connection: Connection, frame: pd.DataFrame, at: int) -> pd.DataFrame
     frame = frame.rename(columns={"id": "run_id"})
     micros = (frame.pop("started_s") * 1e6).round().astype("int64")
     frame.insert(at, "started_at", pd.to_datetime(micros, unit="us", utc=True))
-    frame["bad"] = frame["run_id"].isin(_marked(connection, BAD))
+    frame["bad"] = frame["run_id"].isin(marked(connection, BAD))
     return frame
 
 
