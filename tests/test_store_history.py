@@ -7,7 +7,6 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Timer
@@ -199,15 +198,14 @@ def test_an_old_history_is_migrated_with_all_that_it_holds(tmp_path):
     assert found == [(REVISIONS[-1],)]
 
 
-def test_an_old_history_learns_the_loads_of_its_runs(tmp_path):
-    connection = sqlite3.connect(tmp_path / "history.sqlite")
-    connection.executescript(OLD.read_text())
+def test_an_old_history_learns_the_loads_of_its_runs(url, tmp_path):
     workload = {"scenario": {"users": 8}}
-    run = Run(id="r", target="t", kind="sql", started_at="", duration_s=1, workload=workload)
-    connection.execute("UPDATE records SET json = ?", [zlib.compress(to_json(run))])
-    connection.commit()
-    connection.close()
-    assert Store(tmp_path).runs()["load_key"].tolist() == [load_key(workload)]
+    recorded(Store(tmp_path, url), workload=workload)
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE runs DROP COLUMN load_key"))
+        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0003'"))
+    assert Store(tmp_path, url).runs()["load_key"].tolist() == [load_key(workload)]
 
 
 def test_a_history_that_is_up_to_date_needs_no_alembic(tmp_path):

@@ -42,6 +42,7 @@ def points(
             "label": label,
             "environment_key": machine,
             "load_key": "",
+            "status": "complete",
             "unit": "s",
             "value": np.asarray(values, dtype=float),
             "low": np.nan,
@@ -196,7 +197,7 @@ def test_what_an_older_machine_showed_is_not_looked_at_together():
 
 
 def recorded(
-    store: Store, values, *, target="db", commits=None, outcome=None, rates=None
+    store: Store, values, *, target="db", commits=None, outcome=None, rates=None, cut=()
 ) -> list[str]:
     """Real runs in a real store, an hour apart."""
     runs = []
@@ -214,6 +215,7 @@ def recorded(
             estimates=[estimate],
             environment=Environment(cpu="x", git_commit=(commits or {}).get(at, "")),
             workload={"scenario": {"rate": rates[at]}} if rates else {},
+            status="interrupted" if at in cut else "complete",
         )
         if outcome:
             objective = parse_objective("p95(query_time) < 10 s")
@@ -314,6 +316,12 @@ def test_runs_of_another_load_are_another_series(store, rates, values, state, wh
     recorded(store, noise(2, 90) * values, rates=rates)
     (one,) = analysis.follow(store, metric="query_time")
     assert (one.state, len(one.values)) == (state, rates.count(rates[-1]))
+
+
+def test_runs_that_were_interrupted_are_no_history(store):
+    recorded(store, noise(2, 60) * STEP, cut=range(30, 60))
+    (one,) = analysis.follow(store, metric="query_time")
+    assert (one.state, len(one.values)) == ("unchanged", 30)
 
 
 def test_a_decision_about_a_run_of_another_load_settles_nothing(store):

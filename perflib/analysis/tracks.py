@@ -17,6 +17,7 @@ from perflib.analysis.changes import ChangePoint, Drift, Study, study
 from perflib.analysis.comparison import State
 from perflib.analysis.evidence import supported
 from perflib.analysis.triage import Decision, Decisions, seconds
+from perflib.analysis.usual import fit
 from perflib.model import find_metric
 
 Floats = NDArray[np.float64]
@@ -53,7 +54,7 @@ class Shift:
 
 @dataclass(frozen=True, kw_only=True)
 class Trend:
-    """One series, bad runs left out: its points (base units), its shifts, and where it stands.
+    """One series of runs that are `fit`: its points (base units), its shifts, and where it stands.
 
     `since` is the first run of the shift that `state` speaks of, or empty; `current` tells
     whether the series is of the machine and the load of the target's newest run.
@@ -94,13 +95,12 @@ class Trend:
 
 
 def tracks(points: pd.DataFrame, decisions: Decisions, least: float) -> Iterator[Trend]:
-    """Each series of `points` (`Store.points`), bad runs left out, in the order of appearance.
+    """Each series of `points` (`Store.points`), of runs that are `fit`, in the order of appearance.
 
     Points of different loads or units are different series; relative changes under `least` are
     left out.
     """
-    good = ~points["bad"].to_numpy(dtype=bool) & np.isfinite(points["value"].to_numpy(dtype=float))
-    points = points[good]
+    points = points[fit(points) & np.isfinite(points["value"].to_numpy(dtype=float))]
     if not len(points):
         return
     times = seconds(points)

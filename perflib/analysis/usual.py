@@ -7,6 +7,7 @@ from typing import cast
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from perflib.analysis.changes import change_points
 from perflib.analysis.estimate import Floats
@@ -16,6 +17,11 @@ from perflib.store import Store
 
 MOST = 20
 """The newest runs count: what was usual long ago may be no more."""
+
+
+def fit(points: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which points are of runs to judge by: whole ones that nobody called bad."""
+    return np.asarray(~points["bad"] & (points["status"] == "complete"), dtype=bool)
 
 
 def earlier(store: Store | None, members: Sequence[Member]) -> dict[Key, list[list[float]]]:
@@ -32,8 +38,8 @@ def earlier(store: Store | None, members: Sequence[Member]) -> dict[Key, list[li
     points = store.points(target)
     newest = pd.to_datetime(max(run.started_at for run in runs), utc=True)
     alike = (points["environment_key"] == machine) & (points["load_key"] == load)
-    fit = alike & ~points["bad"] & (points["started_at"] < newest)
-    points = points[fit & ~points["run_id"].isin([run.id for run in runs])]
+    before = alike & (points["started_at"] < newest)
+    points = points[before & fit(points) & ~points["run_id"].isin([run.id for run in runs])]
     by = points.groupby(["metric", "label", "statistic"], sort=False, observed=True)["value"]
     found = ((cast("tuple[str, str, str]", key), values) for key, values in by)
     return {Key(*key): _stretches(values.to_numpy()[-MOST:]) for key, values in found}

@@ -57,7 +57,7 @@ def _marks(course: Course) -> str:
     bad = course.points["bad"].to_numpy(dtype=bool)
     judged = course.points["run_id"].isin(course.trend.run_ids).to_numpy()
     told = "; ✗: called bad" if bad.any() else ""
-    return f"{told}; □: another machine or load" if (~judged & ~bad).any() else told
+    return f"{told}; □: not whole, or another machine or load" if (~judged & ~bad).any() else told
 
 
 def _runs(axes: Axes, course: Course, size: float) -> None:

@@ -211,8 +211,9 @@ class Store(Decisions):
     ) -> pd.DataFrame:
         """A row an estimate, by time of its run; None asks for all, label "" for whole runs.
 
-        Columns: run_id, started_at (UTC), git_commit, git_dirty, environment_key, load_key, bad,
-        target, metric, statistic, label, unit, value, low, high (NaN: no interval), n, resolution.
+        Columns: run_id, started_at (UTC), status, git_commit, git_dirty, environment_key, load_key,
+        bad, target, metric, statistic, label, unit, value, low, high (NaN: no interval), n,
+        resolution.
         """
         where = {"target": target, "metric": metric, "statistic": statistic, "label": label}
         with self._history.reading() as connection:

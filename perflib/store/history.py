@@ -110,8 +110,10 @@ def read_points(connection: Connection, where: Mapping[str, str | None]) -> pd.D
     at_series = _positions(listed.pop("id").to_numpy(), found.pop("series_id"))
     order = np.argsort(at_run, kind="stable")
     at_run, at_series = at_run[order], at_series[order]
-    told = ("run_id", "started_at", "git_commit", "git_dirty", "environment_key", "load_key", "bad")
-    whole: dict[str, Any] = {name: runs[name].array.take(at_run) for name in told}
+    told = ("run_id", "started_at", "status", "git_commit", "git_dirty", "environment_key")
+    whole: dict[str, Any] = {
+        name: runs[name].array.take(at_run) for name in (*told, "load_key", "bad")
+    }
     whole |= {name: listed[name].array.take(at_series) for name in listed.columns}
     whole |= {name: values[order] for name, values in found.items()}
     return pd.DataFrame(whole)

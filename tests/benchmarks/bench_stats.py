@@ -146,6 +146,7 @@ def _points(values: np.ndarray, targets: int) -> pd.DataFrame:
             "label": "",
             "environment_key": "m",
             "load_key": "",
+            "status": "complete",
             "unit": "s",
             "value": values.ravel(),
             "low": np.nan,
