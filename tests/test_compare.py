@@ -274,6 +274,14 @@ def test_power_is_the_share_of_changes_that_are_seen():
     assert np.mean(told) == pytest.approx(seen / 400, abs=0.08)
 
 
+@pytest.mark.parametrize(("change", "least", "most"), [(1e-9, 0.049, 0.051), (0.05, 0.1, 0.2)])
+def test_power_of_few_runs_is_at_least_that_of_chance(change, least, most):
+    """A quantile of the normal distribution told 0 % here."""
+    found = stats.ratio_interval([0.95, 1.0, 1.05], [0.95, 1.0, 1.05])
+    assert least <= found.power(change) <= most
+    assert found.power(1e9) == 1.0
+
+
 def test_more_runs_would_do():
     found = stats.ratio_interval([1.0, 1.05, 0.95], [1.0, 1.04, 0.96])
     needed = found.runs_to_see(0.05)

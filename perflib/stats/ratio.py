@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, stdtr, stdtrit
+from scipy.special import nctdtr, stdtr, stdtrit
 
 from perflib.errors import ValuesError
 from perflib.stats.intervals import fraction
@@ -63,9 +63,7 @@ class Contrast:
         """The probability with which a true `change` would be significant (ratio: 0.05 is 5 %)."""
         if self.error <= 0:
             return 1.0
-        limit = float(stdtrit(self.freedom, (1 + self.level) / 2))
-        effect = self._size(change) / self.error
-        return float(ndtr(effect - limit) + ndtr(-effect - limit))
+        return self._power(self._size(change) / self.error, self.freedom)
 
     def runs_to_see(self, change: float, power: float = 0.8) -> int | None:
         """Runs a side with which `change` would be seen with `power`; None if one run tells none.
@@ -78,10 +76,16 @@ class Contrast:
         target = self._size(change)
         for runs in range(2, 10_000):
             error = math.sqrt(2 * one / runs)
-            limit = float(stdtrit(2 * runs - 2, (1 + self.level) / 2))
-            if error <= 0 or ndtr(target / error - limit) >= power:
+            if error <= 0 or self._power(target / error, 2 * runs - 2) >= power:
                 return runs
         return 10_000
+
+    def _power(self, distance: float, freedom: float) -> float:
+        """The chance that |t| passes its limit around `distance` errors (noncentral t)."""
+        limit = float(stdtrit(freedom, (1 + self.level) / 2))
+        # far away, where nothing is left below, it gives nan
+        below, beyond = np.nan_to_num(nctdtr(freedom, distance, [limit, -limit]))
+        return float(1 - below + beyond)
 
     def _size(self, change: float) -> float:
         return abs(math.log1p(change)) if self.kind == "ratio" else abs(change)
