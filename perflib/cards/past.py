@@ -124,7 +124,7 @@ def method(course: Course) -> Card:
     others = len(points) - len(trend.values)
     rows: list[list[Cell]] = [
         ["runs", f"{len(points)}, from {points['run_id'].iloc[0]} to {points['run_id'].iloc[-1]}"],
-        ["judged", f"{len(trend.values)} of the newest environment; {others} bad or of another"],
+        ["judged", f"{len(trend.values)} of the newest machine and load; {others} others or bad"],
         ["shifts", "change points of levels, with slow drift and autocorrelation allowed for"],
         ["what counts", "significant over all series looked at, and past the tolerance"],
         ["interval", "95 % of the relative change; noisy runs weigh less"],

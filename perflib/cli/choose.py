@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ A set of runs is written as
   a,b,c                            several of these together
 """
 
+_PLACES = re.compile(r"(-\d+)(?:\.\.(-\d+))?")
 
 TOLERANCE = click.option(
     "--tolerance",
@@ -66,20 +68,16 @@ def _pick(store: Store, text: str) -> list[str]:
     newest = of_target["run_id"].tolist()
     if not place:
         return newest[-1:]
-    if place.lstrip("-.").replace("..", "").replace("-", "").isdigit() and place.startswith("-"):
-        return _by_place(text, newest, place)
+    if ends := _PLACES.fullmatch(place):
+        return _by_place(text, newest, int(ends[1]), int(ends[2] or ends[1]))
     at_commit = of_target[of_target["git_commit"].str.startswith(place)]["run_id"].tolist()
     if not at_commit:
         raise _unknown(text, [str(commit)[:10] for commit in of_target["git_commit"].unique()])
     return at_commit
 
 
-def _by_place(text: str, newest: list[str], place: str) -> list[str]:
-    first, _, last = place.partition("..")
-    try:
-        start, end = len(newest) + int(first), len(newest) + int(last or first) + 1
-    except ValueError:
-        raise _unknown(text, ["database@-1", "database@-6..-4"]) from None
+def _by_place(text: str, newest: list[str], first: int, last: int) -> list[str]:
+    start, end = len(newest) + first, len(newest) + last + 1
     if not 0 <= start < end <= len(newest):
         raise PerflibError(
             f"`{text}`: the history has {many(len(newest), 'run')}",
