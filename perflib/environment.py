@@ -10,14 +10,14 @@ import hashlib
 import os
 import platform
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from perflib.model import Environment
+from perflib.model import CAPACITY, Environment, Run
 
 PACKAGES = ("perflib", "locust", "gevent", "httptools", "httpx", "sqlalchemy", "psycopg", "pyarrow")
 """The packages whose version can change a measured number."""
@@ -62,17 +62,21 @@ def environment_key(environment: Environment) -> str:
     return hashlib.sha256(identity.encode()).hexdigest()[:12]
 
 
-def load_key(workload: Mapping[str, Any]) -> str:
-    """A short digest of the load, as `environment_key` is one of the machine; empty without one."""
-    settings = "\n".join(sorted(_load_settings(workload)))
+def load_key(run: Run) -> str:
+    """A short digest of the load, as `environment_key` is one of the machine; empty without one.
+
+    The rate that a capacity search found is no setting of it.
+    """
+    names = LOAD_SETTINGS - {"rate"} if run.target.endswith(CAPACITY) else LOAD_SETTINGS
+    settings = "\n".join(sorted(_load_settings(run.workload, names)))
     return settings and hashlib.sha256(settings.encode()).hexdigest()[:12]
 
 
-def _load_settings(workload: Mapping[str, Any], under: str = "") -> Iterator[str]:
+def _load_settings(workload: Mapping[str, Any], names: Set[str], under: str = "") -> Iterator[str]:
     for name, value in workload.items():
         if isinstance(value, dict):
-            yield from _load_settings(value, f"{under}{name} ")
-        elif name in LOAD_SETTINGS and value is not None:
+            yield from _load_settings(value, names, f"{under}{name} ")
+        elif name in names and value is not None:
             yield f"{under}{name} {value}"
 
 

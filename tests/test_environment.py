@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perflib.environment import differences, environment_key, fingerprint, load_key, usable_cores
-from perflib.model import Environment
+from perflib.model import Environment, Run
 
 HERE = Environment(
     cpu="Some CPU @ 2 GHz",
@@ -116,7 +116,16 @@ def test_what_differs_and_what_makes_another_history(changes, same_key, told):
     ],
 )
 def test_what_makes_another_load(workload, same):
-    assert (load_key(workload) == load_key({"scenario": {"users": 8}})) is same
+    assert (load_key(run(workload)) == load_key(run({"scenario": {"users": 8}}))) is same
+
+
+@pytest.mark.parametrize(("target", "same"), [("api", False), ("api_capacity", True)])
+def test_a_rate_that_was_searched_for_is_no_setting(target, same):
+    assert (load_key(run({"rate": 1}, target)) == load_key(run({"rate": 2}, target))) is same
+
+
+def run(workload: dict, target: str = "api") -> Run:
+    return Run(id="r", target=target, kind="http", started_at="", duration_s=1, workload=workload)
 
 
 @given(st.text(), st.text(), st.integers(0, 512), st.integers(0, 512))

@@ -200,12 +200,12 @@ def test_an_old_history_is_migrated_with_all_that_it_holds(tmp_path):
 
 def test_an_old_history_learns_the_loads_of_its_runs(url, tmp_path):
     workload = {"scenario": {"users": 8}}
-    recorded(Store(tmp_path, url), workload=workload)
+    run = recorded(Store(tmp_path, url), workload=workload)
     engine = create_engine(url, poolclass=NullPool)
     with engine.begin() as connection:
         connection.execute(text("ALTER TABLE runs DROP COLUMN load_key"))
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0003'"))
-    assert Store(tmp_path, url).runs()["load_key"].tolist() == [load_key(workload)]
+    assert Store(tmp_path, url).runs()["load_key"].tolist() == [load_key(run)]
 
 
 def test_a_history_that_is_up_to_date_needs_no_alembic(tmp_path):

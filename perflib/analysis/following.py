@@ -27,7 +27,7 @@ def follow(
     label: str | None = None,
     tolerance: float = TOLERANCE,
 ) -> list[Trend]:
-    """The trends of `targets` (all without) on their machines of now, looked at together.
+    """The trends of `targets` (all without), each at its machine and load of now, taken together.
 
     Capacity searches, whose rates are their own choice, are followed only by their name.
 

@@ -31,7 +31,7 @@ def earlier(store: Store | None, members: Sequence[Member]) -> dict[Key, list[li
     loads, and without a store.
     """
     runs = [member.run for member in members]
-    where = {(r.target, environment_key(r.environment), load_key(r.workload)) for r in runs}
+    where = {(r.target, environment_key(r.environment), load_key(r)) for r in runs}
     if store is None or len(where) > 1 or not runs[0].target:
         return {}
     ((target, machine, load),) = where

@@ -140,7 +140,7 @@ def _run(run: Run) -> dict[str, Any]:
         "environment_key": environment_key(run.environment),
         "target_version": plain(run.environment.target_version),
         "source": plain(run.source.get("format", "")),
-        "load_key": load_key(run.workload),
+        "load_key": load_key(run),
     }
 
 

@@ -1,12 +1,13 @@
 """Runs of different loads are different series, as those of different machines are."""
 
-import json
 import zlib
 
+import msgspec
 from alembic import op
 from sqlalchemy import Column, Text, text
 
 from perflib.environment import load_key
+from perflib.model import Run
 
 revision = "0004"
 down_revision = "0003"
@@ -17,7 +18,7 @@ def upgrade() -> None:
     op.add_column("runs", Column("load_key", Text, nullable=False, server_default=""))
     records = op.get_bind().execute(text("SELECT run_key, json FROM records"))
     loads = [
-        {"run": key, "load": load_key(json.loads(zlib.decompress(record)).get("workload", {}))}
+        {"run": key, "load": load_key(msgspec.json.decode(zlib.decompress(record), type=Run))}
         for key, record in records
     ]
     if loads:
