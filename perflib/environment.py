@@ -23,8 +23,7 @@ PACKAGES = ("perflib", "locust", "gevent", "httptools", "httpx", "sqlalchemy", "
 """The packages whose version can change a measured number."""
 MEMORY_TOLERANCE = 0.1
 """Virtual machines of one size report memories that differ by a few per cent."""
-LOAD_SETTINGS = {"arrival", "rate", "peak_rate", "users", "concurrency", "shape", "processes"}
-"""Settings of a workload that make results incomparable when they differ."""
+_LOAD_SETTINGS = {"arrival", "rate", "peak_rate", "users", "concurrency", "shape", "processes"}
 _GIT_TIMEOUT_S = 10.0
 
 
@@ -62,13 +61,17 @@ def environment_key(environment: Environment) -> str:
     return hashlib.sha256(identity.encode()).hexdigest()[:12]
 
 
-def load_key(run: Run) -> str:
-    """A short digest of the load, as `environment_key` is one of the machine; empty without one.
+def load_settings(target: str) -> Set[str]:
+    """Settings of a workload that make results incomparable when they differ.
 
-    The rate that a capacity search found is no setting of it.
+    The rate that a capacity search found is its result.
     """
-    names = LOAD_SETTINGS - {"rate"} if run.target.endswith(CAPACITY) else LOAD_SETTINGS
-    settings = "\n".join(sorted(_load_settings(run.workload, names)))
+    return _LOAD_SETTINGS - {"rate"} if target.endswith(CAPACITY) else _LOAD_SETTINGS
+
+
+def load_key(run: Run) -> str:
+    """A short digest of the load, as `environment_key` is one of the machine; empty without one."""
+    settings = "\n".join(sorted(_load_settings(run.workload, load_settings(run.target))))
     return settings and hashlib.sha256(settings.encode()).hexdigest()[:12]
 
 

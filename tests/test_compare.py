@@ -243,6 +243,12 @@ def test_environments_come_first(store, changes, difference, comparable):
         assert anyway.changes
 
 
+@pytest.mark.parametrize(("target", "comparable"), [("api", False), ("api_capacity", True)])
+def test_a_rate_that_was_searched_for_can_be_compared(store, target, comparable):
+    ids = [recorded(store, target, workload={"rate": rate}) for rate in (900, 700)]
+    assert analysis.compare(*ids, store=store).comparable is comparable
+
+
 @pytest.mark.parametrize(
     "changes",
     [

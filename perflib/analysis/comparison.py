@@ -10,7 +10,7 @@ runs differ, and without such a history calls neither. Bare numbers are taken at
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from itertools import chain
@@ -25,7 +25,7 @@ from perflib import stats
 from perflib.analysis.estimate import Floats
 from perflib.analysis.sides import Key, Member, shared_keys, side
 from perflib.analysis.usual import earlier
-from perflib.environment import LOAD_SETTINGS, differences, environment_key
+from perflib.environment import differences, environment_key, load_settings
 from perflib.errors import ValuesError
 from perflib.model import Caveat, Estimate, find_metric
 from perflib.stats import Contrast
@@ -162,21 +162,22 @@ def _differences(members: Sequence[Member]) -> Iterator[tuple[bool, str]]:
     for other in (member.run for member in members[1:]):
         machine = environment_key(first.environment) != environment_key(other.environment)
         named = [(machine, text) for text in differences(first.environment, other.environment)]
-        for blocks, text in (*named, *_load_differences(first.workload, other.workload)):
+        names = load_settings(first.target)
+        for blocks, text in (*named, *_load_differences(first.workload, other.workload, names)):
             if text not in seen:
                 seen.add(text)
                 yield blocks, text
 
 
 def _load_differences(
-    a: Mapping[str, Any], b: Mapping[str, Any], under: str = "workload"
+    a: Mapping[str, Any], b: Mapping[str, Any], names: Set[str], under: str = "workload"
 ) -> Iterator[tuple[bool, str]]:
     for name in sorted(a.keys() | b.keys()):
         old, new = a.get(name), b.get(name)
         if isinstance(old, dict) and isinstance(new, dict):
-            yield from _load_differences(old, new, f"{under} {name}")
+            yield from _load_differences(old, new, names, f"{under} {name}")
         elif old != new:
-            yield name in LOAD_SETTINGS, f"{under} {name}: {_short(old)} → {_short(new)}"
+            yield name in names, f"{under} {name}: {_short(old)} → {_short(new)}"
 
 
 def _short(value: Any) -> str:
