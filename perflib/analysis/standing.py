@@ -2,8 +2,8 @@
 
 A shift counts when it is significant among all series that were looked at together
 (Benjamini–Hochberg) and larger than what matters; what does not count parts no levels.
-A regression stays one until a later
-level makes it good or a person decides otherwise. Another machine or load is another series.
+A regression stays one until a later level makes it good or a person decides otherwise.
+Another machine or load is another series.
 """
 
 from __future__ import annotations
