@@ -206,7 +206,7 @@ def test_appending_gives_what_a_full_run_gives(seed):
     times[rng.integers(0, 90, 4)] = 5.0
     history = History()
     for i in range(90):
-        changes = history.append(values[i], times[i])
+        changes = history.append(None if np.isnan(values[i]) else values[i], times[i])
         assert changes == change_points(values[: i + 1], times=times[: i + 1])
     assert len(history) == 90
 

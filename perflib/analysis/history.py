@@ -64,9 +64,9 @@ class History:
         return self._study.drift
 
     def append(
-        self, value: float, time: float | None = None, spread: float | None = None
+        self, value: float | None, time: float | None = None, spread: float | None = None
     ) -> list[ChangePoint]:
-        """Add a result and return the change points now.
+        """Add a result (None or nan: it is missing) and return the change points now.
 
         A result older than the last takes its place in time and the history is read anew.
         Raises PerflibError as `change_points`, and when only some results have a time.
@@ -84,7 +84,8 @@ class History:
         self.news = _news(before.changes, self._study.changes)
         return self.changes
 
-    def _checked(self, value: float, time: float | None, spread: float | None) -> Row:
+    def _checked(self, value: float | None, time: float | None, spread: float | None) -> Row:
+        value = nan if value is None else value
         series_of([value], None if time is None else [time], None if spread is None else [spread])
         if self._rows and self._timed != (time is not None):
             raise PerflibError(
@@ -93,7 +94,11 @@ class History:
                 next_step="give the missing times",
             )
         self._timed = time is not None
-        return Row(value, 0.0 if time is None else time, nan if spread is None else spread)
+        return Row(
+            float(value),
+            0.0 if time is None else float(time),
+            nan if spread is None else float(spread),
+        )
 
     def _restart(self) -> None:
         """Read all results again, with nothing settled."""
