@@ -6,9 +6,11 @@ adds the recording to files.
 
 from __future__ import annotations
 
+import sys
 import time
+from traceback import walk_tb
+from types import FrameType, TracebackType
 from typing import Any
-from weakref import WeakSet
 
 import gevent
 from gevent import get_hub, getcurrent
@@ -24,6 +26,8 @@ from perflib.load.response import Response
 from perflib.load.schedule import Schedule
 
 FLUSH_S = 0.25
+RUN_TASKS = ("locust.user.task", "locust.user.users", "perflib.load.user")
+"""The modules that call what a locustfile defines: tasks, and each `on_start`."""
 clock = time.monotonic_ns
 
 
@@ -39,7 +43,6 @@ class Engine:
         self.hosts: frozenset[str] | None = None
         self.retries = self.extra_exchanges = self.raised = 0
         self.first_raised = ""
-        self.failing: WeakSet[Any] = WeakSet()
         self.pacers: dict[int, Pacer] = {}
         self.begun_ns: int | None = None
         self.end_after_s: float | None = None
@@ -110,18 +113,17 @@ class Engine:
         for pacer in self.pacers.values():
             pacer.halt()
 
-    def _on_raised(self, exception: Exception, **_: Any) -> None:
-        """Count a task or an `on_start` that broke off, unless a failed request tells of it."""
-        if (user := getcurrent()) in self.failing:
-            self.failing.discard(user)
-        else:
+    def _on_raised(self, exception: Exception, tb: TracebackType, **_: Any) -> None:
+        """Count a task or an `on_start` that broke off, unless a failed request of it tells."""
+        failed_in: Any = getattr(getcurrent(), "perflib_failed_in", None)
+        if failed_in not in walk_tb(tb):
             told = writable(f"{type(exception).__name__}: {exception}")
             self.first_raised = self.first_raised or told[:LONGEST_MESSAGE]
             self.raised += 1
 
     def failed(self, kind: str, message: str = "") -> int:
-        """The index of a failure's `kind`; the greenlet that met it may break off because of it."""
-        self.failing.add(getcurrent())
+        """The index of a failure's `kind`; the task that met it may break off because of it."""
+        getcurrent().perflib_failed_in = _task_under_way()
         return self.recorder.error(kind, message)
 
     def check_host(self, origin: Origin) -> None:
@@ -170,6 +172,14 @@ def _on_init(environment: Any, **_: Any) -> None:
 
 
 events.init.add_listener(_on_init)  # type: ignore[no-untyped-call]
+
+
+def _task_under_way() -> tuple[FrameType, int] | None:
+    """The call of a task as a traceback tells it: the caller's frame, of which each has its own."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and frame.f_globals["__name__"] not in RUN_TASKS:
+        frame = frame.f_back
+    return frame and (frame, frame.f_lineno)
 
 
 def _is_locusts(handler: Any) -> bool:

@@ -1,7 +1,7 @@
 """A user class takes the place of FastHttpUser: its tasks, its attributes, its refusals."""
 
 import pytest
-from locust import TaskSet, task
+from locust import FastHttpUser, TaskSet, constant, task
 from locust.exception import StopTest
 from locust.util.load_locustfile import is_user_class
 
@@ -54,3 +54,28 @@ def test_tasks_run_with_their_weights_and_leave_their_sets(server):
     environment.runner.greenlet.join(timeout=10)
     assert done[-1] == "stopped"
     assert 0.1 < done.count("inner") / len(done) < 0.4
+
+
+@pytest.mark.parametrize("nested", [False, True], ids=["user", "task set"])
+@pytest.mark.parametrize("cls", [PerfHttpUser, FastHttpUser])
+def test_a_failed_request_excuses_an_error_of_its_own_task_only(server, cls, nested):
+    turns = iter([(True, False), (False, True), (True, True), (False, True)])
+
+    def ask(holder):
+        fails, raises = next(turns, (None, None))
+        holder.client.get("/status/500" if fails else "/method")
+        holder.client.get("/method")
+        if raises:
+            raise KeyError("id")
+        if fails is None:
+            holder.user.environment.runner.quit()
+
+    class Holder(TaskSet):
+        tasks = (ask,)
+
+    bench = Bench(server.url, cls, tasks=[Holder if nested else lambda user: ask(Holder(user))])
+    bench.cls.wait_time = constant(0)
+    bench.environment.user_classes = [bench.cls]
+    bench.environment.runner.start(1, 1)
+    bench.environment.runner.greenlet.join(timeout=10)
+    assert (bench.engine.raised, bench.engine.first_raised) == (2, "KeyError: 'id'")
