@@ -18,6 +18,7 @@ from perflib.load.findings import (
     broken_off,
     refusals,
     steadiness,
+    unasked,
     unfinished,
     unreached,
 )
@@ -107,6 +108,14 @@ def test_tasks_that_broke_off_are_told_and_many_of_them_void(raised, found, void
     caveats = list(broken_off(outcome, 5000))
     assert [f"{raised} times" in caveat.message for caveat in caveats] == [True] * found
     assert sum(caveat.forbids("error_rate") for caveat in caveats) == void
+
+
+@pytest.mark.parametrize(("count", "found", "void"), [(0, 0, 0), (1, 1, 0), (50, 1, 1)])
+def test_answers_that_nobody_asked_for_are_told_and_many_of_them_void(count, found, void):
+    outcome = plans.Outcome(workers=[Worker(id="a", unasked=count), Worker(id="b")])
+    caveats = list(unasked(outcome, 5000))
+    assert [f"{count} times" in caveat.message for caveat in caveats] == [True] * found
+    assert sum(caveat.forbids("throughput") for caveat in caveats) == void
 
 
 @pytest.mark.parametrize(

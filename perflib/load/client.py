@@ -19,7 +19,14 @@ import gevent.ssl
 from locust.exception import CatchResponseError
 
 from perflib.load.connection import Reply, clock
-from perflib.load.faults import NETWORK_ERRORS, SUCCESSES, BadStatus, Fault, fault_of
+from perflib.load.faults import (
+    NETWORK_ERRORS,
+    SUCCESSES,
+    BadStatus,
+    ClosedEarly,
+    Fault,
+    fault_of,
+)
 from perflib.load.messages import (
     ENCODINGS,
     Cookies,
@@ -34,6 +41,8 @@ from perflib.load.response import Asked, CaughtResponse, Headers, Response, Stre
 from perflib.load.transport import Ask, Transport
 
 MOST_READY = 4096
+BLINK_NS = 50_000
+"""A line that was idle for less is not looked at: hardly anything can have come since."""
 
 
 class PerfHttpSession:
@@ -205,18 +214,22 @@ class PerfHttpSession:
             intended = intended or start
         reply: Reply | BaseException
         try:
-            status, head, body, keep = line.exchange(payload, start)
-            end = clock()
-            if (
-                status == 200
-                and keep
-                and _is_plain(head)
-                and len(self._listeners) == self._engine.quiet
-            ):
-                self._lines.append(line)
-                self._add(pack(intended, start, end, len(body), label, 0, 200))
-                return Response(200, head, body, asked)
-            reply = Reply(status, head, body, keep)
+            if start - line.idle_since_ns < BLINK_NS or line.usable():
+                status, head, body, keep = line.exchange(payload, start)
+                end = clock()
+                if (
+                    status == 200
+                    and keep
+                    and _is_plain(head)
+                    and len(self._listeners) == self._engine.quiet
+                ):
+                    line.idle_since_ns = end
+                    self._lines.append(line)
+                    self._add(pack(intended, start, end, len(body), label, 0, 200))
+                    return Response(200, head, body, asked)
+                reply = Reply(status, head, body, keep)
+            else:
+                reply = ClosedEarly("connection closed", "while it was idle")
         except BaseException as error:  # recorded by `_complete`, which raises it again if due
             reply = error
         ask = Ask("GET", asked.url, self._engine.recorder.labels[label][1], label)

@@ -55,6 +55,8 @@ class Connection:
 
     now = most = 0
     """Open connections of this process, and the most there were at a time."""
+    unasked = 0
+    """How often one of them held bytes that nobody had asked for, after a whole answer."""
 
     def __init__(
         self,
@@ -76,7 +78,7 @@ class Connection:
         self._resume: Any = None
         self._until_ns = NEVER_NS
         self.set_timeout(timeout_s)
-        self.used = 0
+        self.used = self.idle_since_ns = 0
         self.closed = False
         self._keep = False
         self._pieces: list[bytes] = []
@@ -139,15 +141,21 @@ class Connection:
             self._parser = self._owner = self._resume = None  # they hold this object
             self._socket.close()
 
-    def stale(self) -> bool:
-        """Whether an idle line has something to read: the server closed it, or sent garbage."""
+    def usable(self) -> bool:
+        """Whether an idle line is silent; else the server closed it or sent garbage: close it, too.
+
+        A second answer to one request would be taken for the answer to the next one.
+        """
         try:
-            self._socket._sock.recv(1, socket.MSG_PEEK)  # of TLS the bytes as they came
+            left = self._socket._sock.recv(READ, socket.MSG_PEEK)  # of TLS the bytes as they came
         except BlockingIOError:
-            return False
+            return True
         except OSError:
-            pass
-        return True
+            left = b""
+        # of TLS it may be the end; a 408 is said by a server that has waited long enough
+        Connection.unasked += bool(left) and not self.tls and left[9:12] != b"408"
+        self.close()
+        return False
 
     def exchange(self, payload: bytes, now_ns: int, without_body: bool = False) -> Parts:
         """Send `payload` at `now_ns` and return its answer; raises a Fault or OSError."""

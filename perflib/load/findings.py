@@ -183,6 +183,19 @@ def broken_off(outcome: Outcome, total: int) -> Iterator[Caveat]:
         )
 
 
+def unasked(outcome: Outcome, total: int) -> Iterator[Caveat]:
+    """Bytes after whole answers: each can have been taken for the answer to a later request."""
+    if count := sum(worker.unasked for worker in outcome.workers):
+        yield Caveat(
+            code="unasked answers",
+            message=f"{count} times a connection held more than the answers to its requests, and "
+            "was closed: the target answers twice, or sends more than it announces",
+            next_step="mend the target, or the proxy before it: answers may belong to other "
+            "requests than those they are counted for",
+            voids=JUDGED if count > LOST_SHARE * total else (),
+        )
+
+
 def steadiness(
     began_s: npt.NDArray[np.float64],
     times_s: npt.NDArray[np.float64],

@@ -112,6 +112,7 @@ class Recording:
             raised=engine.raised,
             first_raised=engine.first_raised,
             connections=Connection.most,
+            unasked=Connection.unasked,
             arrivals_begun=sum(pacer.handed_out for pacer in pacers),
             arrivals_late=sum(pacer.late for pacer in pacers),
             arrivals_undone=sum(pacer.undone() for pacer in pacers),

@@ -118,11 +118,10 @@ class Transport:
         lines = self.idle(origin)
         while lines:
             line = lines.pop()
-            if not line.closed and not line.stale():
+            if line.usable():
                 if line.timeout_s != timeout_s:
                     line.set_timeout(timeout_s)
                 return line
-            line.close()
         if origin.scheme == "https" and self._tls is None:
             self._tls = self._make_tls()
         return Connection(

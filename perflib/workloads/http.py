@@ -20,6 +20,7 @@ from perflib.load.findings import (
     lost_workers,
     refusals,
     steadiness,
+    unasked,
     unfinished,
     unreached,
     users_gone,
@@ -238,6 +239,7 @@ def complete(session: Session, plan: Plan, outcome: Outcome, ceiling: float | No
     run.caveats += refusals(statuses, len(table))
     run.caveats += unreached(run.errors, len(table), messages)
     run.caveats += broken_off(outcome, len(table))
+    run.caveats += unasked(outcome, len(table))
     run.caveats += users_gone(outcome, plan)
     if outcome.died and not session.stop.is_set():
         run.status = "failed"

@@ -85,6 +85,30 @@ def test_broken_answers_are_counted_errors(case, stay):
         assert (Connection.now, server.open) == (before, 0)
 
 
+LATE = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [(OK, 2), (b"x", 2), (LATE, 0)],
+    ids=["a second answer", "garbage", "goodbye"],
+)
+def test_what_comes_after_an_answer_is_never_taken_for_the_next(bench, server, method, more, told):
+    def answer(line, *_):
+        server.reply(line, str(len(server.requests)))
+        gevent.sleep(0.001)
+        line.sendall(more)
+
+    server.at_more = answer
+    before = Connection.unasked
+    for turn in ("1", "2", "3"):
+        assert getattr(bench.client, method)("/more").text == turn
+        gevent.sleep(0.02)
+    assert {row[3] for row in bench.recorded()} == {""}
+    assert (server.connections, Connection.unasked - before) == (3, told)
+
+
 @pytest.mark.parametrize("raw", [OK, CHUNKED], ids=["length", "chunks"])
 def test_a_body_that_answers_head_is_garbage(bench, server, raw):
     server.raw = raw
