@@ -59,14 +59,12 @@ def test_others_may_go_on_between_pieces_of_large_content(coder, most, plain):
 
 
 @pytest.mark.parametrize("coder", ["gzip", "deflate", "deflate, gzip", "br"])
-def test_content_that_would_fill_the_memory_is_given_up(monkeypatch, coder):
+def test_content_that_would_fill_the_memory_is_given_up(coder):
     plain, breaths = b"x" * (40 * PIECE), []
     coded = CODERS[coder](plain)
-    monkeypatch.setattr("perflib.load.messages.LARGEST", len(plain))
-    assert decode(coded, coder) == plain
-    monkeypatch.setattr("perflib.load.messages.LARGEST", 4 * PIECE)
+    assert decode(coded, coder, largest=len(plain)) == plain
     with pytest.raises(NETWORK_ERRORS, match=r"1 MiB when decoded; .*stream=True") as caught:
-        decode(coded, coder, lambda: breaths.append(1))
+        decode(coded, coder, lambda: breaths.append(1), 4 * PIECE)
     assert fault_of(caught.value).kind == "content too large"
     assert len(breaths) <= 4, "no more was decoded than is kept"
 

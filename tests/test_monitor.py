@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import brotli
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -220,9 +222,12 @@ def serving(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[str]:
         server.server_close()
 
 
-def page(body: bytes, status: int = 200) -> Callable[[BaseHTTPRequestHandler], None]:
+def page(
+    body: bytes, status: int = 200, coding: str = "identity"
+) -> Callable[[BaseHTTPRequestHandler], None]:
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(status)
+        handler.send_header("content-encoding", coding)
         handler.send_header("content-length", str(len(body)))
         handler.end_headers()
         handler.wfile.write(body)
@@ -322,10 +327,26 @@ def test_a_url_that_is_none_is_a_clear_error(url):
         scrape(url)
 
 
-def test_a_page_without_end_is_refused_by_its_size(monkeypatch):
+LARGE = b"a 1\n" * 2**19
+
+
+@pytest.mark.parametrize(
+    ("body", "coding", "message"),
+    [
+        (LARGE, "identity", "the metrics page is over 1 MiB"),
+        (gzip.compress(LARGE), "gzip", "the metrics page is over 1 MiB"),
+        (brotli.compress(LARGE), "br", "the metrics page is coded as `br`, not as `gzip`"),
+    ],
+)
+def test_a_page_without_end_is_refused_by_its_size(monkeypatch, body, coding, message):
     monkeypatch.setattr("perflib.monitor.scraper.MAX_PAGE_BYTES", 2**20)
     with (
-        serving(page(b"a 1\n" * 2**19)) as url,
-        pytest.raises(TargetError, match="the metrics page is over 1 MiB"),
+        serving(page(body, coding=coding)) as url,
+        pytest.raises(TargetError, match=message),
     ):
         scrape(url)
+
+
+def test_a_coded_page_is_read():
+    with serving(page(gzip.compress(b"up 1\n"), coding="gzip")) as url:
+        assert [sample.value for sample in scrape(url)] == [1.0]

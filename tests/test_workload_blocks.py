@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import re
 import shutil
 import socket
@@ -25,7 +26,7 @@ from perflib.target import Scenario
 from perflib.workloads.anchors import Anchors, AnchorSettings, _Probe
 from perflib.workloads.blocks import BlocksTarget
 from perflib.workloads.chain import Block, Chain, Story, Watch
-from perflib.workloads.fields import AnswerError, answer_of, number
+from perflib.workloads.fields import LARGEST, AnswerError, answer_of, number
 from tests.workload import Server, codes, go, text_of, time_to_stop, voids_all
 
 SLOT_S = 0.2
@@ -412,6 +413,14 @@ def test_an_answer_that_nobody_can_read_is_an_error(answer: bytes, says: str) ->
 def test_a_path_that_nothing_fills_in_is_refused(changes: dict[str, Any], says: str) -> None:
     with pytest.raises(ValidationError, match=re.escape(says)):
         target(**{"url": "http://127.0.0.1:1", **changes})
+
+
+def test_a_block_that_would_fill_the_memory_is_an_error() -> None:
+    bomb = gzip.compress(bytes(LARGEST + 1))
+    with Server(lambda *_: (200, bomb, "gzip")) as url:
+        run, _ = go(target(url), run_time="0.2 s")
+    assert set(run.errors) == {"content too large"}
+    assert voids_all(run)
 
 
 def test_an_error_of_ours_is_no_watch_that_ended(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import itertools
 import json
@@ -11,11 +12,13 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import brotli
 import pytest
 from pydantic import ValidationError
 
 from perflib.workloads.chunk_task import ChunkTask, payload, size_label
 from perflib.workloads.chunks import ChunkAnswer, ChunksTarget
+from perflib.workloads.fields import LARGEST
 from perflib.workloads.worker import NoContactError
 from tests.workload import Server, codes, go, text_of, time_to_stop, voids_all
 
@@ -124,10 +127,21 @@ def changed(**changes: Any) -> Any:
     return lambda *call: pack(call[2], **changes)
 
 
+def coded(method: str, path: str, body: bytes) -> tuple[int, bytes, str]:
+    status, answer = pack(body)
+    return status, gzip.compress(json.dumps(answer).encode()), "gzip"
+
+
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
         (service, ""),
+        (coded, ""),
+        (bare((200, gzip.compress(bytes(LARGEST + 1)), "gzip")), "content too large"),
+        (bare((200, brotli.compress(bytes(LARGEST + 1), quality=1), "br")), "content too large"),
+        (bare((200, bytes(LARGEST + 1))), "content too large"),
+        (bare((200, b"hello", "gzip")), "broken content encoding"),
+        (bare((200, b"hello", "zstd")), "unknown content encoding"),
         (bare((500, {})), "status 500"),
         (bare((429, {})), "status 429"),
         (bare((200, b"<html>hello</html>")), "the answer is no JSON"),

@@ -73,10 +73,10 @@ def text_of(run: Run) -> str:
 class Server:
     """A local HTTP server: `answer(method, path, body)` gives status and body; None hangs.
 
-    An iterator as body drips.
+    An iterator as body drips; a third part is the content encoding of the body.
     """
 
-    def __init__(self, answer: Callable[[str, str, bytes], tuple[int, Any] | None]) -> None:
+    def __init__(self, answer: Callable[[str, str, bytes], tuple[Any, ...] | None]) -> None:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             wbufsize = 1 << 16
@@ -87,7 +87,7 @@ class Server:
                 if given is None:
                     time.sleep(30)
                     return
-                status, content = given
+                status, content, *coding = given
                 if isinstance(content, Iterator):  # piece by piece, of more than will ever come
                     self.send_response(status)
                     self.send_header("content-length", "1000000")
@@ -99,6 +99,7 @@ class Server:
                 data = content if isinstance(content, bytes) else json.dumps(content).encode()
                 self.send_response(status)
                 self.send_header("content-length", str(len(data)))
+                self.send_header("content-encoding", *coding or ["identity"])
                 self.end_headers()
                 self.wfile.write(data)
 

@@ -136,8 +136,16 @@ def _value(name: str, value: Any) -> str:
     return text
 
 
-def decode(body: bytes, encoding: str, breathe: Callable[[], None] = lambda: None) -> bytes:
-    """`body` without its content encoding(s); `breathe` is called between pieces of a large one."""
+def decode(
+    body: bytes,
+    encoding: str,
+    breathe: Callable[[], None] = lambda: None,
+    largest: int = LARGEST,
+) -> bytes:
+    """`body` without its content encoding(s), unless it becomes more than `largest` bytes.
+
+    `breathe` is called between pieces of a large one.
+    """
     if not body:  # of HEAD, 204 and 304, whatever their head says
         return body
     for name in reversed(encoding.lower().split(",")):
@@ -145,24 +153,24 @@ def decode(body: bytes, encoding: str, breathe: Callable[[], None] = lambda: Non
             case "" | "identity":
                 continue
             case "gzip" | "x-gzip":
-                body = _joined(_inflated(body, 31), breathe)
+                body = _joined(_inflated(body, 31), breathe, largest)
             case "deflate":
                 window = 15 if body[:1] and body[0] & 0x0F == 8 else -15
-                body = _joined(_inflated(body, window), breathe)
+                body = _joined(_inflated(body, window), breathe, largest)
             case "br":
-                body = _joined(_unpacked(body), breathe)
+                body = _joined(_unpacked(body), breathe, largest)
             case other:
                 raise BrokenAnswer("unknown content encoding", other)
     return body
 
 
-def _joined(pieces: Iterator[bytes], breathe: Callable[[], None]) -> bytes:
+def _joined(pieces: Iterator[bytes], breathe: Callable[[], None], largest: int) -> bytes:
     whole = [next(pieces)]
     size = len(whole[0])
     for piece in pieces:
         size += len(piece)
-        if size > LARGEST:
-            told = f"more than {LARGEST >> 20} MiB when decoded; read it with stream=True"
+        if size > largest:
+            told = f"more than {largest >> 20} MiB when decoded; read it with stream=True"
             raise Refused("content too large", told)
         breathe()
         whole.append(piece)

@@ -26,7 +26,10 @@ SCHEMA = pa.schema(
     ]
 )
 """A scraped series: seconds from the run's start, name, labels as text, value."""
-ACCEPT = "text/plain;version=0.0.4,application/openmetrics-text;version=1.0.0;q=0.8,*/*;q=0.1"
+ASKED = {
+    "accept": "text/plain;version=0.0.4,application/openmetrics-text;version=1.0.0;q=0.8,*/*;q=0.1",
+    "accept-encoding": "gzip",
+}
 MAX_PAGE_BYTES = 32 * 2**20
 _FLUSH_ROWS = 50_000
 
@@ -42,10 +45,13 @@ def scrape(url: str, timeout_s: float = 5.0) -> list[Sample]:
     try:
         with (
             httpx.Client(timeout=timeout_s, trust_env=False) as client,
-            client.stream("GET", url, headers={"accept": ACCEPT}) as answer,
+            client.stream("GET", url, headers=ASKED) as answer,
         ):
             if answer.status_code != httpx.codes.OK:
                 raise _trouble(place, f"the metrics page answers status {answer.status_code}")
+            coding = answer.headers.get("content-encoding", "identity")
+            if coding not in ("gzip", "identity"):  # a piece of another may fill any memory
+                raise _trouble(place, f"the metrics page is coded as `{coding}`, not as `gzip`")
             for chunk in answer.iter_bytes():
                 body += chunk
                 if len(body) > MAX_PAGE_BYTES:

@@ -20,7 +20,7 @@ from perflib.target import Headers, Scenario, Seconds, without_secrets
 from perflib.units import format_quantity
 from perflib.workloads.anchors import Anchors, AnchorSettings
 from perflib.workloads.chain import Block, Chain, Story, Watch
-from perflib.workloads.fields import TIMEOUT, AnswerError, kind_of
+from perflib.workloads.fields import TIMEOUT, AnswerError, kind_of, open_client
 from perflib.workloads.node import Node, NodeTarget
 
 METRICS = (
@@ -81,12 +81,7 @@ class BlocksTarget(NodeTarget):
             "headers": sorted(self.headers),
             "scenario": scenario.model_dump(mode="json"),
         }
-        with httpx.Client(
-            timeout=self.timeout,
-            trust_env=False,
-            headers=self.headers,
-            verify=self.url.startswith("https"),  # certificates take a while to load
-        ) as client:
+        with open_client(self.url, self.timeout, self.headers) as client:
             run.measured_from_s = session.now() + scenario.warmup
             run.measured_until_s = run.measured_from_s + scenario.run_time
             observer = _Observer(self, client, session)

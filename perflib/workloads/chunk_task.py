@@ -16,7 +16,7 @@ from typing import Any, cast
 
 import httpx
 
-from perflib.workloads.fields import AnswerError, answer_of, find, kind_of, number
+from perflib.workloads.fields import AnswerError, answer_of, find, kind_of, number, open_client
 from perflib.workloads.worker import Done, NoContactError
 
 STAGES = ("compress_time", "encrypt_time", "hash_time", "store_time")
@@ -87,10 +87,11 @@ class ChunkTask:
             self.function = _load(self.settings["callable"])
             return {"version": ""}
         try:
-            response = self._upload(chunk)
+            return {"version": self._upload(chunk).headers.get("server", "")}
+        except httpx.DecodingError:
+            return {"version": ""}
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise NoContactError(kind_of(error), f"{type(error).__name__}: {error}") from None
-        return {"version": response.headers.get("server", "")}
 
     def choose(self, rng: random.Random) -> tuple[str, Any]:
         """A chunk of a size by weight."""
@@ -149,11 +150,10 @@ class ChunkTask:
     def _client(self) -> httpx.Client:
         """One connection a thread."""
         if not hasattr(self.local, "client"):
-            self.local.client = httpx.Client(
-                timeout=self.settings["timeout_s"],
-                trust_env=False,
-                verify=self.settings["url"].startswith("https"),
-                headers={"content-type": "application/octet-stream"} | self.settings["headers"],
+            self.local.client = open_client(
+                self.settings["url"],
+                self.settings["timeout_s"],
+                {"content-type": "application/octet-stream"} | self.settings["headers"],
             )
         client: httpx.Client = self.local.client
         return client

@@ -6,12 +6,12 @@ The time is the client's own; stage times are the target's word and are held aga
 from __future__ import annotations
 
 import time
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import httpx
-from prometheus_client.parser import text_string_to_metric_families
 from pydantic import Field, model_validator
 
+from perflib.errors import TargetError
+from perflib.monitor import scrape
 from perflib.session import Session
 from perflib.target import (
     BaseUrl,
@@ -186,18 +186,13 @@ class _Cpu:
         if not self.url:
             return
         try:
-            text = httpx.get(self.url, timeout=2.0, trust_env=False).raise_for_status().text
-            samples: list[Any] = [
-                sample.value
-                for family in text_string_to_metric_families(text)
-                for sample in family.samples
-                if sample.name == "process_cpu_seconds_total"
-            ]
-        except (httpx.HTTPError, ValueError) as error:
-            self.why = f"{without_secrets(self.url)} cannot be read: {type(error).__name__}"
+            page = scrape(self.url, timeout_s=2.0)
+        except TargetError as error:
+            self.why = f"{without_secrets(self.url)} cannot be read: {error.found}"
             return
-        if samples:
-            self.readings.append((time.monotonic(), sum(samples)))
+        seconds = [sample.value for sample in page if sample.name == "process_cpu_seconds_total"]
+        if seconds:
+            self.readings.append((time.monotonic(), sum(seconds)))
         else:
             self.why = "the target's metrics tell no `process_cpu_seconds_total`"
 

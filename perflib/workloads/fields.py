@@ -7,20 +7,56 @@ A field is written as `header.height` or, where the answer's unit is not the bas
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 
+from perflib.load.faults import Fault, fault_of
+from perflib.load.messages import ENCODINGS, decode
 from perflib.units import find_unit
 
 TIMEOUT = "timeout"
+LARGEST = 32 * 1024 * 1024
+"""Bytes of an answer, also when decoded: each user may hold one."""
 _EPOCH_STEPS = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3))
 
 
 class AnswerError(Exception):
     """An answer that is not what was asked for; its text is the kind of error counted."""
+
+
+def open_client(url: str, timeout_s: float, headers: Mapping[str, str]) -> httpx.Client:
+    """A client for `url` whose answers are read within `LARGEST` bytes."""
+    return httpx.Client(
+        timeout=timeout_s,
+        trust_env=False,
+        headers={"accept-encoding": ENCODINGS, **headers},
+        # certificates take a while to load
+        transport=_Bounded(verify=url.startswith("https"), trust_env=False),
+    )
+
+
+class _Bounded(httpx.HTTPTransport):
+    """Reads and decodes an answer, both within a limit, of which httpx knows none."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        answer = super().handle_request(request)
+        body = bytearray()
+        try:
+            for piece in answer.iter_raw():
+                body += piece
+                if len(body) > LARGEST:
+                    raise httpx.DecodingError("content too large")
+            coding = answer.headers.pop("content-encoding", "")
+            content = decode(bytes(body), coding, largest=LARGEST)
+        except (Fault, zlib.error) as error:
+            raise httpx.DecodingError(fault_of(error).kind) from None
+        finally:
+            answer.close()
+        return httpx.Response(answer.status_code, headers=answer.headers, content=content)
 
 
 def find(answer: Any, path: str) -> Any:
@@ -101,7 +137,7 @@ def answer_of(response: httpx.Response) -> Any:
 
 def kind_of(error: BaseException) -> str:
     """A short name of what went wrong with a request."""
-    if isinstance(error, AnswerError):
+    if isinstance(error, AnswerError | httpx.DecodingError):
         return str(error)
     if isinstance(error, httpx.TimeoutException):
         return TIMEOUT
