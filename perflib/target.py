@@ -66,14 +66,15 @@ HttpUrl = Annotated[str, AfterValidator(_url)]
 """An http or https address, or nothing."""
 
 
-def _base(value: str) -> str:
-    parts = urlsplit(value)
+def as_base(url: str) -> str:
+    """`url` if paths can be added to it; raises `ValueError` for any other."""
+    parts = urlsplit(url)
     if parts.query or parts.fragment:
-        raise ValueError("expected an address without `?` and `#`: paths are added at its end")
-    return value
+        raise ValueError("expected a `url` without `?` and `#`: paths are added at its end")
+    return url
 
 
-BaseUrl = Annotated[HttpUrl, AfterValidator(_base)]
+BaseUrl = Annotated[HttpUrl, AfterValidator(as_base)]
 """An address to which paths are added."""
 
 

@@ -94,7 +94,7 @@ def test_environment_variables_are_filled_in(
         (HTTP + "    requests: [{path: /, method: G ET}]\n", 5, "a method such as `GET`"),
         (HTTP + "    headers: {X A: b}\n", 5, "`X A` names no header field"),
         (HTTP + '    headers: {X-A: "b\\nc"}\n', 5, "the value of `X-A` holds a line break"),
-        (HTTP.replace("//h", "//h/?a=1"), 4, "an address without `?`"),
+        (HTTP.replace("//h", "//h/?a=1"), 4, "a `url` without `?`"),
         (HTTP.replace("d: http", "d: chunks").replace("//h", "//h/?a"), 4, "without `?`"),
         (HTTP + "    count_metric: c\n", 2, "`count_metric` needs the `metrics_url`"),
         (HTTP.replace(": http\n", ": chunks\n") + "    headers: {X-A: ä}\n", 5, "is not ASCII"),

@@ -405,6 +405,7 @@ def test_an_answer_that_nobody_can_read_is_an_error(answer: bytes, says: str) ->
     ("changes", "says"),
     [
         ({"url": "http://127.0.0.1:1/?key=a"}, "expected a `url` without `?`"),
+        ({"url": "http://127.0.0.1:1/#a"}, "expected a `url` without `?` and `#`"),
         ({"block_path": "/blocks/{number}"}, "nothing fills in `{number}`; expected `{height}`"),
         ({"block_path": "/blocks/{height"}, "a brace alone; expected `{height}`"),
         ({"anchor": {"status_path": "/anchors/{session}"}}, "expected `{id}`"),

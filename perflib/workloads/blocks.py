@@ -9,14 +9,13 @@ from __future__ import annotations
 import threading
 from math import isnan
 from typing import ClassVar, Literal
-from urllib.parse import urlsplit
 
 import httpx
 from pydantic import Field, model_validator
 
 from perflib.samples import POLL
 from perflib.session import Session
-from perflib.target import Headers, Scenario, Seconds, without_secrets
+from perflib.target import Headers, Scenario, Seconds, as_base, without_secrets
 from perflib.units import format_quantity
 from perflib.workloads.anchors import Anchors, AnchorSettings
 from perflib.workloads.chain import Block, Chain, Story, Watch
@@ -61,8 +60,8 @@ class BlocksTarget(NodeTarget):
 
     @model_validator(mode="after")
     def _base(self) -> BlocksTarget:
-        if (self.protocol == "rest" or self.anchor) and urlsplit(self.url).query:
-            raise ValueError("expected a `url` without `?`: paths are added at its end")
+        if self.protocol == "rest" or self.anchor:
+            as_base(self.url)
         return self
 
     def time_needed(self, scenario: Scenario) -> float:
