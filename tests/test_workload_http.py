@@ -86,15 +86,22 @@ def test_open_arrivals_are_all_recorded(tmp_path, processes):
     assert codes(run) == set()
 
 
-@pytest.mark.parametrize("scenario", [{"arrival": "closed"}, {"rate": "2000 req/s"}])
-def test_a_run_ends_at_its_limit_of_requests(tmp_path, monkeypatch, scenario):
+@pytest.mark.parametrize(
+    ("scenario", "more"),
+    [
+        ({"arrival": "closed"}, 600),
+        ({"rate": "2000 req/s"}, 600),
+        ({"rate": "2000 req/s", "processes": 2}, 6000),  # two reports of the workers
+    ],
+)
+def test_a_run_ends_at_its_limit_of_requests(tmp_path, monkeypatch, scenario, more):
     plan = HttpTarget.plan
     monkeypatch.setattr(
         HttpTarget, "plan", lambda *given: replace(plan(*given), most_requests=3000)
     )
     with answering() as url:
         run, samples, _ = load(tmp_path, url, run_time="30 s", **scenario)
-    assert 3000 <= len(samples) < 3600
+    assert 3000 <= len(samples) < 3000 + more
     assert len(samples) == run.counts.recorded == run.counts.engine
     assert [c.message for c in run.caveats if c.code == "stopped early"] == [
         "the limit of 3000 requests was reached"
@@ -143,6 +150,26 @@ def test_a_task_that_breaks_off_is_told_unless_a_failed_request_tells(
     assert [told in caveat.message for caveat in found] == [True] * bool(told)
     assert all(caveat.forbids("error_rate") for caveat in found)
     assert samples["ok"].all() or not told
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize(
+    ("mistake", "told"),
+    [
+        ("proxy_port = 1", "StopTest: PerfHttpUser has no `proxy_port`: remove it, or use Fast"),
+        ("__init__ = lambda *_: {}['token']", "KeyError: 'token'"),
+    ],
+)
+def test_a_user_that_cannot_be_made_ends_the_run(tmp_path, mistake, told, processes):
+    file = tmp_path / "locustfile.py"
+    file.write_text(f"{TASKS.format(on_start='pass', visit='pass')}\n    {mistake}\n")
+    run, _, _ = load(
+        tmp_path, "http://127.0.0.1:1", target={"locustfile": str(file)}, processes=processes
+    )
+    (early,) = [caveat for caveat in run.caveats if caveat.code == "stopped early"]
+    assert early.message.startswith(f"a user could not be made: {told}")
+    assert "*" in early.voids
+    assert run.generator.workers_lost == 0
 
 
 @pytest.mark.parametrize("processes", [1, 2])

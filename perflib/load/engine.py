@@ -117,8 +117,7 @@ class Engine:
         """Count a task or an `on_start` that broke off, unless a failed request of it tells."""
         failed_in: Any = getattr(getcurrent(), "perflib_failed_in", None)
         if failed_in not in walk_tb(tb):
-            told = writable(f"{type(exception).__name__}: {exception}")
-            self.first_raised = self.first_raised or told[:LONGEST_MESSAGE]
+            self.first_raised = self.first_raised or told_of(exception)
             self.raised += 1
 
     def failed(self, kind: str, message: str = "") -> int:
@@ -180,6 +179,11 @@ def _task_under_way() -> tuple[FrameType, int] | None:
     while frame is not None and frame.f_globals["__name__"] not in RUN_TASKS:
         frame = frame.f_back
     return frame and (frame, frame.f_lineno)
+
+
+def told_of(error: Exception) -> str:
+    """`error` in one short line that any file can hold."""
+    return writable(f"{type(error).__name__}: {error}")[:LONGEST_MESSAGE]
 
 
 def _is_locusts(handler: Any) -> bool:

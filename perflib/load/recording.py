@@ -24,7 +24,7 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from perflib.load import plan as plans
 from perflib.load.connection import Connection
-from perflib.load.engine import Engine, engine_of
+from perflib.load.engine import Engine, engine_of, told_of
 from perflib.load.live import Live
 from perflib.load.plan import Outcome, Plan, Worker
 from perflib.load.recorder import PartWriter, Rows, shift_part
@@ -59,6 +59,25 @@ class Recording:
         self.writer = PartWriter(self._home() / plans.SPOOL / self.id, self.plan.zero_ns)
         self.engine.takers += [self._take, self.live.add]
         self.engine.recording = True
+        self._spawn_users = self.runner.spawn_users
+        self.runner.spawn_users = self._spawn_or_give_up
+
+    def _spawn_or_give_up(self, *given: Any, **more: Any) -> Any:
+        """A user that cannot be made ends the run: Locust would wait for it, or do without."""
+        try:
+            return self._spawn_users(*given, **more)
+        except Exception as error:
+            self.give_up(f"a user could not be made: {told_of(error)}")
+            return []
+
+    def give_up(self, why: str) -> None:
+        """End the run early."""
+        self.stopped = self.stopped or why
+        gevent.spawn(self.quit)  # which ends the greenlet that called this
+
+    def quit(self) -> None:
+        """End this process's share of the run; `finish` follows."""
+        self.runner.quit()
 
     def _home(self) -> Path:
         """The run's folder; on another host one of our own, gone with the process."""
@@ -154,6 +173,10 @@ class OfWorker(Recording):
         self.runner.register_message("perflib_finish", self._finish, concurrent=True)
         self.runner.custom_messages.setdefault("perflib_plan", (lambda **_: None, False))
 
+    def give_up(self, why: str) -> None:
+        """Let the master end the run."""
+        self.runner.send_message("perflib_give_up", why)
+
     def _report(self, data: dict[str, Any], **_: Any) -> None:
         data["perflib"] = self.live.pack()
 
@@ -184,6 +207,7 @@ class OfMaster(Recording):
         on.worker_report.add_listener(self._on_report)
         self.runner.register_message("perflib_part", self._on_part)
         self.runner.register_message("perflib_done", self._on_done)
+        self.runner.register_message("perflib_give_up", lambda msg, **_: self.give_up(msg.data))
         conduct(self)
         on.quitting.add_listener(self.finish)
         self._collected = False
@@ -225,6 +249,11 @@ class OfMaster(Recording):
         """The measured time is over."""
         self.drained = True
         self.collect(drain=True)
+        self.runner.quit()
+
+    def quit(self) -> None:
+        """Collect before the workers are told to go."""
+        self.collect(drain=False)
         self.runner.quit()
 
     def collect(self, drain: bool) -> None:
@@ -283,8 +312,7 @@ def _show(recording: Any) -> None:
         try:
             os.write(plan.live_fd, line)
         except OSError:
-            recording.stopped = "nobody listened to the generator any more"
-            recording.runner.quit()
+            recording.give_up("nobody listened to the generator any more")
             return
 
 
@@ -298,8 +326,7 @@ def _bound(recording: Any) -> None:
         gevent.sleep(min(max(left / FASTEST, SOON_S), 1.0))
         recording.engine.flush()
         left = most - recording.environment.stats.total.num_requests
-    recording.stopped = f"the limit of {most} requests was reached"
-    recording.runner.quit()
+    recording.give_up(f"the limit of {most} requests was reached")
 
 
 def write_outcome(recording: Recording, workers: list[Worker]) -> None:
