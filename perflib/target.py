@@ -47,8 +47,8 @@ Seconds = Annotated[float, *_quantity("s", "10 s"), Field(ge=0)]
 """A duration; in YAML a string with its unit."""
 Bytes = Annotated[float, *_quantity("B", "64 KiB"), Field(ge=0)]
 """A size in bytes; in YAML a string with its unit."""
-Rate = Annotated[float, *_quantity("req/s", "1000 req/s"), Field(gt=0)]
-"""Arrivals a second; in YAML a string with its unit."""
+Rate = Annotated[float, *_quantity("req/s", "1000 req/s"), Field(gt=0, le=1e6)]
+"""Arrivals a second, no more than many hosts could make; in YAML a string with its unit."""
 
 
 def _url(value: str) -> str:

@@ -137,6 +137,7 @@ def test_a_mistaken_configuration(
         (("run", "--rate", "5"), 2, ["rate: `5` has no unit", "10 req/s", "--rate '"]),
         (("run", "--rate", "5 ms"), 2, ["rate: `5 ms` is in s", "req/s"]),
         (("run", "--rate", "-5 req/s"), 2, ["rate: should be greater than 0", "-5 req/s"]),
+        (("run", "--rate", "1e12 req/s"), 2, ["rate: should be less than or equal to 1000000"]),
         (("run", "--run-time", "-1 s"), 2, ["run_time: should be", "-1 s", "--run-time '"]),
         (("run", "--run-time", "soon"), 2, ["`soon` is no quantity", "10 ms"]),
         (("run", "--config", "gone.yml"), 2, ["gone.yml: no such file", "--config"]),

@@ -58,7 +58,6 @@ class Plan(Struct, kw_only=True):
     hosts: list[str] = field(default_factory=list)
     most_requests: int = 100_000_000
     live_fd: int = -1
-    options: list[str] = field(default_factory=list)
 
     def schedule(self) -> Schedule:
         """The arrivals of all processes; a ramp or steps fill the measured time."""

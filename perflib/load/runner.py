@@ -28,9 +28,9 @@ def arguments(plan: Plan) -> list[str]:
         *("locust", "-f", plan.locustfile or SIMPLE, "--headless", "--host", plan.url),
         *("--users", str(plan.users), "--spawn-rate", str(plan.spawn_rate)),
         *("--run-time", f"{int(last_s)}s", "--stop-timeout", f"{math.ceil(plan.drain_s)}s"),
-        *("--only-summary", "--exit-code-on-error", "0"),
+        # without its log set up only what is wrong is said, and not on which host
+        *("--only-summary", "--exit-code-on-error", "0", "--skip-log-setup"),
         *_workers(plan),
-        *plan.options,
     ]
 
 
