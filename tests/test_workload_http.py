@@ -191,7 +191,8 @@ def test_users_that_stop_by_themselves_are_missed(tmp_path, stops, told, process
     assert gone == [f"only {8 - processes} of 8 users were there until the end"] * told
 
 
-def test_a_load_that_its_locustfile_ends_has_no_verdicts(tmp_path):
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_load_that_its_locustfile_ends_has_no_verdicts(tmp_path, processes):
     file = tmp_path / "locustfile.py"
     file.write_text(
         TASKS.format(
@@ -200,7 +201,10 @@ def test_a_load_that_its_locustfile_ends_has_no_verdicts(tmp_path):
         )
     )
     with answering() as url:
-        run, _, _ = load(tmp_path, url, target={"locustfile": str(file)}, run_time="4 s")
+        run, samples, _ = load(
+            tmp_path, url, target={"locustfile": str(file)}, run_time="4 s", processes=processes
+        )
+    assert len(samples) == run.counts.engine == run.counts.recorded
     (early,) = (caveat for caveat in run.caveats if caveat.code == "stopped early")
     assert "before its time" in early.message
     assert early.voids == ("*",)

@@ -33,6 +33,7 @@ from perflib.load.shaping import apply_plan
 PARTS = "parts"
 GRACE_S = 30.0
 SOON_S = 0.005
+EARLY = "the load was ended before its time"
 FASTEST = 50_000
 """More requests a second than a process makes."""
 
@@ -170,6 +171,7 @@ class OfWorker(Recording):
         """Record, and deliver when the master asks for it."""
         super().start()
         self.environment.events.report_to_master.add_listener(self._report)
+        self.environment.events.test_stopping.add_listener(self._on_stopping)
         self.runner.register_message("perflib_finish", self._finish, concurrent=True)
         self.runner.custom_messages.setdefault("perflib_plan", (lambda **_: None, False))
 
@@ -177,10 +179,16 @@ class OfWorker(Recording):
         """Let the master end the run."""
         self.runner.send_message("perflib_give_up", why)
 
+    def _on_stopping(self, **_: Any) -> None:
+        """Without a word of the master's, so something of the locustfile's ended the load here."""
+        if not self.drained:
+            self.give_up(EARLY)
+
     def _report(self, data: dict[str, Any], **_: Any) -> None:
         data["perflib"] = self.live.pack()
 
     def _finish(self, msg: Any, **_: Any) -> None:
+        self.drained = True
         if msg.data["drain"]:
             self.drain()
         self.runner.stop()
@@ -289,7 +297,7 @@ def conduct(recording: Any) -> None:
 
     def note_early_end(**_: Any) -> None:
         if not recording.drained:
-            recording.stopped = recording.stopped or "the load was ended before its time"
+            recording.stopped = recording.stopped or EARLY
 
     recording.environment.events.spawning_complete.add_listener(run)
     recording.environment.events.test_stopping.add_listener(note_early_end)
