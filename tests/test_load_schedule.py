@@ -73,7 +73,11 @@ def test_processes_share_poisson_arrivals_independently():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"rate": 0}, {"rate": -1}, {"rate": 1, "peak_rate": 0}, {"rate": 1, "shape": "zigzag"}],
+    [
+        *({"rate": rate} for rate in (0, -1, float("nan"), float("inf"))),
+        {"rate": 1, "peak_rate": 0},
+        {"rate": 1, "shape": "zigzag"},
+    ],
 )
 def test_what_is_no_schedule_is_refused(wrong):
     with pytest.raises(ValueError, match="expected"):

@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from math import inf
 from time import time
 from typing import Any
 
@@ -158,8 +159,10 @@ class PerfHttpSession:
         """
         if unsupported:
             raise TypeError(f"PerfHttpUser does not support {', '.join(sorted(unsupported))}=")
-        if not isinstance(timeout, int | float | None):
+        if timeout is not None and not (isinstance(timeout, int | float) and 0 < timeout < inf):
             raise TypeError(f"timeout={timeout!r}; expected seconds for the whole answer")
+        if stream and catch_response:
+            raise TypeError("PerfHttpUser does not support catch_response= of a stream=")
         label = name or self.request_name or url
         method = method.upper()
         ask = Ask(method, self._absolute(url, params), label, self._engine.label(method, label))

@@ -175,17 +175,20 @@ class Connection:
         end = data.find(EMPTY_LINE) if data.endswith(EMPTY_LINE) else len(data) - len(body) - 4
         return self._parser.get_status_code(), data[: end + 2], body, self._keep
 
-    def open(self, payload: bytes, now_ns: int) -> Parts:
+    def open(self, payload: bytes, now_ns: int, without_body: bool = False) -> Parts:
         """Send `payload` and return the answer's head; its body follows from `pieces`."""
         try:
             data = self._first(payload, now_ns)
             self._parser.feed_data(data)
             head = self._head(data)
+            status = self._parser.get_status_code()
+            if without_body:
+                self._expect_no_body(head)
         except BaseException as error:
             self.close()
             raise _named(error) from None
         self._until_ns = NEVER_NS
-        return self._parser.get_status_code(), head, b"", True
+        return status, head, b"", True
 
     def pieces(self, head: bytes) -> Iterator[bytes]:
         """The body of the answer that `open` began, as it comes; each wait is bounded alone."""
@@ -242,19 +245,23 @@ class Connection:
         """The rest of an answer whose first bytes did not finish it, or that has no body."""
         head = self._head(data)
         status = self._parser.get_status_code()
-        if without_body and self._pieces:
-            raise BrokenAnswer("garbage after the answer", "a body answers HEAD")
-        if without_body and self._unfinished:
-            self._keep = b"\r\nconnection: close" not in head.lower()
-            self._parser = httptools.HttpResponseParser(self)
-            self._unfinished.clear()
-        else:
-            while self._unfinished:
-                self._feed_more(head)
+        if without_body:
+            self._expect_no_body(head)
+        while self._unfinished:
+            self._feed_more(head)
         body = b"".join(self._pieces)
         self._pieces.clear()
         self.used += 1
         return status, head, body, self._keep
+
+    def _expect_no_body(self, head: bytes) -> None:
+        """End the answer to HEAD here, whatever length its head tells."""
+        if self._pieces:
+            raise BrokenAnswer("garbage after the answer", "a body answers HEAD")
+        if self._unfinished:
+            self._keep = b"\r\nconnection: close" not in head.lower()
+            self._parser = httptools.HttpResponseParser(self)
+            self._unfinished.clear()
 
     def _head(self, data: bytes) -> bytes:
         """The whole head, of which `data` has been parsed already."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from traceback import walk_tb
 from types import FrameType, TracebackType
 from typing import Any
@@ -122,7 +123,8 @@ class Engine:
 
     def failed(self, kind: str, message: str = "") -> int:
         """The index of a failure's `kind`; the task that met it may break off because of it."""
-        getcurrent().perflib_failed_in = _task_under_way()
+        with suppress(RuntimeError):  # in a greenlet that is being finalized no task goes on
+            getcurrent().perflib_failed_in = _task_under_way()
         return self.recorder.error(kind, message)
 
     def check_host(self, origin: Origin) -> None:

@@ -91,8 +91,8 @@ def make_schedule(
     `ramp` goes linearly, `steps` in equal levels, from `rate` to `peak_rate` over `over_s`.
     """
     peak = rate if peak_rate is None else peak_rate
-    if not (rate > 0 and peak > 0 and over_s > 0 and steps >= 1):
-        raise ValueError("expected a rate, a peak rate, a time and steps above zero")
+    if not (0 < rate < math.inf and 0 < peak < math.inf and over_s > 0 and steps >= 1):
+        raise ValueError("expected a finite rate and peak rate, a time and steps above zero")
     match shape:
         case "constant" | "poisson":
             segments: tuple[Segment, ...] = (Segment(math.inf, rate, rate),)

@@ -109,9 +109,8 @@ class Transport:
             fields = {"Cookie": cookie, **fields}
         ask.payload = write_request(ask.method, origin, target, fields, ask.body)
         ask.line = line = self._line(origin, ask.timeout_s or self._timeout_s)
-        if ask.stream:
-            return Reply(*line.open(ask.payload, clock()))
-        return Reply(*line.exchange(ask.payload, clock(), ask.method == "HEAD"))
+        send = line.open if ask.stream else line.exchange
+        return Reply(*send(ask.payload, clock(), ask.method == "HEAD"))
 
     def _line(self, origin: Origin, timeout_s: float) -> Connection:
         self._engine.check_host(origin)

@@ -14,7 +14,8 @@ Where PerfHttpUser differs, and why:
 - a request marked for `catch_response` and never entered, or left by another exception, is
   recorded; FastHttpUser loses it;
 - files, proxies, client pools and retries by count are refused, not ignored;
-- so are header fields that would break the request;
+- so is `catch_response` of a stream: its sample ends with its content, before any verdict on it;
+- and so are header fields that would break the request;
 - `response.request.body` is the bytes that were sent, of text and JSON too;
 - a user opens as many connections as it has requests at once, not `concurrency` (ten) at most;
 - `--html`, `--csv` and the pages count in batches, a quarter of a second late at most.

@@ -90,6 +90,17 @@ def test_streams_given_up_are_recorded(bench, how):
     assert bench.client.get("/method").ok
 
 
+def test_a_stream_of_head_has_no_content_to_wait_for(bench, server):
+    for path in ("/method", "/missing", "/method"):
+        assert bench.client.head(path, stream=True).content == b""
+    assert [row[1:] for row in bench.recorded()] == [
+        (200, 0, ""),
+        (404, 0, "status 404"),
+        (200, 0, ""),
+    ]
+    assert server.connections == 1
+
+
 def test_lines_of_a_stream(bench, server):
     server.raw = b"HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\nfirst\r\nsec\nend"
     assert list(bench.client.iter_lines("/raw?stay")) == ["first", "sec", "end"]

@@ -160,7 +160,13 @@ def test_several_requests_of_one_user_at_once(bench, server):
 
 @pytest.mark.parametrize(
     "options",
-    [{"files": {"a": b"b"}}, {"verify": False}, {"proxies": {"http": "x"}}, {"timeout": (1, 2)}],
+    [
+        {"files": {"a": b"b"}},
+        {"verify": False},
+        {"proxies": {"http": "x"}},
+        {"stream": True, "catch_response": True},
+        *({"timeout": timeout} for timeout in ((1, 2), 0, -1, float("nan"), float("inf"))),
+    ],
 )
 def test_unsupported_options_are_refused(bench, options):
     with pytest.raises(TypeError, match=r"does not support|expected seconds"):
