@@ -208,6 +208,17 @@ def test_uploads_that_begin_to_hang_are_counted_one_by_one() -> None:
     assert run.errors["timeout"] == (samples["error"] == "timeout").sum()
 
 
+def test_uploads_that_prove_nothing_from_the_first_on_are_told_as_such() -> None:
+    with Server(lambda *_: (200, b"ok")) as url:
+        run, _ = go(target(url))
+    (caveat,) = run.caveats  # that the client was busy with them is no news
+    assert "no call succeeded" in caveat.message
+    assert "the answer is no JSON × " in caveat.message
+    assert "settings" in caveat.next_step
+    assert caveat.forbids("processing_time")
+    assert not caveat.forbids("error_rate"), "they did fail"
+
+
 def test_a_refusing_service_gives_a_run_without_verdict() -> None:
     run, samples = go(target("http://127.0.0.1:1"))
     assert run.errors == {"connection refused": 1}

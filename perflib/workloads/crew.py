@@ -268,18 +268,20 @@ class Crew:
             )
 
     def _gone(self, timed: tuple[str, ...]) -> Caveat | None:
-        """A target that answered and then no more, to the end: its times are those of before."""
+        """A target that did not answer any more, to the end: its times are those of before."""
         run, tally = self.session.run, self.tally
         until_s, kinds = run.measured_until_s or 0.0, tally.failed_since
-        if tally.last_ok_s is None or kinds.total() < GONE_CALLS:
+        if kinds.total() < GONE_CALLS:
             return None
-        silent_s = until_s - max(tally.last_ok_s, run.measured_from_s)
+        silent_s = until_s - max(tally.last_ok_s or 0.0, run.measured_from_s)
         if silent_s < GONE_SHARE * (until_s - run.measured_from_s):
             return None
         told = ", ".join(f"{kind} × {count}" for kind, count in kinds.most_common(3))
         return Caveat(
             code="target gave out",
             message=f"no call succeeded in the last {format_quantity(silent_s, 's')}: {told}",
-            next_step="find out why the target stopped answering, then measure again",
+            next_step="find out why the target stopped answering, then measure again"
+            if tally.last_ok_s
+            else "correct the target, or what its settings say of it",
             voids=(*timed, "response_time", "service_time", "lateness"),
         )
