@@ -8,11 +8,11 @@ from typing import Literal
 import msgspec
 from msgspec import Struct, field
 
-from perflib.load.schedule import Schedule, make_schedule
+from perflib.load.schedule import Schedule, Shape, make_schedule
 from perflib.model import GeneratorHealth
 
 PLAN_VARIABLE = "PERFLIB_LOAD_PLAN"
-PLAN, OUTCOME, SPOOL = "plan.json", "outcome.json", "spool"
+PLAN, OUTCOME, SPOOL, PARTS = "plan.json", "outcome.json", "spool", "parts"
 
 
 class Request(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -42,7 +42,7 @@ class Plan(Struct, kw_only=True):
     timeout_s: float = 30.0
     arrival: Literal["open", "closed"] = "open"
     rate: float = 100.0
-    shape: Literal["constant", "poisson", "ramp", "steps"] = "constant"
+    shape: Shape = "constant"
     peak_rate: float | None = None
     steps: int = 5
     users: int = 32

@@ -24,7 +24,6 @@ from perflib.load import plan as plans
 from perflib.load.plan import Outcome, Plan
 from perflib.samples import join_parts, schema
 
-PARTS = "parts"
 LOG = "generator.log"
 PATIENCE_S = 30.0
 
@@ -99,7 +98,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 def _adopt(folder: Path) -> None:
     """Join the parts that were delivered and those that are still where they were written."""
-    parts = folder / PARTS
+    parts = folder / plans.PARTS
     parts.mkdir(exist_ok=True)
     for left in sorted((folder / plans.SPOOL).glob("*/*.parquet")):
         left.rename(parts / f"{left.parent.name}-{left.name}")

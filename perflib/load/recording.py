@@ -30,7 +30,6 @@ from perflib.load.plan import Outcome, Plan, Worker
 from perflib.load.recorder import PartWriter, Rows, shift_part
 from perflib.load.shaping import apply_plan
 
-PARTS = "parts"
 GRACE_S = 30.0
 SOON_S = 0.005
 EARLY = "the load was ended before its time"
@@ -229,7 +228,7 @@ class OfMaster(Recording):
             self.live.add_packed(data["perflib"])
 
     def _on_part(self, msg: Any, **_: Any) -> None:
-        folder = Path(self.plan.folder) / PARTS
+        folder = Path(self.plan.folder) / plans.PARTS
         folder.mkdir(exist_ok=True)
         (folder / f"{msg.node_id}-{msg.data['name']}").write_bytes(msg.data["data"])
 
@@ -249,7 +248,7 @@ class OfMaster(Recording):
         if worker.begun_ns is None or self.engine.begun_ns is None:
             return
         shift_ns = self.engine.begun_ns - worker.begun_ns
-        for part in (Path(self.plan.folder) / PARTS).glob(f"{worker.id}-*"):
+        for part in (Path(self.plan.folder) / plans.PARTS).glob(f"{worker.id}-*"):
             shift_part(part, shift_ns)
         worker.begun_ns += shift_ns
 

@@ -166,17 +166,7 @@ class HttpTarget(Target):
             folder=str(session.folder.resolve()),
             zero_ns=session.zero_ns,
             locustfile=self.locustfile,
-            requests=[
-                Request(
-                    path=r.path,
-                    method=r.method,
-                    weight=r.weight,
-                    name=r.name,
-                    json=r.json_,
-                    expect=r.expect,
-                )
-                for r in self.requests
-            ],
+            requests=[Request(**r.model_dump(by_alias=True)) for r in self.requests],
             headers=self.headers,
             insecure=self.insecure,
             timeout_s=self.timeout,
