@@ -113,7 +113,7 @@ def test_names_stay_as_written():
         ('up{a="1",b="2"} 1\nup{b="2",a="1"} 1\n', 2, "appears again"),
         ("up one\n", 1, "`one` is no value"),
         ("up 1_000\n", 1, "`1_000` is no value"),
-        ("up\n", 1, "is no value"),
+        ("up\n", 1, "`up` has no value"),
         ("up 1 2 3\n", 1, "is no value"),
         ('up 1 # {a="b"} 2\n', 1, "is no value"),
         ("9up 1\n", 1, "must begin with a metric's name"),

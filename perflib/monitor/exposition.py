@@ -178,7 +178,8 @@ class _ClassicLines(_Lines):
             raise _PageError(f'the labels do not parse: write `name="value"`: `{rest[:80]}`')
         value = _REST.fullmatch(rest)
         if value is None or not (match["labels"] or rest[:1] in (" ", "\t")):
-            raise _PageError(f"`{rest.strip()[:80]}` is no value")
+            text = rest.strip()[:80]
+            raise _PageError(f"`{text}` is no value" if text else f"`{line[:80]}` has no value")
         self.samples.append((self.at, match["name"]))
         self._seen.add(match["name"])
 
