@@ -180,6 +180,7 @@ def test_a_configuration_that_is_no_text(call: Call, project: Path, verb: str) -
         (["--start", "0 req/s"], 2, "`--start '0 req/s'`; expected more than 0 req/s"),
         (["--start", "-5 req/s"], 2, "`--start '-5 req/s'`; expected more than 0 req/s"),
         (["--limit", "0 req/s"], 2, "`--limit '0 req/s'`; expected more than 0 req/s"),
+        (["--start", "2e5 req/s"], 2, "the first rate is 200 000 req/s; expected one up to"),
         (["--step-time", "0 s"], 2, "`--step-time '0 s'`; expected more than 0 s"),
         (["--step-time", "5"], 2, "`5` has no unit"),
         (["--precision", "-1"], 2, "not in the range"),

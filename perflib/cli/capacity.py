@@ -76,6 +76,12 @@ def capacity(
     load = wanted.loaded(settings.scenario(scenario)).model_copy(update=lasting | steady)
     first = _above_zero("--start", start, "req/s") if start else load.rate or 100.0
     most = _above_zero("--limit", limit, "req/s")
+    if first > most:
+        raise PerflibError(
+            f"the first rate is {format_quantity(first, 'req/s')}",
+            expected=f"one up to the limit, {format_quantity(most, 'req/s')}",
+            next_step="give a smaller `--start` or a larger `--limit`",
+        )
     store = Store(settings.data, settings.history)
     store.require_writable()
     with (
