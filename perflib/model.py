@@ -20,6 +20,9 @@ RECORDS = "runs.jsonl.gz"
 HISTORY = "PERFLIB_HISTORY"
 """The environment variable in which a notebook finds the URL of a shared history."""
 
+BAD = "bad"
+"""The decision that a run is not to be judged by."""
+
 CARD = "application/vnd.perflib.card+json"
 """The kind of output in which a card of a notebook tells programs its state and its finding."""
 

@@ -19,6 +19,7 @@ SIGNS = {
     "regressed": "▼",
     "inconclusive": "◆",
     "no data": "○",
+    "bad": "⊘",
 }
 """A state is told by word and sign; colour comes on top."""
 

@@ -370,6 +370,18 @@ def test_watch_sees_what_only_the_history_knows(tmp_path, shared, change):
     assert seen == [[True, True], [False, True]]
 
 
+def test_a_target_is_reported_by_the_newest_run_that_counts(tmp_path):
+    root = workbench(tmp_path, ("db",))
+    later = add_run(root / "data", "db", 2)
+    assert [run.id for run in report(root, "db").latest] == [later.id]
+    _decide(Store(root / "data"), later.id)
+    news = report(root, "db")
+    assert [run.id for run in news.latest] == ["20261101T000001Z-db-0000"]
+    assert news.pages[0].stem == "20261101T000001Z-db-0000"
+    assert "marked as bad: a power cut" in news.index.read_text()
+    assert report(root, later.id).pages[0].stem == later.id, "asked for by name it has its page"
+
+
 def test_watch_outlives_a_history_that_does_not_answer(tmp_path):
     root = workbench(tmp_path, ("db",))
     team = tmp_path / "team.sqlite"

@@ -12,8 +12,10 @@ from perflib.report.cache import Made
 from perflib.report.feed import ATOM
 from perflib.report.index import sparkline, write_index
 from perflib.report.notebook import told
+from perflib.report.past import read_past
 from perflib.report.plan import Summary, summaries
 from perflib.report.rows import finding, measured
+from perflib.store import BAD, Store
 from tests.reporting import add_run, cell, text, verdict
 
 MET, MISSED, UNKNOWN = Outcome.MET, Outcome.MISSED, Outcome.UNKNOWN
@@ -91,6 +93,45 @@ def test_index_and_feed(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("bad", "lead", "told"),
+    [
+        ({1: "the disk was full"}, "met its promises", ["2 runs, newest 2026-11-01 02:00"]),
+        (
+            {2: "the disk <was> full"},
+            "met its promises",
+            [
+                "A newer run of 2026-11-01 02:00 UTC, marked as bad: the disk &lt;was&gt; full",
+                "newest that counts 2026-11-01 01:00",
+            ],
+        ),
+        (
+            {1: "noise", 2: ""},
+            "1 of 1 targets cannot be judged",
+            ["<p>marked as bad: no reason is given</p>", "2 runs, newest 2026-11-01 02:00"],
+        ),
+    ],
+    ids=["an older one", "the newest", "all"],
+)
+def test_a_target_is_shown_by_the_newest_run_that_counts(tmp_path, bad, lead, told):
+    runs = {
+        number: add_run(tmp_path, "chain", number, MET if number not in bad else MISSED)
+        for number in (1, 2)
+    }
+    store = Store(tmp_path)
+    for number, reason in bad.items():
+        store.add_triage(
+            target="chain", action="bad", reason=reason, run_id=runs[number].id, author="ann"
+        )
+    write_index(tmp_path, {}, summaries(tmp_path, read_past(tmp_path).bad), "runs")
+    page = (tmp_path / "index.html").read_text()
+    card, rows = page.split("</ul>\n</section>")
+    assert lead in page
+    assert "missed</span>" not in card
+    assert all(text in card for text in told)
+    assert rows.count('data-state="bad"') == len(bad)
+
+
+@pytest.mark.parametrize(
     ("state", "shown"),
     [
         ("regressed", "regressed</span> <span>p95 moved"),
@@ -114,6 +155,19 @@ def test_the_cell_tagged_index_tells_the_index():
     tagged = cell("card", "index") | {"outputs": outputs}
     assert told({"cells": [text("#"), tagged]}) == {"state": "improved", "finding": "faster"}
     assert told({"cells": [text("#"), cell("card")]}) == {"state": "", "finding": ""}
+
+
+@pytest.mark.parametrize("name", ["data", "da#ta?x=1 %41"])
+def test_decisions_in_force_are_read_wherever_the_history_lies(tmp_path, name):
+    store = Store(tmp_path / name)
+    runs = [add_run(store.root, "db", number).id for number in (1, 2)]
+    for run_id in runs:
+        number = store.add_triage(target="db", action=BAD, reason="a power cut", run_id=run_id)
+    assert read_past(store.root).bad == dict.fromkeys(runs, "a power cut")
+    store.undo_triage(number)
+    assert read_past(store.root).bad == {runs[0]: "a power cut"}
+    (store.root / "history.sqlite").write_bytes(b"no database")
+    assert read_past(store.root).bad == read_past(tmp_path / "nowhere").bad == {}
 
 
 def test_without_runs(tmp_path):

@@ -20,7 +20,7 @@ from perflib.model import RECORDS
 from perflib.report import Settings, render_reports
 from perflib.report.publish import publish
 from perflib.report.redact import Redactor, certain, hosts_in
-from perflib.store import Store
+from perflib.store import BAD, Store
 from tests.reporting import add_run, small, workbench
 
 SECRET = "hunter2hunter2"
@@ -68,6 +68,18 @@ def everything(folder: Path) -> str:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     )
+
+
+def test_what_is_marked_as_bad_is_published_so(tmp_path):
+    root = workbench(tmp_path / "bench", ("db",))
+    run = add_run(root / "data", "db", 2)
+    told = {"target": "db", "run_id": run.id, "reason": f"wrong {URL}"}
+    Store(root / "data").add_triage(action=BAD, **told)
+    render_reports(root / "data", (), Settings(notebooks=root / "notebooks"))
+    publish(root / "data", str(tmp_path / "site"))
+    index = (tmp_path / "site" / "index.html").read_text()
+    assert "marked as bad: wrong postgresql://***:***@" in index
+    assert "newest that counts" in index
 
 
 def test_a_folder_stands_on_its_own(root, tmp_path):

@@ -27,6 +27,7 @@ def publish(
     """
     from perflib.report.publish import publish as send
 
-    names = send(data or configured(file)[0], destination, out=out, redact=redact)
+    root, history = (data, "") if data else configured(file)
+    names = send(root, destination, out=out, redact=redact, history=history)
     pages = sum(name.endswith(".html") for name in names)
     click.echo(f"published {pages} pages, {len(names)} files in all")

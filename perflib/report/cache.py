@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sqlite3
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
 
@@ -98,7 +97,7 @@ class Cache:
         return _digest(msgspec.json.encode([runs, self.state.pages, self.library], order="sorted"))
 
     def key(self, order: Order, history: str) -> str:
-        """Digest of everything the page of `order` depends on; `history` tells of triage."""
+        """Digest of everything the page of `order` depends on, `history` among it."""
         told = {
             "notebook": self.digest(order.notebook),
             "parameters": order.parameters,
@@ -131,33 +130,6 @@ def replace(file: Path, data: bytes) -> None:
         raise
     finally:
         aside.unlink(missing_ok=True)
-
-
-def past(root: Path, history: str, targets: Sequence[str]) -> str:
-    """Digest of what only the history knows of `targets`: decisions, and runs of other machines."""
-    return _shared(root, history, targets) if history else _decided(root, targets)
-
-
-def _shared(root: Path, history: str, targets: Sequence[str]) -> str:
-    from perflib.store import Store  # costs what an unchanged report without it saves
-
-    store = Store.open(root, history)
-    told = [store.triage(name).to_csv() + store.runs(name).to_csv() for name in targets]
-    return _digest("\n".join(told).encode())
-
-
-def _decided(root: Path, targets: Iterable[str]) -> str:
-    database = root / "history.sqlite"
-    if not database.exists():
-        return ""
-    try:
-        with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as history:
-            rows = history.execute("SELECT * FROM triage ORDER BY 1").fetchall()
-    except sqlite3.Error:
-        return ""
-    names = set(targets)
-    told = [row for row in rows if names.intersection(map(str, row))]
-    return _digest(repr(told).encode()) if told else ""  # as before there was a history
 
 
 def library() -> str:

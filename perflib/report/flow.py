@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from perflib.errors import ReportError
 from perflib.report import notebook as books
-from perflib.report.cache import Cache, Made, past, replace
-from perflib.report.plan import Order, Planner, Summary, summaries
+from perflib.report.cache import Cache, Made, replace
+from perflib.report.past import Past, read_past
+from perflib.report.plan import Order, Planner, Summary, by_target, newest, summaries
 from perflib.report.settings import Follow, Settings
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Page:
 
 @dataclass(frozen=True)
 class Reports:
-    """What a call left behind; `latest` is the newest run of each reported target."""
+    """What a call left behind; `latest` is the run that counts of each reported target."""
 
     index: Path
     pages: list[Page]
@@ -62,7 +63,8 @@ def render_reports(
     """
     settings = settings or Settings()
     root = Path(store) if isinstance(store, Path | str) else store.root
-    runs = summaries(root)
+    past = read_past(root, settings.history)
+    runs = summaries(root, past.bad)
     orders = Planner(root, settings.notebooks, settings.values, runs).orders(targets)
     out = settings.out or root / "reports"
     for order in orders:
@@ -71,7 +73,7 @@ def render_reports(
     cache = Cache(out)
     before = cache.state.signature()
     try:
-        made = _make(orders, root, cache, settings, follow)
+        made = _make(orders, past, cache, settings, follow)
         index = _index(root, cache, runs)
     finally:
         if cache.state.signature() != before:  # what was made before Ctrl-C stays made
@@ -82,8 +84,8 @@ def render_reports(
 
         print_pdf([page.path for page in pages])
     named = {target for order in orders for target in order.targets}
-    latest = {run.target: run for run in runs if run.target in named}
-    return Reports(index, pages, list(latest.values()))
+    latest = [newest(own) for name, own in by_target(runs).items() if name in named]
+    return Reports(index, pages, latest)
 
 
 def _page(out: Path, order: Order, made: Made, executed: bool) -> Page:
@@ -111,12 +113,12 @@ def _check_place(out: Path, order: Order) -> None:
 
 
 def _make(
-    orders: Sequence[Order], root: Path, cache: Cache, settings: Settings, follow: Follow
+    orders: Sequence[Order], past: Past, cache: Cache, settings: Settings, follow: Follow
 ) -> dict[str, tuple[Made, bool]]:
     made: dict[str, tuple[Made, bool]] = {}
     stale: list[tuple[Order, str]] = []
     for order in orders:
-        key = cache.key(order, past(root, settings.history, order.targets))
+        key = cache.key(order, past.digest(order.targets))
         current = None if settings.force else cache.current(order, key)
         if current:
             made[order.stem] = (current, False)

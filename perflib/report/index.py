@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from perflib.model import BAD
 from perflib.report.assets import environment
 from perflib.report.cache import Made, replace
 from perflib.report.feed import feed
-from perflib.report.plan import Summary
+from perflib.report.plan import Summary, by_target, newest
 from perflib.report.redact import certain
 from perflib.report.rows import Link, finding, measured, row_of
 from perflib.report.safe import shortened
@@ -32,11 +33,15 @@ class Spark:
 
 @dataclass(frozen=True)
 class Card:
-    """A target as the index shows it; `trend` is a state and its finding."""
+    """A target as the index shows it: by the newest `run` that counts.
+
+    `passed_over` tells of newer ones that people marked as bad; `trend` is a state and its finding.
+    """
 
     name: str
     state: str
     run: Summary
+    passed_over: str
     finding: str
     verdicts: Sequence[tuple[str, str, str]]
     spark: Spark | None
@@ -75,12 +80,9 @@ def write_index(
 def _cards(
     pages: Mapping[str, Made], runs: Sequence[Summary], by_run: Mapping[str, str]
 ) -> list[Card]:
-    by_target: dict[str, list[Summary]] = {}
-    for run in runs:
-        by_target.setdefault(run.target, []).append(run)
     cards = []
-    for name, own in sorted(by_target.items()):
-        run = own[-1]
+    for name, own in sorted(by_target(runs).items()):
+        run = newest(own)
         links = [Link(f"{by_run[run.id]}.html", "Report")] if run.id in by_run else []
         links += [
             Link(f"{stem}.html", made.notebook.replace("_", " ").capitalize())
@@ -90,12 +92,24 @@ def _cards(
         lines = [
             (str(verdict.outcome), verdict.objective.text, measured(verdict))
             for verdict in run.verdicts
+            if not run.bad
         ]
-        spark = sparkline(own[-SPARK_RUNS:])
+        told = run.state, run, _passed_over(own, run), finding(run), lines
+        spark = sparkline([one for one in own if not one.bad][-SPARK_RUNS:])
         trend = _trend(pages.values(), name, len(own))
-        cards.append(Card(name, run.state, run, finding(run), lines, spark, trend, len(own), links))
-    order = ("missed", "unknown", "met")
+        cards.append(Card(name, *told, spark, trend, len(own), links))
+    order = ("missed", "unknown", BAD, "met")
     return sorted(cards, key=lambda card: order.index(card.state))
+
+
+def _passed_over(own: Sequence[Summary], run: Summary) -> str:
+    """That a newer run than `run` is marked as bad, and why; empty when `run` is the newest."""
+    newer = own[own.index(run) + 1 :]
+    if not newer:
+        return ""
+    last = newer[-1]
+    which = "A newer run" if len(newer) == 1 else f"{len(newer)} newer runs, the last"
+    return f"{which} of {last.when} UTC, marked as bad: {last.bad}"
 
 
 def _trend(pages: Iterable[Made], target: str, runs: int) -> tuple[str, str]:

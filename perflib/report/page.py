@@ -23,7 +23,7 @@ def make_page(data: bytes, stem: str, run: Summary | None) -> Rendered:
 def _facts(run: Summary) -> list[tuple[str, str]]:
     told = [
         ("Target", run.target),
-        ("Measured", f"{run.started_at[:16].replace('T', ' ')} UTC"),
+        ("Measured", f"{run.when} UTC"),
         ("Run", run.id),
         ("Commit", run.environment.git_commit[:10]),
     ]

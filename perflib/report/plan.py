@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from perflib.errors import ReportError, nearest
-from perflib.model import CAPACITY, RECORDS, Verdict
+from perflib.model import BAD, CAPACITY, RECORDS, Verdict
 from perflib.report.notebook import Notebook, is_python, read
 from perflib.report.parameters import check, declared, typed
 
@@ -53,10 +53,19 @@ class Summary(msgspec.Struct, frozen=True):
     status: str = "complete"
     verdicts: list[Verdict] = []
     environment: Origin = Origin()
+    bad: str = ""
+    """Why people decided that it counts for nothing; no record tells it."""
+
+    @property
+    def when(self) -> str:
+        """When it was measured, to the minute (UTC)."""
+        return self.started_at[:16].replace("T", " ")
 
     @property
     def state(self) -> str:
-        """The worst of its verdicts: missed, unknown, met; without verdicts unknown."""
+        """The worst of its verdicts: missed, unknown, met; without verdicts unknown; or bad."""
+        if self.bad:
+            return BAD
         outcomes = {str(verdict.outcome) for verdict in self.verdicts}
         found = (state for state in ("missed", "unknown", "met") if state in outcomes)
         return next(found, "unknown")
@@ -80,18 +89,35 @@ class Order:
         return self.notebook.stem
 
 
-def summaries(root: Path) -> list[Summary]:
-    """All recorded runs under `root`, oldest first; damaged records are left out."""
+def summaries(root: Path, bad: Mapping[str, str] | None = None) -> list[Summary]:
+    """All recorded runs under `root`, oldest first, with why those in `bad` count for nothing.
+
+    Damaged records are left out.
+    """
     decoder = msgspec.json.Decoder(Summary)
     found = []
     files = sorted((root / "runs").glob("*/run.json"))
     committed = (partial(bytes, line) for line in committed_records(root))
     for record in chain[Callable[[], bytes]]((file.read_bytes for file in files), committed):
         try:
-            found.append(decoder.decode(record()))
+            run = decoder.decode(record())
         except (msgspec.MsgspecError, OSError, UnicodeDecodeError):
             continue  # the store says what is wrong with it; an index must not fail on it
+        found.append(msgspec.structs.replace(run, bad=(bad or {}).get(run.id, "")))
     return sorted(found, key=lambda run: (run.started_at, run.id))
+
+
+def by_target(runs: Sequence[Summary]) -> dict[str, list[Summary]]:
+    """The runs of each target, in the order they are given in."""
+    found: dict[str, list[Summary]] = {}
+    for run in runs:
+        found.setdefault(run.target, []).append(run)
+    return found
+
+
+def newest(runs: Sequence[Summary]) -> Summary:
+    """The last of `runs` that counts; where all are bad the last."""
+    return next((run for run in reversed(runs) if not run.bad), runs[-1])
 
 
 def committed_records(root: Path) -> list[bytes]:
@@ -118,9 +144,7 @@ class Planner:
         self.notebooks = notebooks if notebooks.is_dir() or notebooks != NOTEBOOKS else SHIPPED
         self.values = dict(values)
         self.runs = runs
-        self.by_target: dict[str, list[Summary]] = {}
-        for run in runs:
-            self.by_target.setdefault(run.target, []).append(run)
+        self.by_target = by_target(runs)
 
     def orders(self, asked: Sequence[str]) -> list[Order]:
         """The pages for `asked`: targets, run ids or notebooks; for all targets when empty."""
@@ -143,7 +167,7 @@ class Planner:
         if run is not None:
             return [self._of_run(run)]
         if name in self.by_target:
-            orders = [self._of_run(self.by_target[name][-1])]
+            orders = [self._of_run(newest(self.by_target[name]))]
             if len(self.by_target[name]) >= ENOUGH_FOR_TREND and self._file("trends").exists():
                 orders.append(self._of_notebook("trends", {"target": name}))
             return orders

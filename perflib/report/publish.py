@@ -10,7 +10,7 @@ import gzip
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ from perflib.model import RECORDS
 from perflib.report.cache import Cache, replace
 from perflib.report.index import write_index
 from perflib.report.page import make_page
+from perflib.report.past import read_past
 from perflib.report.plan import committed_records, summaries
 from perflib.report.redact import HIDDEN, Redactor, hosts_in, own_hosts
 
@@ -32,12 +33,18 @@ _EARLIEST = (1980, 1, 1, 0, 0, 0)
 
 
 def publish(
-    root: Path, destination: str, *, out: Path | None = None, redact: bool = False
+    root: Path,
+    destination: str,
+    *,
+    out: Path | None = None,
+    redact: bool = False,
+    history: str = "",
 ) -> list[str]:
     """Publish the reports of the store at `root` and return the names of what was written.
 
     `destination` is a folder, a `.zip` file or any fsspec URL. Credentials are always replaced;
-    with `redact` host names and this machine's name are too. Raises `ReportError` when there
+    with `redact` host names and this machine's name are too. `history` is the URL of a shared
+    history, which tells what runs people marked as bad. Raises `ReportError` when there
     are no reports or the destination cannot be written.
     """
     if not destination.strip():  # an unset variable would mean the current folder
@@ -53,7 +60,7 @@ def publish(
         )
     with tempfile.TemporaryDirectory() as aside:
         stage = Path(aside)
-        _stage(root, reports, stage, redact=redact)
+        _stage(root, reports, stage, read_past(root, history).bad, redact=redact)
         names = _names(stage)
         if "://" in destination:
             _send(stage, names, destination)
@@ -64,7 +71,7 @@ def publish(
     return names
 
 
-def _stage(root: Path, reports: Path, stage: Path, *, redact: bool) -> None:
+def _stage(root: Path, reports: Path, stage: Path, bad: Mapping[str, str], *, redact: bool) -> None:
     runs = summaries(root)
     committed = committed_records(root)
     hosts: set[str] = set()
@@ -81,7 +88,7 @@ def _stage(root: Path, reports: Path, stage: Path, *, redact: bool) -> None:
         folder.mkdir(parents=True)
         for name in FILES:
             _record(root / "runs" / run.id / name, folder / name, redactor)
-    staged = summaries(stage)
+    staged = summaries(stage, {redactor.text(run): redactor.text(bad[run]) for run in bad})
     by_id = {run.id: run for run in staged}
     pages = Cache(reports).state.pages
     for stem, made in list(pages.items()):

@@ -47,6 +47,8 @@ def row_of(folder: Path, records: str, run: Summary, stem: str) -> Row:
 
 def finding(run: Summary) -> str:
     """The run in a few words: what was missed, else what is not known, else that all is met."""
+    if run.bad:
+        return f"marked as bad: {run.bad}"
     if not run.verdicts:
         return "nothing was promised, so nothing was judged"
     for state in ("missed", "unknown"):

@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from perflib.errors import StoreError
-from perflib.report.cache import past
 from perflib.report.flow import Reports, render_reports
+from perflib.report.past import read_past
 from perflib.report.plan import summaries
 from perflib.report.settings import Follow, Settings
 
@@ -66,7 +66,7 @@ class Signs:
             self._files = files
             self._names = sorted({run.target for run in summaries(self._root)})
         with contextlib.suppress(StoreError):
-            self._past = past(self._root, self._settings.history, self._names)
+            self._past = read_past(self._root, self._settings.history).digest(self._names)
         return files, self._past
 
     def _written(self) -> list[tuple[Path, int]]:

@@ -21,14 +21,14 @@ import pandas as pd
 from sqlalchemy import URL
 
 from perflib.errors import StoreError, nearest
-from perflib.model import RECORDS, Run
+from perflib.model import BAD, RECORDS, Run
 from perflib.samples import read_samples
 from perflib.store import folder as folders
 from perflib.store import history, rows
 from perflib.store.database import Database
 from perflib.store.decisions import Decisions
 from perflib.store.folder import new_run_id
-from perflib.store.history import BAD, BASELINE
+from perflib.store.history import BASELINE
 
 __all__ = ["BAD", "BASELINE", "RECORDS", "Store", "new_run_id"]
 

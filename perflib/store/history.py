@@ -12,12 +12,11 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import ColumnElement, Connection, Select, Table, select
 
+from perflib.model import BAD
 from perflib.store import schema
 from perflib.store.database import columns
 from perflib.store.rows import plain
 
-BAD = "bad"
-"""The triage action that marks a run as not to be judged by."""
 BASELINE = "baseline"
 """The triage action that makes a run the start of a new normal; prune keeps such runs."""
 
