@@ -18,7 +18,7 @@ LAYERS = [
     ["errors", "headers"],
     ["units"],
     ["model"],
-    ["objectives", "headline", "wording"],
+    ["objectives", "headline", "spark", "wording"],
     ["samples", "target", "yamlfile"],
     ["session", "stats"],
     ["environment", "monitor"],

@@ -53,9 +53,9 @@ def _fields(judged) -> dict:
 def test_sparkline():
     spark = sparkline([run(MET, value=value) for value in (0.002, 0.004, 0.003)])
     assert spark is not None
-    assert spark.points == "3.0,28.0 60.0,22.0 117.0,25.0"
-    assert spark.bound == 4.0
-    assert "from 2.00 ms to 3.00 ms" in spark.alt
+    assert spark.line.points == "3.0,28.0 60.0,22.0 117.0,25.0"
+    assert spark.line.bound == 4.0
+    assert spark.told == "p95(query_time) < 10 ms: 3 runs, from 2.00 ms to 3.00 ms"
     assert sparkline([run(MET)]) is None
     assert sparkline([run(), run()]) is None
     assert sparkline([run(MET, value=0.0), run(MET, value=0.0)]) is not None

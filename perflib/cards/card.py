@@ -7,13 +7,13 @@ the page; the few inline styles serve JupyterLab, which has no style of ours.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 
 from perflib.model import CARD
+from perflib.spark import line
 from perflib.wording import SIGNS, clean
 
 _COLORS = {"met": "#00735a", "improved": "#00735a", "missed": "#c24e00", "regressed": "#c24e00"}
@@ -185,30 +185,21 @@ def _cell(cell: Cell) -> str:
 
 def sparkline(spark: Spark, width: int = 132, height: int = 26) -> str:
     """An inline SVG: the values from oldest to newest, the newest marked, the bound dashed."""
-    values = [v for v in spark.values if not math.isnan(v)]
-    if len(values) < 2:
+    drawn = line(spark.values, spark.bound, width, height)
+    if drawn is None:
         return f'<span title="{_text(spark.alt)}">–</span>'
-    ends = [*values, *([spark.bound] if spark.bound is not None else [])]
-    low, high = min(ends), max(ends)
-    span = (high - low) or 1.0
-    place = [
-        (3 + (width - 8) * i / (len(values) - 1), height - 4 - (height - 8) * (v - low) / span)
-        for i, v in enumerate(values)
-    ]
-    points = " ".join(f"{x:.1f},{y:.1f}" for x, y in place)
-    color = _COLORS.get(spark.state, "#616e7c")
+    color, (x, y) = _COLORS.get(spark.state, "#616e7c"), drawn.end
     dashed = ""
-    if spark.bound is not None:
-        y = height - 4 - (height - 8) * (spark.bound - low) / span
+    if drawn.bound is not None:
         dashed = (
-            f'<line x1="0" x2="{width}" y1="{y:.1f}" y2="{y:.1f}" stroke="#8a939d" '
+            f'<line x1="0" x2="{width}" y1="{drawn.bound}" y2="{drawn.bound}" stroke="#8a939d" '
             'stroke-dasharray="3 2"></line>'
         )
     return (
         f'<svg role="img" aria-label="{_text(spark.alt)}" width="{width}" height="{height}" '
-        f'viewBox="0 0 {width} {height}">{dashed}<polyline points="{points}" fill="none" '
-        f'stroke="{color}" stroke-width="1.5"></polyline><circle cx="{place[-1][0]:.1f}" '
-        f'cy="{place[-1][1]:.1f}" r="2.8" fill="{color}"></circle></svg>'
+        f'viewBox="0 0 {width} {height}">{dashed}<polyline points="{drawn.points}" fill="none" '
+        f'stroke="{color}" stroke-width="1.5"></polyline><circle cx="{x}" cy="{y}" r="2.8" '
+        f'fill="{color}"></circle></svg>'
     )
 
 

@@ -15,6 +15,7 @@ from perflib.report.plan import Summary, by_target, newest
 from perflib.report.redact import certain
 from perflib.report.rows import Link, finding, measured, row_of
 from perflib.report.safe import shortened
+from perflib.spark import Line, line
 from perflib.wording import SIGNS, shown
 
 SPARK_RUNS = 40
@@ -23,12 +24,10 @@ SPARK_RUNS = 40
 
 @dataclass(frozen=True)
 class Spark:
-    """The course of one value over the runs, as points of an SVG of 120 × 32."""
+    """The course of one promised value over the runs, in an SVG of 120 × 32 and in words."""
 
-    points: str
-    last: tuple[float, float] | None
-    bound: float | None
-    alt: str
+    line: Line
+    told: str
 
 
 @dataclass(frozen=True)
@@ -131,23 +130,9 @@ def sparkline(runs: Sequence[Summary]) -> Spark | None:
         for verdict in run.verdicts
         if verdict.objective.text == first.objective.text and verdict.estimate is not None
     ]
-    if len(values) < 2:
-        return None
     bound = first.objective.high if first.objective.high is not None else first.objective.low
-    near = [*values, bound] if bound is not None and bound < 4 * max(values) else values
-    low, high = min(near), max(near)
-    span = (high - low) or 1.0
-
-    def y(value: float) -> float:
-        return round(28 - 24 * (value - low) / span, 1)
-
-    places = [
-        (round(3 + 114 * i / (len(values) - 1), 1), y(value)) for i, value in enumerate(values)
-    ]
+    drawn = line(values, bound, 120, 32)
+    if drawn is None:
+        return None
     ends = [shown(value, first.objective.unit) for value in (values[0], values[-1])]
-    return Spark(
-        " ".join(f"{x},{height}" for x, height in places),
-        places[-1],
-        y(bound) if bound is not None and bound in near else None,
-        f"{first.objective.metric} over {len(values)} runs, from {ends[0]} to {ends[1]}",
-    )
+    return Spark(drawn, f"{first.objective.text}: {len(values)} runs, from {ends[0]} to {ends[1]}")
