@@ -41,6 +41,12 @@ class Course:
         self.points: pd.DataFrame = points[same].reset_index(drop=True)
         self.metric: Metric = find_metric(key.metric, trend.unit)
 
+    @cached_property
+    def counted(self) -> pd.DataFrame:
+        """The points of runs that nobody called bad, or of all where every one is."""
+        good = self.points[~self.points["bad"]]
+        return good if len(good) else self.points
+
     @property
     def state(self) -> str:
         """Where the series stands, in one word."""
@@ -104,8 +110,8 @@ class Course:
 
     @cached_property
     def objective(self) -> Objective | None:
-        """What the newest run promised of this indicator."""
-        run = self.store.load(str(self.points["run_id"].iloc[-1]))
+        """What the newest run that counts promised of this indicator."""
+        run = self.store.load(str(self.counted["run_id"].iloc[-1]))
         key = self.trend.key
         for promise in map(parse_objective, run.objectives):
             if (promise.metric, promise.statistic, promise.label) == key[1:4]:

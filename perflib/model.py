@@ -131,11 +131,11 @@ class Objective(Struct, frozen=True, kw_only=True):
 
 
 class Outcome(StrEnum):
-    """The answer to an objective."""
+    """The answer to an objective, the worst first."""
 
-    MET = "met"
     MISSED = "missed"
     UNKNOWN = "unknown"
+    MET = "met"
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -150,6 +150,11 @@ class Verdict(Struct, frozen=True, kw_only=True):
     estimate: Estimate | None = None
     margin: float | None = None
     flip: float | None = None
+
+    @property
+    def rank(self) -> int:
+        """Its place where the worst comes first."""
+        return list(Outcome).index(self.outcome)
 
 
 class Environment(Struct, kw_only=True):

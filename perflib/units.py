@@ -37,7 +37,7 @@ _SCALES: dict[str, tuple[str, float]] = {
     "1": ("1", 1.0),
     "×": ("1", 1.0),
 }
-_COUNTS = {
+COUNTS = {
     "req": ("req", "request", "requests"),
     "blocks": ("block", "blocks"),
     "tx": ("tx", "transaction", "transactions"),
@@ -46,14 +46,15 @@ _COUNTS = {
     "ops": ("op", "ops"),
     "connections": ("connection", "connections"),
 }
+"""Units of what is counted, with the names they may be written by."""
 
 UNITS: dict[str, Unit] = {symbol: Unit(*scale) for symbol, scale in _SCALES.items()}
-UNITS |= {alias: Unit(base, 1.0) for base, aliases in _COUNTS.items() for alias in aliases}
+UNITS |= {alias: Unit(base, 1.0) for base, aliases in COUNTS.items() for alias in aliases}
 UNITS |= {
     f"{symbol}/{time}": Unit(f"{unit.base}/s", unit.factor / per)
     for symbol, unit in list(UNITS.items())
     for time, per in (("s", 1.0), ("min", 60.0))
-    if unit.base in ("B", *_COUNTS)
+    if unit.base in ("B", *COUNTS)
 }
 
 _QUANTITY = re.compile(r"\s*([+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*?)\s*")

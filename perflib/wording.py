@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from perflib.model import Caveat, Estimate, Objective
-from perflib.units import format_number, format_quantity, scale_of
+from perflib.units import COUNTS, format_number, format_quantity, scale_of
 
 SIGNS = {
     "met": "✓",
@@ -34,9 +34,16 @@ def many(n: int, of: str) -> str:
     return f"{count(n)} {of}{'' if n == 1 else 's'}"
 
 
+MOST_NAMES = 5
+"""How many names a sentence lists."""
+
+
 def listed(names: Sequence[str]) -> str:
-    """Names as people list them: `a`, `a and b`, `a, b and c`; long ones shortened."""
-    *first, last = (clean(name, 60) for name in names)
+    """Names as people list them: `a`, `a and b`, `a, b and 9 others`; long ones shortened."""
+    shown = [clean(name, 60) for name in names[:MOST_NAMES]]
+    if more := len(names) - len(shown):
+        shown[-1] = f"{count(more + 1)} others"
+    *first, last = shown
     return f"{', '.join(first)} and {last}" if first else last
 
 
@@ -53,6 +60,22 @@ def clean(text: object, width: int = 32) -> str:
         return line
     keep = width - 1
     return f"{line[: keep - keep // 3]}…{line[len(line) - keep // 3 :]}"
+
+
+def distinct(names: Iterable[object], width: int = 32) -> list[str]:
+    """`names` cleaned; where shortening makes two the same, what they begin with is left out."""
+    whole = [clean(name, 20_000) for name in names]
+    told = [clean(name, width) for name in whole]
+    for text in {text for text in told if told.count(text) > 1}:
+        alike = [place for place, own in enumerate(told) if own == text]
+        first, last = (pick(whole[place] for place in alike) for pick in (min, max))
+        shared = next((i for i, (a, b) in enumerate(zip(first, last)) if a != b), len(first))  # noqa: B905
+        begin = shared - width // 3  # some of it, to tell where it goes on
+        if first != last and begin > 0:
+            rests = distinct([whole[place][begin:] for place in alike], width - 1)
+            for place, rest in zip(alike, rests, strict=True):
+                told[place] = f"…{rest.removeprefix('…')}"
+    return told
 
 
 def _harmless(sign: str) -> str:
@@ -74,7 +97,9 @@ def interval_text(estimate: Estimate) -> str:
 
 
 def shown(value: float, unit: str) -> str:
-    """A measured value with its unit; ratios up to one in percent, larger ones as factors."""
+    """A measured value with its unit; ratios up to one in percent, whole counts to the last one."""
+    if unit in COUNTS and value.is_integer():
+        return f"{count(int(value))} {unit}"
     if unit != "1" or math.isnan(value):
         return format_quantity(value, unit)
     return f"{format_number(value)} ×" if value > 1 else f"{format_number(100 * value)} %"

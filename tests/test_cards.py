@@ -15,7 +15,7 @@ from perflib.cards.card import Card, Code, Number, Pre, Spark, State, Steps, Tab
 from perflib.course import by_label, indicators, open_course
 from perflib.desk import Desk, no_samples, open_all, open_comparison, open_desk
 from perflib.errors import StoreError
-from perflib.model import Caveat, Outcome, Run, Verdict
+from perflib.model import Caveat, Estimate, Outcome, Run, Verdict
 from perflib.objectives import parse_objective
 from perflib.report.safe import markup
 from perflib.store import BAD, Store
@@ -198,6 +198,9 @@ class TestAcross:
         assert "database" in text.splitlines()[0]
         assert "blockchain" in text
         assert "Missed promises first" in repr(cards.across.next_steps(desks))
+        states = re.findall(r"^[✗?✓] (missed|unknown|met)  ", text, re.MULTILINE)
+        assert len(set(states)) > 1
+        assert states == sorted(states, key=["missed", "unknown", "met"].index), "the worst first"
         every = sum(len(desk.verdicts) for desk in desks)
         assert f"of {every} promises are missed now" in plots.history.overview(desks).alt
         assert f"of {every} promises are" in plots.history.overview([*desks, *desks][:2]).alt
@@ -317,3 +320,23 @@ def test_a_run_called_bad_is_not_the_newest(tmp_path: Path) -> None:
     called = open_desk("database", ids[-1], tmp_path)
     assert called.run.id == ids[-1], "by its id it is there"
     assert "Decided about this run: bad: the disk was full." in repr(cards.verdict(called))
+    past = repr(cards.past.verdict(open_course("database", data=tmp_path)))
+    assert f"(run {ids[-2]})" in past
+    assert f"Decided, bad of {ids[-1]}: the disk was full." in past
+    assert "3 runs, now " in repr(cards.past.indicators(indicators("database", tmp_path)))
+
+
+def test_what_a_tool_states_without_a_number_has_none() -> None:
+    run = Run(id="r", target="shop", kind="imported", started_at="2026", duration_s=0)
+    run.source = {"tool": "k6", "file": "k6.json"}
+    stated = {"statistic": "value", "n": 0}
+    run.estimates = [
+        Estimate(metric="requests", value=12345.0, unit="req", **stated),
+        Estimate(metric="throughput", value=0.0, unit="req/s", low=0.0, high=0.2, **stated),
+    ]
+    lines = {
+        line.split("  ")[0]: line.split()
+        for line in repr(cards.facts(Desk(run, no_samples()))).splitlines()
+    }
+    assert lines["requests"][1:] == ["12", "345", "req", "–"]
+    assert "0" in lines["throughput"][5:], "none of the samples is a number of samples"

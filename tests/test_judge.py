@@ -134,6 +134,11 @@ def test_nothing_is_met_by_a_missing_value(text, changes, says):
     assert says in found.reason
 
 
+def test_what_a_tool_does_not_state_is_not_looked_for_among_errors():
+    found = verdict("p99(query_time) < 1 s", None, source={"tool": "k6", "file": "k6.json"})
+    assert found.next_step == "promise what the tool states, or import its samples"
+
+
 @pytest.mark.parametrize(
     ("text", "value", "margin"),
     [

@@ -16,14 +16,14 @@ import pandas as pd
 import pytest
 
 from perflib import analysis, plots
-from perflib.desk import Desk
+from perflib.desk import Desk, no_samples
 from perflib.model import Estimate, Run
 from perflib.plots import Drawing, chain, latency, pipeline, queries, traffic
 from perflib.plots.house import Missing, sheet
 from perflib.plots.linked import Timeline, Views, indexed
 from perflib.plots.marks import bound_line, end_labels
 from perflib.units import format_number
-from perflib.wording import bound, clean, interval_text, listed, percent_change, shown
+from perflib.wording import bound, clean, distinct, interval_text, listed, percent_change, shown
 from tests import fabricate
 
 GENERAL = (
@@ -206,6 +206,21 @@ class TestSadRuns:
         _, frame = fabricate.run_of("api_gateway")
         desk = desk_of(frame[1000 : 1000 + n], tmp_path)
         assert all(draw(desk)._repr_mimebundle_() for draw in GENERAL)
+        if n > 1:
+            assert "the slowest of" in plots.distribution(desk).alt
+        assert "one in a hundred" not in plots.distribution(desk).alt
+
+    @pytest.mark.parametrize(
+        ("low", "far"),
+        [(0.051, "27 % over the promise."), (0.04, "over the promise, but not surely")],
+    )
+    def test_a_label_is_over_only_with_its_whole_interval(self, low: float, far: str) -> None:
+        slow = Estimate(
+            metric="response_time", statistic="p95", value=0.0635, low=low, high=0.07,
+            unit="s", n=99, label="GET /slow",
+        )  # fmt: skip
+        run, _ = fabricate.run_of("api_gateway", estimates=[slow])
+        assert far in plots.by_label(Desk(run, no_samples()), "response_time").alt
 
 
 class TestLinked:
@@ -258,6 +273,31 @@ def test_clean(given: str, width: int, expected: str) -> None:
     assert clean(given, width) == expected
 
 
+LONG = "GET /api/v3/organisations/{organisation}/projects/%s/artifacts?page=100"
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["a", "b"], ["a", "b"]),
+        (["n" * 50] * 2, ["nnnnnnnnnnnnnn…nnnnnn"] * 2),  # the same name twice
+        (
+            [LONG % "7", LONG % "12", "GET /"],
+            ["…ojects/7/arti…ge=100", "…ojects/12/art…ge=100", "GET /"],
+        ),
+        (
+            [f"{'x' * 40}{one}{'y' * 40}{two}{'z' * 40}" for one, two in ("ab", "ac", "db")],
+            ["…yyyyyyb", "…yyyyyyc", "…xxxxxxxd"],
+        ),
+    ],
+)
+def test_names_that_differ_stay_different(names: list[str], told: list[str]) -> None:
+    found = distinct(names, 21)
+    assert len(set(found)) == len(set(names))
+    assert all(len(name) <= 23 for name in found)
+    assert all(name.startswith(start) for name, start in zip(found, told, strict=True))
+
+
 @pytest.mark.parametrize(
     ("value", "text"), [(9.998, "10.0"), (0.99996, "1.00"), (999.7, "1 000"), (-0.0123, "-0.0123")]
 )
@@ -266,7 +306,14 @@ def test_numbers_keep_their_digits_when_rounded_up(value: float, text: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("names", "text"), [(["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")]
+    ("names", "text"),
+    [
+        (["a"], "a"),
+        (["a", "b"], "a and b"),
+        (["a", "b", "c"], "a, b and c"),
+        (["a", "b", "c", "d", "e"], "a, b, c, d and e"),
+        ([*"abcdef"], "a, b, c, d and 2 others"),
+    ],
 )
 def test_names_are_listed(names: list[str], text: str) -> None:
     assert listed(names) == text
@@ -284,6 +331,8 @@ def test_values_are_said_in_their_unit() -> None:
     assert bound(0.01, "1") == "1 %"
     assert shown(2.6, "1") == "2.60 ×"
     assert shown(0.0123, "1") == "1.23 %"
+    assert shown(12345.0, "req") == "12\u2009345 req", "a count is told to the last one"
+    assert shown(0.5, "rows") == "0.500 rows"
 
 
 def test_interval_text_keeps_one_unit() -> None:

@@ -56,6 +56,14 @@ def test_the_notebook_follows_the_name_then_the_kind(tmp_path):
     assert "my own" in page.path.read_text()
 
 
+def test_a_page_is_headed_by_the_target_where_the_notebook_is_of_another(tmp_path):
+    add_run(tmp_path / "data", "shop", 1, kind="sql")
+    add_run(tmp_path / "data", "database", 2)
+    small(tmp_path / "notebooks" / "database.ipynb")
+    titles = {page.targets[0]: page.title for page in report(tmp_path).pages}
+    assert titles == {"shop": "shop", "database": "Is it fast?"}
+
+
 def test_trends_and_overview_come_when_there_is_something_to_tell(tmp_path):
     root = workbench(tmp_path, ("db",))
     for name in ("trends", "overview", "compare"):

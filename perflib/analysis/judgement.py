@@ -135,6 +135,8 @@ def _missing(run: Run, objective: Objective) -> Caveat:
         kind, count = max(run.errors.items(), key=lambda error: error[1])
         said = run.details.get("messages", {}).get(kind)
         what += f": {kind} × {count}" + (f" ({said})" if said else "")
+    elif run.source:
+        step = "promise what the tool states, or import its samples"
     return Caveat(code="missing", message=what, next_step=step)
 
 

@@ -14,29 +14,33 @@ from perflib.wording import interval_text, listed, many, shown
 if TYPE_CHECKING:
     from perflib.desk import Desk
 
-_WORST = ("missed", "unknown", "met")
-
 
 def overview(desks: Sequence[Desk]) -> Card:
     """Every promise of every target: its state, its value, its past, and since when."""
     if not desks:
         return Card("No run is recorded yet.", "unknown", ["Record one with `perflib run`."])
-    states = [str(overall(desk.verdicts)) for desk in desks]
-    worst = next(state for state in _WORST if state in states)
-    rows = [_promise_row(desk, verdict) for desk in desks for verdict in desk.verdicts]
+    states = [overall(desk.verdicts) for desk in desks]
+    worst = next(state for state in Outcome if state in states)
+    every = [(desk, verdict) for desk in desks for verdict in desk.verdicts]
+    every.sort(key=lambda promise: promise[1].rank)
+    rows = [_promise_row(desk, verdict) for desk, verdict in every]
     headings = ["", "promise", "measured [95 %]", "last runs", "since"]
-    return Card(_overview_finding(desks, states), worst, [Table(headings, rows)])
+    return Card(_overview_finding(desks, states), str(worst), [Table(headings, rows)])
 
 
-def _overview_finding(desks: Sequence[Desk], states: list[str]) -> str:
+_SAID = {
+    Outcome.MISSED: ("misses a promise", "miss a promise"),
+    Outcome.UNKNOWN: ("cannot be judged", "cannot be judged"),
+    Outcome.MET: ("keeps every promise", "keep every promise"),
+}
+
+
+def _overview_finding(desks: Sequence[Desk], states: Sequence[Outcome]) -> str:
     parts = []
-    for state, verb in zip(_WORST, ("misses", "cannot be judged", "keeps"), strict=True):
-        names = [desk.run.target for desk, s in zip(desks, states, strict=True) if s == state]
-        if not names:
-            continue
-        objects = {"misses": " a promise", "keeps": " every promise"}.get(verb, "")
-        plural = {"misses": "miss", "keeps": "keep"}.get(verb, verb)
-        parts.append(f"{listed(names)} {verb if len(names) == 1 else plural}{objects}")
+    for state, (one, several) in _SAID.items():
+        names = [desk.run.target for desk, s in zip(desks, states, strict=True) if s is state]
+        if names:
+            parts.append(f"{listed(names)} {one if len(names) == 1 else several}")
     return "; ".join(parts)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def verdict(course: Course) -> Card:
     """Improved, unchanged, regressed or not to be told; by how much, since when, what to do."""
-    newest, trend = course.points.iloc[-1], course.trend
+    newest, trend = course.counted.iloc[-1], course.trend
     value = shown(float(newest["value"]), trend.unit)
     far = against(float(newest["value"]), course.objective)
     blocks: list[Block] = [
@@ -24,7 +24,7 @@ def verdict(course: Course) -> Card:
     ]
     if trend.drift is not None and course.moved is not trend.drift:
         blocks.append(f"Besides, it drifts: {percent_change(trend.drift)} over the last runs.")
-    blocks += [f"Noted: {note.reason}" for note in trend.notes[:5]]
+    blocks += [f"Decided, {n.action} of {n.run_id}: {n.reason}." for n in trend.notes[-5:]]
     blocks.append(f"What to do: {_next(course)}")
     return Card(course.finding, course.state, blocks)
 
@@ -76,7 +76,7 @@ def indicators(courses: Sequence[Course]) -> Card:
     """Each promised indicator: state, last shift, and its line."""
     rows: list[list[Cell]] = []
     for course in courses:
-        values = [float(v) for v in course.points["value"].tail(40)]
+        values = [float(v) for v in course.counted["value"].tail(40)]
         shift = course.last
         last = percent_change(shift.point) if shift else "none"
         when = f"{course.at(shift.run_after):%d %b %H:%M}" if shift else "–"

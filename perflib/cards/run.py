@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from perflib.analysis.suspects import Suspect
     from perflib.desk import Desk
 
-_ORDER = {Outcome.MISSED: 0, Outcome.UNKNOWN: 1, Outcome.MET: 2}
 _VERBS = {
     Outcome.MISSED: "misses",
     Outcome.UNKNOWN: "cannot be judged on",
@@ -35,7 +34,7 @@ _VERBS = {
 
 def verdict(desk: Desk) -> Card:
     """Met, missed or unknown; by how much; since when; what to do."""
-    verdicts = sorted(desk.verdicts, key=lambda v: _ORDER[v.outcome])
+    verdicts = sorted(desk.verdicts, key=lambda v: v.rank)
     if not verdicts:
         step = "promise something: `objectives` of the target in performance_config.yml"
         return Card("Nothing is promised of this target.", "unknown", [step])
@@ -120,12 +119,12 @@ def _name(estimate: Estimate) -> str:
 
 def _fact_row(estimate: Estimate) -> list[Cell]:
     metric = METRICS.get(estimate.metric)
-    single = estimate.low == estimate.high
+    single = estimate.low == estimate.high  # such as a fact, or what a tool states
     text = shown(estimate.value, estimate.unit) if single else interval_text(estimate)
     return [
         _name(estimate),
         Number(text, estimate.value),
-        Number(count(estimate.n), estimate.n),
+        Number(count(estimate.n) if estimate.n or not single else "–", estimate.n),
         metric.meaning if metric else "",
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 from perflib.plots.house import FAINT, GREY, Drawing, in_house_style, missing, sheet
 from perflib.plots.marks import end_labels, note, row_names, row_text, state_of
 from perflib.units import format_quantity
-from perflib.wording import clean, signed, words
+from perflib.wording import distinct, signed, words
 
 if TYPE_CHECKING:
     from perflib.analysis import Change, Comparison
@@ -70,15 +71,17 @@ def _metric_name(change: Change) -> str:
 
 
 def _label_name(change: Change) -> str:
-    return clean(change.label, 30)
+    return change.label
 
 
-def _forest(changes: list[Change], comparison: Comparison, what: str, name: object) -> Drawing:
+def _forest(
+    changes: list[Change], comparison: Comparison, what: str, name: Callable[[Change], str]
+) -> Drawing:
     shown = sorted(_ratios(changes), key=lambda c: -abs(np.log(max(c.contrast.value, 1e-9))))  # type: ignore[union-attr]
     shown = shown[:MOST_ROWS]
     if not shown:
         return missing(f"Nothing to compare: {what} has no ratio with an interval")
-    names = [name(change) for change in shown]  # type: ignore[operator]
+    names = distinct(map(name, shown), 60)
     moved = [c for c in shown if _moved(c)]
     first = moved[0] if moved else shown[0]
     title = (

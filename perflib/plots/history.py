@@ -24,7 +24,7 @@ from perflib.plots.house import (
     sheet,
 )
 from perflib.plots.marks import band, bound_line, note, share_unit, state_of, unit_axis
-from perflib.wording import clean, many, percent_change, promised, words
+from perflib.wording import clean, distinct, many, percent_change, promised, words
 
 if TYPE_CHECKING:
     from perflib.course import Course
@@ -148,13 +148,14 @@ def multiples(courses: Sequence[Course]) -> Drawing:
         columns=columns,
         gap_in=0.62,
     )
-    for part, course in zip(axes, shown, strict=False):
+    names = distinct([course.trend.key.label for course in shown])
+    for part, course, name in zip(axes, shown, names, strict=False):
         _runs(part, course, size=2.6)
         _levels(part, course, words_too=False)
         sign, color, _ = state_of(course.state)
         told = percent_change(course.moved) if course.moved else course.state
         corner = {"coords": "axes fraction", "size": 8}
-        note(part, clean(course.trend.key.label, 32), (0, 1), shift=(0, 18), color=GREY, **corner)  # type: ignore[arg-type]
+        note(part, name, (0, 1), shift=(0, 18), color=GREY, **corner)  # type: ignore[arg-type]
         note(part, f"{sign} {told}", (0, 1), shift=(0, 7), color=color, **corner)  # type: ignore[arg-type]
         unit_axis(part.yaxis, share_unit(course.metric.unit), part.get_ylim()[1], count=3)
         part.set_xticks([])
@@ -170,6 +171,7 @@ def overview(desks: Sequence[Desk]) -> Drawing:
     shown = [(desk, v) for desk in desks for v in desk.verdicts if len(desk.past(v.objective)) > 1]
     if not shown:
         return missing("No promise has a history yet: one run is no line")
+    shown.sort(key=lambda promise: promise[1].rank)
     shown, columns = shown[:15], 3
     rows = -(-len(shown) // columns)
     every = [verdict.outcome for desk in desks for verdict in desk.verdicts]

@@ -199,6 +199,6 @@ def sheet(
 
 
 def source_line(run: Run, n: int | None = None) -> str:
-    """Where the numbers come from: run, number of samples, moment."""
-    size = "" if n is None else f" · {count(n)} samples"
+    """Where the numbers come from: run, number of samples if they are known, moment."""
+    size = f" · {count(n)} samples" if n else ""
     return f"run {run.id}{size} · {run.started_at[:16].replace('T', ' ')} UTC"

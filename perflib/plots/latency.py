@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,13 +38,15 @@ from perflib.plots.marks import (
     warmup,
 )  # fmt: skip
 from perflib.units import format_number, format_quantity
-from perflib.wording import against, bound, clean, count, interval_text, promised, words
+from perflib.wording import against, bound, count, distinct, interval_text, promised, words
 
 if TYPE_CHECKING:
     from perflib.desk import Desk
 
 LEVELS = ("p50", "p90", "p95", "p99")
 MOST_LABELS = 12
+FEW = 100
+"""Of fewer values none stands for one in a hundred."""
 HEAT = LinearSegmentedColormap.from_list("heat", ["#eaf3fa", "#7fb8dd", "#0072b2", "#08304f"], N=12)
 
 
@@ -55,9 +58,14 @@ def distribution(desk: Desk, metric: str = "") -> Drawing:
     unit = find_metric(name, "s").unit
     if not (values > 0).any():
         return missing(f"No {words(name)} was measured", desk)
-    marks = {level: float(np.quantile(values, float(level[1:]) / 100)) for level in LEVELS}
-    title = f"Half take under {format_quantity(marks['p50'], unit)}, "
-    title += f"one in a hundred over {format_quantity(marks['p99'], unit)}"
+    known = [e for level in LEVELS if (e := desk.estimate(name, level)) is not None]
+    marks = {e.statistic: e.value for e in known if math.isfinite(e.value)}
+    title = f"Half take under {format_quantity(float(np.median(values)), unit)}, "
+    title += (
+        f"one in a hundred over {format_quantity(marks['p99'], unit)}"
+        if len(values) >= FEW and "p99" in marks
+        else f"the slowest of {count(len(values))} took {format_quantity(values.max(), unit)}"
+    )
     figure, (axes,) = sheet(
         title, f"{words(name)}: share of {count(len(values))} values in each bin, log scale",
         source_line(desk.run, len(values)), height_in=2.7,
@@ -164,7 +172,7 @@ def heatmap(desk: Desk, metric: str = "") -> Drawing:
     )
     counts = heat(times, values, edges_t, edges_v)
     shade = np.ma.masked_equal(np.log1p(counts), 0)
-    axes.pcolormesh(edges_t, edges_v, shade, cmap=HEAT, rasterized=True)
+    axes.pcolormesh(edges_t, edges_v, shade, cmap=HEAT, vmin=0, rasterized=True)
     axes.set_yscale("log")
     unit_axis(axes.yaxis, find_metric(name, "s").unit, values.max(), log=True)
     middle = (coarse[:-1] + coarse[1:]) / 2
@@ -236,16 +244,24 @@ def by_label(desk: Desk, metric: str = "", statistic: str = "") -> Drawing:
 def _label_title(shown: list[Estimate], objective: Objective | None, statistic: str) -> str:
     slowest = shown[0]
     value = format_quantity(slowest.value, slowest.unit)
-    text = f"`{clean(slowest.label)}` is slowest: {statistic} {value}"
+    text = f"`{distinct([e.label for e in shown], 60)[0]}` is slowest: {statistic} {value}"
     far = against(slowest.value, objective)
-    return f"{text}, {far}" if far else text
+    doubt = ", but not surely" if _over(slowest, objective) is None else ""
+    return f"{text}, {far}{doubt}" if far else text
+
+
+def _over(estimate: Estimate, objective: Objective | None) -> bool | None:
+    """Whether the value lies over what is promised of all; None when its interval does not tell."""
+    if objective is None or objective.high is None or estimate.value < objective.high:
+        return False
+    return True if (estimate.low or estimate.value) >= objective.high else None
 
 
 def _label_row(
     axes: Axes, row: int, tail: Estimate, middle: Estimate | None, objective: Objective | None
 ) -> list[float]:
-    over = objective is not None and objective.high is not None and tail.value >= objective.high
-    color, marker = (RED, "X") if over else (BLUE, "o")
+    over = _over(tail, objective)
+    color, marker = {True: (RED, "X"), False: (BLUE, "o"), None: (GREY, "D")}[over]
     start = middle.value if middle else tail.value
     axes.plot([start, tail.value], [row, row], color=FAINT, linewidth=1.4, zorder=2)
     axes.plot(
@@ -254,5 +270,7 @@ def _label_row(
     if tail.low is not None and tail.high is not None:
         axes.plot([tail.low, tail.high], [row, row], color=color, linewidth=5, alpha=0.35, zorder=3)
     axes.plot([tail.value], [row], marker=marker, color=color, markersize=7, zorder=5)
-    row_text(axes, row, f"{interval_text(tail)}  n {count(tail.n)}", color if over else MUTED)
+    row_text(
+        axes, row, f"{interval_text(tail)}  n {count(tail.n)}", MUTED if over is False else color
+    )
     return [x for x in (start, tail.low, tail.high, tail.value) if x]

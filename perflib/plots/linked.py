@@ -31,7 +31,7 @@ from perflib.plots.house import (
 from perflib.plots.latency import HEAT
 from perflib.plots.marks import note, time_axis, unit_axis, warmup
 from perflib.units import format_quantity
-from perflib.wording import clean, count, words
+from perflib.wording import clean, count, distinct, words
 
 COLUMNS = 700
 """Slices of the timeline; each keeps its first, lowest, highest and last value."""
@@ -151,7 +151,7 @@ class Views:
         )[0]
         self._tail = axes.plot([self._centre[0]] * number, place, "o", color=BLUE)[0]
         axes.set(xscale="log", xlim=(self.index.edges[0], self.index.edges[-1]))
-        axes.set_yticks(place, [clean(name, 15) for name in self.index.names])
+        axes.set_yticks(place, distinct(self.index.names, 15))
         axes.set_ylim(number - 0.4, -0.6)
         unit_axis(axes.xaxis, self.unit, float(self.index.edges[-1]), log=True, count=3)
         axes.tick_params(labelsize=7.5)

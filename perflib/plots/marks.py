@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 from perflib.model import Outcome, Run
 from perflib.plots.house import GREY, INK, MUTED, STATES, TEXT, WIDTH_IN
 from perflib.units import format_number, format_quantity, scale_of
-from perflib.wording import clean
+from perflib.wording import clean, distinct
 
 SHARE = "share"
 LINE_PT, LETTER_PT = 10.0, 5.3
@@ -153,10 +153,10 @@ def end_labels(axes: Axes, *lines: tuple[float, str, str]) -> None:
         note(axes, clean(text, 40), (1, y), coords=beside, color=color, shift=(5, lowest - own))
 
 
-def row_names(axes: Axes, names: Iterable[str]) -> None:
+def row_names(axes: Axes, names: Iterable[object]) -> None:
     """Name the rows of the axes, each as long as the room left of them allows."""
     room = int(axes.get_position().x0 * WIDTH_IN * 72 / LETTER_PT)
-    texts = [clean(name, room) for name in names]
+    texts = distinct(names, room)
     axes.set_yticks(range(len(texts)), texts)
 
 

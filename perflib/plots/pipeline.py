@@ -23,7 +23,7 @@ from perflib.plots.house import (
 )  # fmt: skip
 from perflib.plots.marks import bound_line, key, note, row_text, unit_axis
 from perflib.units import format_number, format_quantity
-from perflib.wording import clean, count, promised
+from perflib.wording import clean, count, distinct, promised
 
 if TYPE_CHECKING:
     from perflib.desk import Desk
@@ -79,7 +79,7 @@ def stages(desk: Desk) -> Drawing:
         left += share
     for row, mean in enumerate(means["processing_time"]):
         row_text(axes, row, f"{format_quantity(mean, 's')}  n {count(int(means['n'].iloc[row]))}")
-    axes.set_yticks(range(len(means)), [clean(label, 14) for label in means.index])
+    axes.set_yticks(range(len(means)), distinct(means.index, 14))
     axes.set(xlim=(0, 1), ylim=(-0.5, len(means) - 0.5), xticks=[])
     axes.spines["bottom"].set_visible(False)
     axes.grid(visible=False)
@@ -105,7 +105,7 @@ def rates(desk: Desk) -> Drawing:
     best = rate.idxmax()
     figure, (left, right) = sheet(
         f"{clean(best)} chunks go fastest: {format_quantity(float(rate.max()), 'B/s')} each",
-        "left: payload a second of one chunk; right: compression ratio (bytes before over after)",
+        "left: payload a second of one chunk; right: bytes before over after compression; line: 1",
         source_line(desk.run, int(means["n"].sum())),
         height_in=0.34 * len(means) + 0.2,
         columns=2,
@@ -124,7 +124,7 @@ def rates(desk: Desk) -> Drawing:
         for row, value in enumerate(ratio):
             row_text(right, row, f"{format_number(float(value))} ×", TEAL)
     for axes in (left, right):
-        axes.set_yticks(rows, [clean(label, 14) for label in means.index])
+        axes.set_yticks(rows, distinct(means.index, 14))
         axes.set_xticks([])
         axes.grid(visible=False)
         axes.spines["bottom"].set_visible(False)
@@ -157,6 +157,6 @@ def growth(desk: Desk) -> Drawing:
     if objective is not None and objective.high is not None:
         bound_line(axes, objective.high, f"{objective.statistic} {promised(objective)}")
     unit_axis(axes.yaxis, "s", float(time.max()), log=True)
-    axes.set_xticks(labels.index, [clean(text, 12) for text in labels])
+    axes.set_xticks(labels.index, distinct(labels, 12))
     axes.minorticks_off()
     return figure

@@ -19,7 +19,7 @@ from perflib.plots.house import (
 )  # fmt: skip
 from perflib.plots.marks import end_labels, key, row_names, row_text, time_axis, unit_axis, warmup
 from perflib.units import format_number, format_quantity
-from perflib.wording import clean, count
+from perflib.wording import count, distinct
 
 if TYPE_CHECKING:
     from perflib.desk import Desk
@@ -40,8 +40,9 @@ def time_by_query(desk: Desk) -> Drawing:
     share = 100 * float(query.iloc[0] + waits.iloc[0]) / whole
     sizes = label.value_counts()
     part = 100 * sizes[query.index[0]] / len(rows)
+    first = distinct(query.index, 60)[0]
     figure, (axes,) = sheet(
-        f"`{clean(query.index[0], 26)}` takes {share:.0f} % of the time, {part:.0f} % of queries",
+        f"`{first}` takes {share:.0f} % of the time, {part:.0f} % of queries",
         "share of all time by query: the query itself, and waiting for a pooled connection",
         source_line(desk.run, len(rows)),
         height_in=0.36 * len(query) + 0.3,

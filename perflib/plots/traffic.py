@@ -91,7 +91,7 @@ def arrivals(desk: Desk) -> Drawing:
     inside = in_flight(came, left, edges)
     figure, (top, low) = sheet(
         _keeping_up(inside[edges <= came.max()], edges, desk),
-        "above: arrivals and completions a second; below: requests due and not yet answered",
+        "above: arrivals and ends a second, failures too; below: requests due and not yet answered",
         source_line(desk.run, len(rows)),
         height_in=3.1,
         rows=2,
@@ -104,7 +104,7 @@ def arrivals(desk: Desk) -> Drawing:
     top.stairs(came_rate, edges, color=ORANGE, linewidth=1.5)
     top.stairs(left_rate, edges, color=BLUE, linewidth=1.2)
     note(top, what, (1, 0.9), coords="axes fraction", color=ORANGE)
-    note(top, "completed", (1, 0.65), coords="axes fraction", color=BLUE)
+    note(top, "ended", (1, 0.65), coords="axes fraction", color=BLUE)
     top.set_ylim(0, max(came_rate.max(), left_rate.max()) * 1.15)
     unit_axis(top.yaxis, "req/s", came_rate.max(), count=3)
     low.fill_between(edges, inside, step="post", color=PURPLE, alpha=0.18, linewidth=0)

@@ -8,6 +8,7 @@ from typing import Any
 from perflib.report.notebook import parse
 from perflib.report.plan import Summary
 from perflib.report.render import About, Rendered, render
+from perflib.report.safe import shortened
 
 
 def make_page(data: bytes, stem: str, run: Summary | None) -> Rendered:
@@ -15,9 +16,11 @@ def make_page(data: bytes, stem: str, run: Summary | None) -> Rendered:
     notebook = parse(data, Path(f"{stem}.ipynb"))
     told = notebook["metadata"]["perflib"]
     parameters = [(name, repr(value)) for name, value in told["parameters"].items()]
-    title = Path(told["notebook"]).stem.replace("_", " ")
+    name = Path(told["notebook"]).stem
+    heading = shortened(run.target) if run and run.target != name else ""
     facts = _facts(run) if run else _chosen(told["parameters"])
-    return render(notebook, About(title, facts, parameters, f"{stem}.ipynb"))
+    about = About(name.replace("_", " "), facts, parameters, f"{stem}.ipynb", heading)
+    return render(notebook, about)
 
 
 def _facts(run: Summary) -> list[tuple[str, str]]:

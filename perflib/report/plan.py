@@ -66,9 +66,8 @@ class Summary(msgspec.Struct, frozen=True):
         """The worst of its verdicts: missed, unknown, met; without verdicts unknown; or bad."""
         if self.bad:
             return BAD
-        outcomes = {str(verdict.outcome) for verdict in self.verdicts}
-        found = (state for state in ("missed", "unknown", "met") if state in outcomes)
-        return next(found, "unknown")
+        worst = min(self.verdicts, key=lambda verdict: verdict.rank, default=None)
+        return str(worst.outcome) if worst else "unknown"
 
 
 @dataclass(frozen=True)

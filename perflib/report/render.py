@@ -54,12 +54,16 @@ class Failure:
 
 @dataclass
 class About:
-    """What the page tells beside the notebook: a title if the notebook has none, facts, links."""
+    """What the page tells beside the notebook: a title if the notebook has none, facts, links.
+
+    `heading` stands for the notebook's own, where that is of another target.
+    """
 
     title: str
     facts: Sequence[tuple[str, str]] = ()
     parameters: Sequence[tuple[str, str]] = ()
     notebook: str = ""
+    heading: str = ""
 
 
 class _Page:
@@ -239,7 +243,7 @@ def render(notebook: Notebook, about: About) -> Rendered:
     for cell in notebook["cells"]:
         page.cell(cell)
     page.end()
-    heading = page.heading or about.title
+    heading = about.heading or page.heading or about.title
     html = (
         environment()
         .get_template("page.html.jinja")
