@@ -14,7 +14,7 @@ import pandas as pd
 from perflib import analysis
 from perflib.analysis.behind import Causes
 from perflib.analysis.triage import Decisions
-from perflib.desk import HEADLINES, find_folder, open_store
+from perflib.desk import HEADLINES, find_folder, newest_good, open_store
 from perflib.errors import StoreError, nearest
 from perflib.model import Metric, Objective, find_metric
 from perflib.objectives import parse_objective
@@ -167,7 +167,7 @@ def open_course(
 
 
 def _headline(store: Store, target: str, points: pd.DataFrame) -> str:
-    newest = store.latest(target)
+    newest = newest_good(store, target)
     kind = store.load(newest).kind if newest else ""
     there = set(points["metric"])
     return next((n for n in HEADLINES.get(kind, ()) if n in there), str(points["metric"].iloc[0]))
@@ -186,7 +186,7 @@ def by_label(course: Course) -> list[Course]:
 def indicators(target: str, data: str | Path = "data") -> list[Course]:
     """The course of every promised indicator of `target`, judged together."""
     store = open_store(data)
-    newest = store.latest(target)
+    newest = newest_good(store, target)
     promises = map(parse_objective, store.load(newest).objectives if newest else ())
     parts = [store.points(target, p.metric, p.statistic, p.label) for p in promises]
     parts = [part for part in parts if len(part)]

@@ -137,10 +137,10 @@ class Desk:
 
     @cached_property
     def capacity_run(self) -> Run | None:
-        """The newest capacity search of the target, this run itself if it is one."""
+        """The newest capacity search of the target that counts, this run itself if it is one."""
         if "capacity" in self.run.details:
             return self.run
-        newest = self.store.latest(self.run.target + CAPACITY) if self.store else None
+        newest = newest_good(self.store, self.run.target + CAPACITY) if self.store else None
         return self.store.load(newest) if self.store and newest else None
 
     @cached_property
@@ -157,11 +157,11 @@ class Desk:
     @cached_property
     def headline(self) -> str:
         """The name of the metric that this kind of target is first asked about."""
-        wanted = HEADLINES.get(self.run.kind, ())
-        there = [
-            name for name in (*wanted, "response_time", "service_time") if name in self.samples
-        ]
-        return next((n for n in there if self.samples[n].notna().any()), "service_time")
+        wanted = (*HEADLINES.get(self.run.kind, ()), "response_time", "service_time")
+        there = {name for name in wanted if name in self.samples}
+        known = {name for name in there if self.samples[name].notna().any()}
+        known = known or {estimate.metric for estimate in self.estimates}  # of a summary
+        return next((name for name in wanted if name in known), "service_time")
 
     def values(self, metric: str) -> pd.Series[float]:
         """A metric's values over measured samples without error."""
@@ -218,7 +218,7 @@ def open_desk(
     store = open_store(data)
     chosen: str | None = run_id
     if run_id == "latest":
-        chosen = next(iter(_good(store.runs(target))["run_id"][::-1]), None)
+        chosen = newest_good(store, target)
     if chosen is None:
         raise StoreError(
             f"no run of `{target}`",
@@ -306,6 +306,11 @@ def open_comparison(
     there = {change.metric for change in comparison.changes}
     wanted = (*HEADLINES.get(run.kind, ()), *sorted(there))
     return comparison, next((name for name in wanted if name in there), "")
+
+
+def newest_good(store: Store, target: str) -> str | None:
+    """The id of the newest run of `target` that nobody called bad, or None."""
+    return next(iter(_good(store.runs(target))["run_id"][::-1]), None)
 
 
 def _good(runs: pd.DataFrame) -> pd.DataFrame:

@@ -266,6 +266,14 @@ class TestAcross:
         line = max(plots.history.trend(course).axes[0].lines, key=lambda line: line.get_linewidth())
         assert line.get_ydata()[1] > 1.2 * line.get_ydata()[0], "the level rises with it"
 
+    def test_far_values_do_not_press_the_others_flat(self, tmp_path: Path) -> None:
+        store = Store(tmp_path)
+        for moment, slow in enumerate((1.0, 1.1, 1.0, 60.0)):
+            fabricate.commit(store, "database", moment, slow=slow)
+        figure = plots.history.trend(open_course("database", data=tmp_path))
+        assert figure.axes[0].get_yscale() == "log"
+        assert "log scale" in figure.alt
+
 
 class TestWrongCalls:
     @pytest.mark.parametrize(
@@ -299,6 +307,8 @@ class TestWrongCalls:
         desk = open_desk("database", data=tmp_path)
         assert len(desk.samples) == 0
         assert repr(cards.verdict(desk))
+        assert desk.headline == "query_time", "its summary tells it"
+        assert "under the promise" in plots.percentiles(desk).alt
 
 
 @pytest.mark.parametrize(

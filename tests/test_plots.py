@@ -159,11 +159,12 @@ class TestMarks:
 
     def test_row_names_fit_beside_the_axes(self, tmp_path: Path) -> None:
         _, frame = fabricate.run_of("api_gateway")
-        frame["label"] = [f"GET /api/v{n % 3}7/resources/{{id}}/sub" for n in range(len(frame))]
+        names = [f"GET /api/v{n}7/resources/{{id}}/sub" for n in range(3)] + ["W" * 40]
+        frame["label"] = [names[n % 4] for n in range(len(frame))]
         figure = plots.by_label(desk_of(frame, tmp_path))
         figure.canvas.draw()
         names = figure.axes[0].get_yticklabels()
-        assert len(names) == 3
+        assert len({name.get_text() for name in names}) == 4
         assert all(name.get_window_extent().x0 > 0 for name in names)
 
     def test_ratios_on_an_axis_keep_apart(self) -> None:

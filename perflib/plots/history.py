@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from perflib.course import Course
     from perflib.desk import Desk
 
+WIDE = 20.0
+"""How many times the middle value the largest is before the scale is logarithmic."""
+
 
 @in_house_style
 def trend(course: Course) -> Drawing:
@@ -40,7 +43,8 @@ def trend(course: Course) -> Drawing:
     first, last = points["run_id"].iloc[0], points["run_id"].iloc[-1]
     figure, (axes,) = sheet(
         course.finding,
-        f"{course.name} by run, oldest left, with 95 % intervals{_marks(course)}",
+        f"{course.name} by run, oldest left, with 95 % intervals{_marks(course)}"
+        + (", log scale" if _wide(course) else ""),
         f"{len(points)} runs of {course.trend.key.target}: {first} to {last}",
         height_in=3.0,
     )
@@ -48,8 +52,19 @@ def trend(course: Course) -> Drawing:
     _levels(axes, course, words_too=True)
     _promise(axes, course)
     _run_axis(axes, points)
-    unit_axis(axes.yaxis, share_unit(course.metric.unit), axes.get_ylim()[1])
+    _value_axis(axes, course, count=5)
     return figure
+
+
+def _wide(course: Course) -> bool:
+    """Whether some values lie so far beyond the others that these would lie flat beside them."""
+    value = course.points["value"].to_numpy(dtype=float)
+    return bool(value.min() > 0 and value.max() > WIDE * np.median(value))
+
+
+def _value_axis(axes: Axes, course: Course, count: int) -> None:
+    unit, wide = share_unit(course.metric.unit), _wide(course)
+    unit_axis(axes.yaxis, unit, axes.get_ylim()[1], log=wide, count=count)
 
 
 def _marks(course: Course) -> str:
@@ -79,6 +94,9 @@ def _runs(axes: Axes, course: Course, size: float) -> None:
     if objective is not None and objective.high is not None and objective.high < 4 * top:
         top = max(top, objective.high)
     least = float(np.nanmin(np.where(known, low, value)))
+    if _wide(course):
+        axes.set(yscale="log", ylim=(float(value.min()) / 1.4, top * 1.4))
+        return
     floor = 0.0 if least < 0.5 * top else least - 0.4 * (top - least)
     axes.set_ylim(floor, top + 0.14 * ((top - floor) or top or 1.0))
 
@@ -141,7 +159,8 @@ def multiples(courses: Sequence[Course]) -> Drawing:
     moved = [course for course in shown if course.moved]
     figure, axes = sheet(
         f"{many(len(moved), 'label')} of {len(shown)} moved" if moved else "No label moved",
-        f"{key.statistic} of {words(key.metric)} by run, each on its own scale",
+        f"{key.statistic} of {words(key.metric)} by run, each on its own scale"
+        + (", log where values lie far apart" if any(map(_wide, shown)) else ""),
         f"{key.target}, {len(shown[0].points)} runs to {shown[0].points['run_id'].iloc[-1]}",
         height_in=1.25 * rows,
         rows=rows,
@@ -157,7 +176,7 @@ def multiples(courses: Sequence[Course]) -> Drawing:
         corner = {"coords": "axes fraction", "size": 8}
         note(part, name, (0, 1), shift=(0, 18), color=GREY, **corner)  # type: ignore[arg-type]
         note(part, f"{sign} {told}", (0, 1), shift=(0, 7), color=color, **corner)  # type: ignore[arg-type]
-        unit_axis(part.yaxis, share_unit(course.metric.unit), part.get_ylim()[1], count=3)
+        _value_axis(part, course, count=3)
         part.set_xticks([])
         part.tick_params(labelsize=7.5)
     for part in axes[len(shown) :]:

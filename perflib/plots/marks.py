@@ -6,7 +6,10 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from matplotlib import rcParams
 from matplotlib.axes import Axes
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from perflib.model import Outcome, Run
@@ -15,8 +18,8 @@ from perflib.units import format_number, format_quantity, scale_of
 from perflib.wording import clean, distinct
 
 SHARE = "share"
-LINE_PT, LETTER_PT = 10.0, 5.3
-"""Height of a line and usual width of a letter of labels (points)."""
+LINE_PT, NARROW_PT, PAD_PT = 10.0, 4.5, 8.0
+"""Height of a line, width of a narrow text's letters, and room around labels (points)."""
 
 
 def share_unit(unit: str) -> str:
@@ -155,9 +158,17 @@ def end_labels(axes: Axes, *lines: tuple[float, str, str]) -> None:
 
 def row_names(axes: Axes, names: Iterable[object]) -> None:
     """Name the rows of the axes, each as long as the room left of them allows."""
-    room = int(axes.get_position().x0 * WIDTH_IN * 72 / LETTER_PT)
-    texts = distinct(names, room)
+    names, room_pt = list(names), axes.get_position().x0 * WIDTH_IN * 72 - PAD_PT
+    letters = int(room_pt / NARROW_PT)
+    while letters > 8 and any(_width_pt(text) > room_pt for text in distinct(names, letters)):
+        letters -= 1
+    texts = distinct(names, letters)
     axes.set_yticks(range(len(texts)), texts)
+
+
+def _width_pt(text: str) -> float:
+    font = FontProperties(size=rcParams["ytick.labelsize"])
+    return float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0])
 
 
 def row_text(axes: Axes, row: float, text: str, color: str = MUTED) -> None:
