@@ -95,7 +95,7 @@ class TestDialects:
 
     def test_long_names_may_break_where_words_end(self) -> None:
         html = Card("x", blocks=[Table(["t"], [[Code("p95(query_time) < 1.5 ms")]])])._repr_html_()
-        assert "p95(<wbr>query_<wbr>time) &lt; 1.5 ms" in html
+        assert "p95(<wbr>query_<wbr>time) &lt;\u00a01.5\u00a0ms" in html
         assert "query_<wbr>time" in markup(html), "a page keeps it"
 
     def test_direction_signs_do_not_pass(self) -> None:
@@ -332,7 +332,7 @@ def test_a_run_called_bad_is_not_the_newest(tmp_path: Path) -> None:
     assert "Decided about this run: bad: the disk was full." in repr(cards.verdict(called))
     past = repr(cards.past.verdict(open_course("database", data=tmp_path)))
     assert f"(run {ids[-2]})" in past
-    assert f"Decided, bad of {ids[-1]}: the disk was full." in past
+    assert f"Decided about {ids[-1]}: bad: the disk was full." in past
     assert "3 runs, now " in repr(cards.past.indicators(indicators("database", tmp_path)))
 
 
@@ -350,3 +350,18 @@ def test_what_a_tool_states_without_a_number_has_none() -> None:
     }
     assert lines["requests"][1:] == ["12", "345", "req", "–"]
     assert "0" in lines["throughput"][5:], "none of the samples is a number of samples"
+
+
+@pytest.mark.parametrize(
+    ("promise", "html"),
+    [
+        ("p95(query_time) < 10 ms", "p95(<wbr>query_<wbr>time) &lt;\u00a010\u00a0ms"),
+        ("throughput > 1000 req/s", "throughput &gt;\u00a01000\u00a0req/s"),
+        ("mean(t) = 10 s ± 20 %", "mean(t) =\u00a010\u00a0s ±\u00a020\u00a0%"),
+        ("3 minutes of 7 seconds", "3 minutes of 7 seconds"),
+    ],
+)
+def test_a_promise_breaks_only_where_it_reads_well(promise: str, html: str) -> None:
+    assert (
+        f"<code>{html}</code>" in Card("x", blocks=[Table(["a"], [[Code(promise)]])])._repr_html_()
+    )

@@ -19,6 +19,7 @@ from perflib.wording import SIGNS, clean
 _COLORS = {"met": "#00735a", "improved": "#00735a", "missed": "#c24e00", "regressed": "#c24e00"}
 _COLORS |= {"unchanged": "#0072b2", "inconclusive": "#8a5a00"}
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#~$!])")
+_QUANTITY = re.compile(r"(?<=[<>=±]) (?=\d)|(?<=\d) (?=(?:%|[nµm]?s|min|[kMG]?B|req)(?![\w%]))")
 LONGEST = 400
 _ROOM = "padding:.3em .8em"
 
@@ -132,8 +133,9 @@ def _rich(value: object) -> str:
 
 
 def _breakable(value: object) -> str:
-    """Escaped text whose long names may go on in the next line behind `_`, `.`, `/` or `(`."""
-    return re.sub(r"(?<=[_./(])(?=[^\W\d])", "<wbr>", _text(value))
+    """Escaped text that breaks inside long names, but not between a sign, a number and its unit."""
+    kept = _QUANTITY.sub("\u00a0", clean(value, LONGEST))
+    return re.sub(r"(?<=[_./(])(?=[^\W\d]{3})", "<wbr>", escape(kept))
 
 
 def _state(state: State) -> str:

@@ -24,7 +24,7 @@ def verdict(course: Course) -> Card:
     ]
     if trend.drift is not None and course.moved is not trend.drift:
         blocks.append(f"Besides, it drifts: {percent_change(trend.drift)} over the last runs.")
-    blocks += [f"Decided, {n.action} of {n.run_id}: {n.reason}." for n in trend.notes[-5:]]
+    blocks += [f"Decided about {n.run_id}: {n.action}: {n.reason}." for n in trend.notes[-5:]]
     blocks.append(f"What to do: {_next(course)}")
     return Card(course.finding, course.state, blocks)
 
