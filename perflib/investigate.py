@@ -98,17 +98,19 @@ class Investigation:
         self.stage.children = [canvases[0], self.range, canvases[1], self.told]
 
     def brush(self, since_s: float, until_s: float) -> None:
-        """Look between the two moments (s from the run's start); all views follow."""
+        """Look between two moments (s from the run's start; until 0: its end); all views follow."""
         if self._updating:
             return
-        if until_s - since_s < 1e-6:
-            since_s, until_s = 0.0, float(self.index.marks[-1])
+        last = float(self.index.marks[-1])
+        until_s = until_s or last
+        if until_s - since_s < 1e-6:  # a click
+            since_s, until_s = 0.0, last
         self.span = (since_s, until_s)
         self._updating = True
         self.range.value = self.span
         self._updating = False
         chosen = "" if self.label.value == WHOLE else str(self.label.value)
-        self.timeline.mark(since_s, until_s, shown=until_s - since_s < 0.99 * self.index.marks[-1])
+        self.timeline.mark(since_s, until_s, shown=until_s - since_s < 0.99 * last)
         self.finding = self.views.update(since_s, until_s, chosen)
         for figure in (self.timeline.figure, self.views.figure):
             figure.canvas.draw_idle()

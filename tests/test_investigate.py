@@ -70,3 +70,10 @@ def test_an_empty_stretch_says_so(bench: Investigation) -> None:
     bench.brush(1000.0, 2000.0)
     assert bench.finding.endswith("no sample")
     assert "No sample inside the brush" in bench.told.value
+
+
+def test_a_brush_without_an_end_goes_on_to_the_end(bench: Investigation) -> None:
+    bench.brush(5.0, 0.0)
+    assert bench.span == (5.0, float(bench.index.marks[-1]))
+    assert bench.finding.startswith("5–")
+    bench.brush(0.0, 0.0)
