@@ -139,6 +139,15 @@ def test_fits_the_screen(browser, site, name, width):
 
 
 @pytest.mark.parametrize("name", ["index", "db", "sessions", "hostile"])
+def test_fits_a_sheet_of_paper(browser, site, name):
+    go(browser, pages(site)[name], width=688)  # A4 between its margins
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    beyond = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert browser.execute_script(beyond) <= 0
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+@pytest.mark.parametrize("name", ["index", "db", "sessions", "hostile"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_serious_violation(browser, site, name, scheme):
     axe = pytest.importorskip("axe_core_python", reason="axe-core is a development dependency")
