@@ -121,6 +121,15 @@ def test_only_what_changed_is_executed(tmp_path, change):
     }
 
 
+def test_the_index_does_not_lead_to_a_page_that_somebody_removed(tmp_path):
+    root = workbench(tmp_path, ("api", "db"))
+    small(root / "notebooks" / "compare.ipynb", "1 / 0")
+    page = report(root, "compare").pages[0].path
+    assert page.name in report(root).index.read_text()
+    page.unlink()
+    assert page.name not in report(root).index.read_text()
+
+
 def test_other_libraries_make_other_pages(tmp_path, monkeypatch):
     root = workbench(tmp_path, ("db",))
     report(root)
@@ -289,9 +298,10 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit) as caught:
         main(["report", "db"])
     assert caught.value.code == 3
-    for wrong in (["report", "-p", "a b"], ["report", "-p", "x=1"], ["report", "none"]):
+    wrongs = ("-p", "a b"), ("-p", "x=1"), ("none",), ("--timeout", "0")
+    for wrong in wrongs:
         with pytest.raises(SystemExit) as caught:
-            main(wrong)
+            main(["report", *wrong])
         assert caught.value.code == 2
     assert "error: " in capsys.readouterr().err
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import re
@@ -260,3 +261,14 @@ def test_a_committed_history_is_published_with_its_runs(root, tmp_path, redact):
     assert records.count("\n") == (tmp_path / "web" / "index.html").read_text().count("<tr data-")
     assert SECRET not in records
     assert ("db.internal.example" in records) != redact
+
+
+def test_a_zip_that_does_not_fit_is_named(root, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(zipfile.ZipFile, "writestr", full)
+    with pytest.raises(OSError, match="No space") as caught:
+        publish(root, str(tmp_path / "site.zip"))
+    assert caught.value.filename == str(tmp_path / "site.zip")
+    assert not list(tmp_path.glob("*.zip*"))

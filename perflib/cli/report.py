@@ -36,7 +36,7 @@ SIGNS = {"met": ("✓", "green"), "missed": ("✗", "red"), "unknown": ("?", "ye
 @click.option(
     "--timeout",
     "timeout_s",
-    type=float,
+    type=click.FloatRange(0, min_open=True),
     default=600.0,
     show_default=True,
     help="Seconds a notebook.",

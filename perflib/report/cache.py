@@ -56,6 +56,9 @@ class Cache:
         # a state that is missing or damaged costs an execution, never a wrong page
         with contextlib.suppress(OSError, msgspec.MsgspecError):
             self.state = msgspec.json.decode((out / FILE).read_bytes(), type=State)
+        for stem, made in list(self.state.pages.items()):
+            if not all((out / name).exists() for name in made.files):
+                del self.state.pages[stem]  # or the index would lead to what is gone
 
     def save(self) -> None:
         """Write the state, forgetting files and pages that are gone."""

@@ -184,6 +184,9 @@ def _pack(stage: Path, names: Sequence[str], file: Path) -> None:
                 entry.external_attr = 0o644 << 16
                 archive.writestr(entry, (stage / name).read_bytes())
         aside.replace(file)
+    except OSError as error:
+        error.filename = str(file)  # a full disk does not tell
+        raise
     finally:
         aside.unlink(missing_ok=True)
 
