@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from perflib.errors import ConfigError
+from perflib.errors import ConfigError, ReportError
 from perflib.report import notebook as books
 from perflib.report.parameters import Parameter, Written, check, check_here, declared, inject, typed
 from tests.reporting import cell, text, write_notebook
@@ -88,6 +88,16 @@ def test_all_mistakes_at_once():
     with pytest.raises(ConfigError) as caught:
         check(NOTEBOOK, {"nmae": 1, "count": "x"}, "a.ipynb")
     assert len(caught.value.problems) == 2
+
+
+@pytest.mark.parametrize("source", ["def (:", "%matplotlib inline", 'x: "list[" = 1'])
+def test_a_cell_that_is_no_python_is_named(source):
+    broken = {"cells": [cell(source, "parameters")], "metadata": {}}
+    with pytest.raises(ReportError, match=r"line 1 of the parameters cell") as caught:
+        check(broken, {}, "mine.ipynb")
+    assert "mine.ipynb" in str(caught.value)
+    unhashable = {"cells": [cell("x: dict = {[]: 1}", "parameters")], "metadata": {}}
+    assert declared(unhashable)["x"].default is None
 
 
 @pytest.mark.parametrize(

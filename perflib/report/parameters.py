@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from perflib.errors import ConfigError, ReportError, nearest
@@ -63,10 +64,21 @@ def typed(value: Any, parameter: Parameter | None) -> Any:
         return str(value)
 
 
-def declared(notebook: Notebook) -> dict[str, Parameter]:
-    """The parameters that `notebook` declares in its cell tagged `parameters`, by name."""
+def declared(notebook: Notebook, file: str | Path | None = None) -> dict[str, Parameter]:
+    """The parameters that `notebook` declares in its cell tagged `parameters`, by name.
+
+    Raises `ReportError`, which names `file`, when the cell is no Python.
+    """
     index = tagged(notebook, "parameters")
-    return {} if index is None else _declared(notebook["cells"][index]["source"])
+    try:
+        return {} if index is None else _declared(notebook["cells"][index]["source"])
+    except SyntaxError as error:
+        raise ReportError(
+            f"line {error.lineno} of the parameters cell is no Python ({error.msg})",
+            expected='lines such as `target: str = "shop"  # its meaning`',
+            next_step="mend the cell in JupyterLab",
+            file=file,
+        ) from None
 
 
 def _declared(source: str) -> dict[str, Parameter]:
@@ -85,7 +97,7 @@ def _parameter(statement: ast.stmt, lines: list[str]) -> Parameter | None:
             return None
     try:
         default = None if value is None else ast.literal_eval(value)
-    except ValueError:
+    except (ValueError, TypeError):
         default = None
     if not types and type(default).__name__ in _TYPES:
         types = (type(default).__name__,)
@@ -108,7 +120,7 @@ def _type_names(node: ast.expr) -> tuple[str, ...]:
 
 def check(notebook: Notebook, values: Mapping[str, Any], file: str) -> dict[str, Any]:
     """`values` as a plain dict, or `ConfigError` with every mistake and the valid parameters."""
-    _refuse(declared(notebook), values, file)
+    _refuse(declared(notebook, file), values, file)
     return dict(values)
 
 

@@ -223,7 +223,7 @@ class Planner:
             raise ReportError(
                 "the notebook is not in Python", next_step="run it with papermill", file=file
             )
-        known = declared(content)
+        known = declared(content, file)
         wanted = {"data": str(self.root)} | given
         values = {name: value for name, value in wanted.items() if name in known}
         values |= {name: typed(value, known.get(name)) for name, value in self.values.items()}
