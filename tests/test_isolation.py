@@ -277,6 +277,8 @@ def test_the_verb_says_where_and_exits_with_1(
     [
         (["nowhere", "--config", "c.yml"], "nowhere: no such file or folder"),
         (["--config", "none.yml"], "none.yml: no such file"),
+        (["--config", "c.yml", "--forbid", ""], "`--forbid ''` is no word"),
+        (["--config", "c.yml", "--forbid", " - "], "`--forbid ' - '` is no word"),
     ],
 )
 def test_a_wrong_path_is_a_sentence(

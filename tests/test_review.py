@@ -15,7 +15,7 @@ from perflib.model import Caveat, Environment, Run
 from perflib.review import Finding, findings, read_settings, review
 from perflib.review.queries import filters_of, indexed_columns
 from perflib.review.settings import topic_of, words
-from perflib.store import Store
+from perflib.store import BAD, Store
 
 FILES = {
     "api/server.yml": "server:\n  workers: 4   # processes\n  threads: 8\n",
@@ -389,6 +389,10 @@ def test_the_report_reads_the_record_of_a_run_whose_samples_are_gone(
     with pytest.raises(SystemExit) as ended:
         main(["review", ".", "--report", "--config", "my.yml"])
     assert (ended.value.code, "3 calls failed" in capsys.readouterr().out) == (0, True)
+    store.add_triage(target="db", action=BAD, reason="a power cut", run_id=run_id)
+    with pytest.raises(SystemExit):
+        main(["review", ".", "--report", "--config", "my.yml"])
+    assert "3 calls failed" not in capsys.readouterr().out, "a bad run tells nothing"
 
 
 def test_the_verb_exits_with_2_when_a_file_cannot_be_read(
@@ -410,3 +414,16 @@ def test_a_scan_is_told_of_a_run_whose_samples_are_gone() -> None:
     (found,) = findings(run_of("sql", details={"plans": [PLAN]}), gone)
     assert (found.code, found.rank) == ("sequential scan", 0.0)
     assert found.gain == "unknown without samples"
+
+
+def test_a_folder_without_settings_is_not_found_to_be_fine(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("texts").mkdir()
+    Path("texts/README.md").write_text("workers: 4\n")
+    for place in ("texts", "texts/README.md"):
+        with pytest.raises(SystemExit) as ended:
+            main(["review", place])
+        printed = capsys.readouterr()
+        assert (ended.value.code, printed.out) == (2, "")
+        assert f"{place}: no settings; expected YAML" in printed.err

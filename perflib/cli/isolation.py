@@ -21,6 +21,11 @@ def isolation(paths: tuple[Path, ...], file: Path, forbid: tuple[str, ...]) -> i
 
     Exit codes: 0 clean, 1 a reference was found.
     """
+    for word in forbid:
+        if not word.strip("-_. "):  # an unset variable would forbid nothing, and nobody would know
+            raise PerflibError(
+                f"`--forbid '{word}'` is no word", next_step="name one, or leave it out"
+            )
     settings = config.load(file)
     places = list(paths or settings.isolation.paths)
     for place in places:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from perflib import config
 from perflib.cli.show import console
-from perflib.desk import no_samples
+from perflib.desk import newest_good, no_samples
 from perflib.errors import ExitCode, PerflibError, StoreError
 from perflib.review import UNREADABLE, Finding, Setting, findings, ranked, read_settings
 from perflib.store import Store
@@ -31,11 +31,19 @@ def review(folder: Path, report: bool, markdown: bool, file: Path) -> int:
     not be read.
     """
     settings = config.load(file) if file.exists() or file != config.DEFAULT else None
+    written, problems = read_settings(folder)
+    if not written and not problems:
+        raise PerflibError(
+            "no settings",
+            expected="YAML, TOML, INI, JSON or env files",
+            file=folder,
+            next_step="name the folder or the file of your settings",
+        )
     found = findings(configs=folder, queries=_queries(settings))
     if report and settings:
         found = ranked(found + _of_runs(settings, folder))
     if not report:
-        _settings_table([one for one in read_settings(folder)[0] if one.topic], markdown)
+        _settings_table([one for one in written if one.topic], markdown)
     if markdown:
         click.echo(as_markdown(found))
     else:
@@ -57,7 +65,7 @@ def _of_runs(settings: config.Config, folder: Path) -> list[Finding]:
     store = Store(settings.data, settings.history)
     result: list[Finding] = []
     for target in settings.targets.values():
-        run_id = store.latest(target.name)
+        run_id = newest_good(store, target.name)
         if run_id is None:
             continue
         configs = Path(target.configs) if target.configs else folder
