@@ -240,7 +240,7 @@ class TestAcross:
         first = repr(cards.comparing.verdict(comparison, metric)).splitlines()[0]
         assert first.startswith("▼ regressed: b is at +")
         assert "3 against 3 runs" in repr(cards.comparing.differences(comparison))
-        assert "slower" in repr(cards.comparing.next_steps(comparison))
+        assert "Find what made query time worse" in repr(cards.comparing.next_steps(comparison))
 
     def test_incomparable_runs_are_not_compared(self, store: Store) -> None:
         other = fabricate.Environment(cpu="Another CPU", cores=64)

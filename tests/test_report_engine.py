@@ -113,6 +113,7 @@ def test_kernel_equals_fork(tmp_path, parent):
         ("import ctypes; c = ctypes.CDLL(None); c.puts(b'from libc'); c.fflush(None)", "from libc"),
         ("import subprocess; subprocess.run(['echo', 'a child']);", "a child"),
         ("import sys; sys.stdout.write('x' * 200_000);", "x" * 200_000),
+        ("print('a name \\udcff of a file')", "a name ? of a file"),
     ],
 )
 def test_captures_what_is_printed_anywhere(parent, source, told):
@@ -156,6 +157,8 @@ def test_error_is_kept_and_stops_the_notebook(parent):
     assert texts(task) == "before\n"
     assert task.notebook["cells"][1]["outputs"][0]["ename"] == "ZeroDivisionError"
     assert task.notebook["cells"][2]["execution_count"] is None
+    half = run(parent, "raise ValueError('half \\udcff')").notebook["cells"][0]["outputs"][0]
+    assert (half["ename"], half["evalue"]) == ("ValueError", "half ?")
 
 
 def test_timeout_interrupts(parent):

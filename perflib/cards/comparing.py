@@ -103,7 +103,7 @@ def next_steps(comparison: Comparison) -> Card:
     if worse:
         by_label = [c for c in worse if c.label]
         where = f", above all in `{by_label[0].label}`" if by_label else ""
-        text = f"Find what made {words(worse[0].metric)} slower{where}"
+        text = f"Find what made {words(worse[0].metric)} worse{where}"
         return Card(
             text,
             "regressed",

@@ -217,6 +217,3 @@ def _confirmation_title(desk: Desk, metric: str, text: str) -> str:
     if objective is None or objective.high is None:
         return title
     return f"{title}, {format_number(100 * p95 / objective.high, 2)} % of what is allowed"
-
-
-__all__ = ["arrivals", "confirmation", "intervals", "observed", "proposers"]

@@ -196,6 +196,18 @@ def make_shell() -> Shell:
     return shell
 
 
+def _told(value: Any) -> Any:
+    """`value` without half characters, as in names of files that are not UTF-8."""
+    match value:
+        case str():
+            return value.encode("utf-8", "replace").decode()
+        case list() | tuple():
+            return list(map(_told, value))
+        case dict():
+            return {_told(key): _told(one) for key, one in value.items()}
+    return value
+
+
 def run_cells(cells: list[dict[str, Any]], write: int) -> None:
     """Execute `cells` in the current process's shell and send events to the pipe `write`.
 
@@ -207,7 +219,10 @@ def run_cells(cells: list[dict[str, Any]], write: int) -> None:
     encoder = msgspec.msgpack.Encoder(enc_hook=str)
 
     def send(*event: Any) -> None:
-        data = encoder.encode(event)
+        try:
+            data = encoder.encode(event)
+        except UnicodeEncodeError:
+            data = encoder.encode(_told(event))
         frame = memoryview(len(data).to_bytes(4, "little") + data)
         while frame:
             frame = frame[pipe.write(frame) or 0 :]
