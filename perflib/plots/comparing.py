@@ -81,7 +81,7 @@ def _forest(
     shown = shown[:MOST_ROWS]
     if not shown:
         return missing(f"Nothing to compare: {what} has no ratio with an interval")
-    names = distinct(map(name, shown), 60)
+    names = distinct(map(name, shown), 44)
     moved = [c for c in shown if _moved(c)]
     first = moved[0] if moved else shown[0]
     title = (

@@ -244,7 +244,7 @@ def by_label(desk: Desk, metric: str = "", statistic: str = "") -> Drawing:
 def _label_title(shown: list[Estimate], objective: Objective | None, statistic: str) -> str:
     slowest = shown[0]
     value = format_quantity(slowest.value, slowest.unit)
-    text = f"`{distinct([e.label for e in shown], 60)[0]}` is slowest: {statistic} {value}"
+    text = f"`{distinct([e.label for e in shown], 44)[0]}` is slowest: {statistic} {value}"
     far = against(slowest.value, objective)
     doubt = ", but not surely" if _over(slowest, objective) is None else ""
     return f"{text}, {far}{doubt}" if far else text

@@ -40,7 +40,7 @@ def time_by_query(desk: Desk) -> Drawing:
     share = 100 * float(query.iloc[0] + waits.iloc[0]) / whole
     sizes = label.value_counts()
     part = 100 * sizes[query.index[0]] / len(rows)
-    first = distinct(query.index, 60)[0]
+    first = distinct(query.index, 44)[0]
     figure, (axes,) = sheet(
         f"`{first}` takes {share:.0f} % of the time, {part:.0f} % of queries",
         "share of all time by query: the query itself, and waiting for a pooled connection",
