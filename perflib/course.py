@@ -135,7 +135,10 @@ def open_course(
     label: str = "",
     data: str | Path = "data",
 ) -> Course:
-    """The course of one indicator; without a metric, of what the target is first asked about."""
+    """The course of one indicator; without a metric, of what the target is first asked about.
+
+    Without a statistic it is the promised one of the metric, else p95, else the value.
+    """
     store = open_store(data)
     points = store.points(target)
     if not len(points):
@@ -144,7 +147,9 @@ def open_course(
             expected=f"recorded runs in {data}",
             next_step=f"record some with `perflib run {target}`, or set data to `data/sample`",
         )
-    metric = metric or _headline(store, target, points)
+    newest = newest_good(store, target)
+    run = store.load(newest) if newest else None
+    metric = metric or _headline(run.kind if run else "", points)
     there = points[points["metric"] == metric]
     if not len(there):
         raise StoreError(
@@ -153,7 +158,13 @@ def open_course(
             next_step="choose one of the metrics named here",
         )
     statistics = set(there["statistic"])
-    statistic = statistic or (DEFAULT_STATISTIC if DEFAULT_STATISTIC in statistics else "value")
+    promised = [
+        promise.statistic
+        for promise in map(parse_objective, run.objectives if run else ())
+        if (promise.metric, promise.label) == (metric, label)
+    ]
+    usual = (one for one in (*promised, DEFAULT_STATISTIC) if one in statistics)
+    statistic = statistic or next(usual, "value")
     chosen = there[(there["statistic"] == statistic) & (there["label"] == label)]
     courses = _courses(chosen, store)
     if not courses:
@@ -166,9 +177,7 @@ def open_course(
     return courses[0]
 
 
-def _headline(store: Store, target: str, points: pd.DataFrame) -> str:
-    newest = newest_good(store, target)
-    kind = store.load(newest).kind if newest else ""
+def _headline(kind: str, points: pd.DataFrame) -> str:
     there = set(points["metric"])
     return next((n for n in HEADLINES.get(kind, ()) if n in there), str(points["metric"].iloc[0]))
 

@@ -266,6 +266,15 @@ class TestAcross:
         line = max(plots.history.trend(course).axes[0].lines, key=lambda line: line.get_linewidth())
         assert line.get_ydata()[1] > 1.2 * line.get_ydata()[0], "the level rises with it"
 
+    def test_a_history_is_told_by_what_is_promised(self, tmp_path: Path) -> None:
+        store = Store(tmp_path)
+        for moment in range(2):
+            fabricate.commit(store, "database", moment, objectives=["mean(query_time) < 10 ms"])
+        assert open_course("database", data=tmp_path).name == "mean of query time"
+        assert open_course("database", "query_time", "p50", data=tmp_path).name.startswith("p50")
+        assert open_course("database", "pool_wait", data=tmp_path).name == "p95 of pool wait"
+        assert open_course("database", "throughput", data=tmp_path).name == "throughput"
+
     def test_far_values_do_not_press_the_others_flat(self, tmp_path: Path) -> None:
         store = Store(tmp_path)
         for moment, slow in enumerate((1.0, 1.1, 1.0, 60.0)):
