@@ -275,6 +275,14 @@ class TestAcross:
         assert open_course("database", "pool_wait", data=tmp_path).name == "p95 of pool wait"
         assert open_course("database", "throughput", data=tmp_path).name == "throughput"
 
+    def test_a_shift_without_a_better_side_is_to_be_decided_about(self, tmp_path: Path) -> None:
+        store = Store(tmp_path)
+        for moment in range(24):
+            fabricate.commit(store, "blockchain", moment, slow=1.0 if moment < 12 else 1.3)
+        course = open_course("blockchain", data=tmp_path)
+        assert (course.state, len(course.shifts)) == ("inconclusive", 1)
+        assert "decide whether the new level is wanted" in repr(cards.past.verdict(course))
+
     def test_far_values_do_not_press_the_others_flat(self, tmp_path: Path) -> None:
         store = Store(tmp_path)
         for moment, slow in enumerate((1.0, 1.1, 1.0, 60.0)):

@@ -45,6 +45,9 @@ def _next(course: Course) -> str:
         return "keep what changed; make the new level the baseline with `perflib triage`"
     if course.state == "unchanged":
         return "nothing; keep measuring under the same load and environment"
+    sure = last is not None and last.worse is None and last.point.status == "confirmed"
+    if sure and course.trend.since:  # a shift is spoken of, and neither direction is better
+        return "decide whether the new level is wanted, and tell it with `perflib triage`"
     return "measure a few more runs before acting on it"
 
 
