@@ -16,6 +16,7 @@ import pandas as pd
 
 from perflib import analysis, review
 from perflib.analysis.suspects import Suspect, suspects
+from perflib.environment import environment_key, load_key
 from perflib.errors import StoreError
 from perflib.model import CAPACITY, HISTORY, Estimate, Objective, Run, Verdict
 from perflib.objectives import parse_objective
@@ -117,7 +118,10 @@ class Desk:
         return [f"{action}: {why}" for action, why in rows[["action", "reason"]].to_numpy()]
 
     def past(self, objective: Objective, most: int = 30) -> list[float]:
-        """The promised indicator over the last runs that nobody called bad, oldest first."""
+        """The promised indicator over the last runs that nobody called bad, oldest first.
+
+        Of this run's machine and load, as in its trend.
+        """
         points = self.points
         if not len(points):
             return []
@@ -125,6 +129,8 @@ class Desk:
             (points["metric"] == objective.metric)
             & (points["statistic"] == objective.statistic)
             & (points["label"] == objective.label)
+            & (points["environment_key"] == environment_key(self.run.environment))
+            & (points["load_key"] == load_key(self.run))
             & ~points["bad"]
         )
         return [float(value) for value in points.loc[same, "value"].tail(most)]

@@ -15,7 +15,7 @@ from perflib.cards.card import Card, Code, Number, Pre, Spark, State, Steps, Tab
 from perflib.course import by_label, indicators, open_course
 from perflib.desk import Desk, no_samples, open_all, open_comparison, open_desk
 from perflib.errors import StoreError
-from perflib.model import Caveat, Estimate, Outcome, Run, Verdict
+from perflib.model import Caveat, Environment, Estimate, Outcome, Run, Verdict
 from perflib.objectives import parse_objective
 from perflib.report.safe import markup
 from perflib.store import BAD, Store
@@ -382,3 +382,12 @@ def test_a_promise_breaks_only_where_it_reads_well(promise: str, html: str) -> N
     assert (
         f"<code>{html}</code>" in Card("x", blocks=[Table(["a"], [[Code(promise)]])])._repr_html_()
     )
+
+
+def test_the_past_of_a_promise_is_of_one_machine_and_load(tmp_path: Path) -> None:
+    store = Store(tmp_path / "data")
+    for moment, (cores, users) in enumerate([(8, 32), (2, 16), (2, 32), (2, 32)]):
+        machine = Environment(cpu="Made-up CPU", cores=cores)
+        fabricate.commit(store, "database", moment, environment=machine, workload={"users": users})
+    desk = open_desk("database", data=store.root)
+    assert len(desk.past(desk.objectives[0])) == 2

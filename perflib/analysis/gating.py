@@ -169,11 +169,8 @@ def _trend(one: Trend) -> Check | None:
     outcome = _OUTCOMES.get(one.state, Outcome.UNKNOWN if doubtful else None)
     if outcome is None:
         return None
-    ends = (f"{s.run_before} {s.run_after}" for s in one.shifts if s.run_after == one.since)
-    bisect = f"perflib bisect {one.key.target} {next(ends, 'GOOD BAD')}"
     steps = {
-        Outcome.MISSED: f"find the commit with `{bisect} --metric {one.key.metric} --statistic "
-        f"{one.key.statistic}`, or decide with `perflib triage`",
+        Outcome.MISSED: f"find the commit with `{one.bisect}`, or decide with `perflib triage`",
         Outcome.UNKNOWN: "run again: the next results confirm or retract it",
         Outcome.MET: "nothing to do",
     }

@@ -84,6 +84,13 @@ class Trend:
         return metric if self.key.statistic == "value" else f"{self.key.statistic}({metric})"
 
     @property
+    def bisect(self) -> str:
+        """The command that finds the commit behind the shift that `since` speaks of."""
+        ends = [f"{s.run_before} {s.run_after}" for s in self.shifts if s.run_after == self.since]
+        of = f"--metric {self.key.metric} --statistic {self.key.statistic}"
+        return f"perflib bisect {self.key.target} {ends[0] if ends else 'GOOD BAD'} {of}"
+
+    @property
     def start(self) -> int:
         """The place of the last shift that counts."""
         return max((s.point.index for s in self.shifts if s.counts), default=0)

@@ -30,11 +30,11 @@ def verdict(course: Course) -> Card:
 
 
 def _next(course: Course) -> str:
-    last, target = course.last, course.trend.key.target
+    last = course.last
     if course.state == "regressed" and last is not None:
         return (
             f"compare {last.run_before} with {last.run_after}; with many commits between them, "
-            f"`perflib bisect {target}` finds the one"
+            f"`{course.trend.bisect}` finds the one"
         )
     if course.state == "regressed":
         return (
