@@ -236,13 +236,13 @@ def _unit(values: Array) -> tuple[float, float]:
 
 
 def _roots(spread: Array | None, n: int) -> Array:
-    """Square roots of the weights: a run noisier than 1.5 × the usual weighs less, none more."""
+    """Square roots of the weights: a run noisier than 2.3 × the usual weighs less, none more."""
     if spread is None:
         return np.ones(n)
     known = np.where(np.isfinite(spread) & (spread > 0), spread, np.nan)
     if np.isnan(known).all():
         return np.ones(n)
-    usual = 1.5 * float(np.nanmedian(known))
+    usual = 2.3 * float(np.nanmedian(known))
     return np.asarray(np.nan_to_num(np.minimum(1.0, usual / known), nan=1.0), dtype=np.float64)
 
 
