@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from perflib import config
+from perflib.cli.choose import CONFIG
 from perflib.cli.show import console, print_damaged
 from perflib.wording import many
 
@@ -22,7 +23,7 @@ _SHOWN = 20
 
 @click.command()
 @click.argument("archive", required=False, type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--config", "file", type=Path, default=config.DEFAULT, show_default=True)
+@CONFIG
 @click.option("--samples", is_flag=True, help="Every sample too, not only the records.")
 def backup(archive: Path | None, file: Path, samples: bool) -> None:
     """Keep configuration, decisions and runs in the file ARCHIVE (default: in the data folder)."""
@@ -53,7 +54,7 @@ def backup(archive: Path | None, file: Path, samples: bool) -> None:
 
 @click.command()
 @click.argument("archive", type=click.Path(path_type=Path))
-@click.option("--config", "file", type=Path, default=config.DEFAULT, show_default=True)
+@CONFIG
 @click.option("--force", is_flag=True, help="Overwrite what was changed since the backup.")
 @click.option("--dry-run", is_flag=True, help="Check the archive and tell what would be done.")
 def restore(archive: Path, file: Path, force: bool, dry_run: bool) -> None:

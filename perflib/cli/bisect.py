@@ -21,8 +21,7 @@ import click
 import msgspec
 from rich.markup import escape
 
-from perflib import config
-from perflib.cli.choose import open_store, pick_runs
+from perflib.cli.choose import CONFIG, DATA, open_store, pick_runs
 from perflib.cli.show import console
 from perflib.errors import ExitCode, PerflibError
 
@@ -62,8 +61,8 @@ class Plan(msgspec.Struct, kw_only=True):
     show_default=True,
     help="Measurements a commit at most.",
 )
-@click.option("--config", "file", type=Path, default=config.DEFAULT, show_default=True)
-@click.option("--data", type=Path, help="Folder of runs, instead of the configuration's.")
+@CONFIG
+@DATA
 def bisect(  # noqa: PLR0913, PLR0917 (click hands over each option)
     target: str,
     good: str,

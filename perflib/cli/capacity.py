@@ -13,6 +13,7 @@ from rich.table import Table
 
 from perflib import analysis, campaign, config
 from perflib.cli import show
+from perflib.cli.choose import CONFIG
 from perflib.errors import ExitCode, PerflibError, TargetError
 from perflib.load.capacity import Bracket, Held, Step, search
 from perflib.load.usl import fit_usl
@@ -35,7 +36,7 @@ _TIMED = "response_time"
 
 @click.command()
 @click.argument("target")
-@click.option("--config", "file", type=Path, default=config.DEFAULT, show_default=True)
+@CONFIG
 @click.option("--scenario", default="", help="Users, warm-up and weights; see the scenarios file.")
 @click.option("--start", default="", help="The first rate, such as `500 req/s`.")
 @click.option("--limit", default="100000 req/s", show_default=True, help="Never try more.")

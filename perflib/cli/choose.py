@@ -1,4 +1,4 @@
-"""How runs are named on the command line: by id, by target, by place in its history, by commit."""
+"""How the command line names runs (by id, target, place in a history, commit) and their store."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ A set of runs is written as
 
 _PLACES = re.compile(r"(-\d+)(?:\.\.(-\d+))?")
 
+CONFIG = click.option("--config", "file", type=Path, default=config.DEFAULT, show_default=True)
+DATA = click.option("--data", type=Path, help="Folder of runs, instead of the configuration's.")
 TOLERANCE = click.option(
     "--tolerance",
     type=click.FloatRange(0, 10),

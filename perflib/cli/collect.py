@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from perflib import config
+from perflib.cli.choose import CONFIG
 from perflib.cli.show import console
 from perflib.cli.watch import metrics_urls, reading_table
 from perflib.errors import ExitCode, TargetError
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("targets", nargs=-1)
-@click.option("--config", "file", type=Path, default=config.DEFAULT, show_default=True)
+@CONFIG
 @click.option("--json", "as_json", is_flag=True, help="Print the pages as JSON.")
 def collect(targets: tuple[str, ...], file: Path, as_json: bool) -> int:
     """Scrape the metrics pages of TARGETS (all when none is named) once and keep them.

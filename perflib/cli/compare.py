@@ -11,8 +11,7 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from perflib import config
-from perflib.cli.choose import RUNS_HELP, TOLERANCE, open_store, pick_runs
+from perflib.cli.choose import CONFIG, DATA, RUNS_HELP, TOLERANCE, open_store, pick_runs
 from perflib.cli.show import console
 from perflib.errors import ExitCode, PerflibError, nearest
 from perflib.units import format_number, format_quantity
@@ -34,8 +33,8 @@ EFFECT = 0.05
 @click.command(epilog=RUNS_HELP)
 @click.argument("a")
 @click.argument("b")
-@click.option("--config", "file", type=Path, default=config.DEFAULT, show_default=True)
-@click.option("--data", type=Path, help="Folder of runs, instead of the configuration's.")
+@CONFIG
+@DATA
 @click.option("--metric", help="Only this metric.")
 @click.option("--labels", is_flag=True, help="Each label as well.")
 @TOLERANCE

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-from perflib import config
-from perflib.cli.choose import RUNS_HELP, open_store, pick_runs
+from perflib.cli.choose import CONFIG, DATA, RUNS_HELP, open_store, pick_runs
 from perflib.exporting import EXPORTS
 from perflib.exporting import export as write
 
@@ -17,8 +16,8 @@ from perflib.exporting import export as write
 @click.argument("runs")
 @click.option("--to", "kind", type=click.Choice(sorted(EXPORTS)), default="json", show_default=True)
 @click.option("--output", "-o", type=Path, help="File to write; standard output without it.")
-@click.option("--config", "file", type=Path, default=config.DEFAULT, show_default=True)
-@click.option("--data", type=Path, help="Folder of runs, instead of the configuration's.")
+@CONFIG
+@DATA
 def export(runs: str, kind: str, output: Path | None, file: Path, data: Path | None) -> None:
     """Write RUNS, a set of runs, in another tool's format."""
     store = open_store(file, data)

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.markup import escape
 
-from perflib import config
-from perflib.cli.choose import TOLERANCE, open_store
+from perflib.cli.choose import CONFIG, DATA, TOLERANCE, open_store
 from perflib.cli.show import SIGNS, console, exit_code
 from perflib.model import Outcome
 
@@ -21,8 +20,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("targets", nargs=-1)
-@click.option("--config", "file", type=Path, default=config.DEFAULT, show_default=True)
-@click.option("--data", type=Path, help="Folder of runs, instead of the configuration's.")
+@CONFIG
+@DATA
 @TOLERANCE
 @click.option("--junit", type=Path, help="Write JUnit XML to this file.")
 @click.option("--markdown", type=Path, help="Write GitHub-flavoured Markdown to this file.")

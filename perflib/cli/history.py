@@ -13,9 +13,8 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from perflib import config
 from perflib.cli import show
-from perflib.cli.choose import RUNS_HELP, open_store, pick_runs
+from perflib.cli.choose import CONFIG, DATA, RUNS_HELP, open_store, pick_runs
 from perflib.errors import ExitCode, PerflibError
 from perflib.units import format_quantity, parse_quantity
 from perflib.wording import many
@@ -47,8 +46,8 @@ def history() -> None:
 def _store(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give `command` the options that say where the store is, and the store."""
 
-    @click.option("--config", "file", type=Path, default=config.DEFAULT, show_default=True)
-    @click.option("--data", type=Path, help="Folder of runs, instead of the configuration's.")
+    @CONFIG
+    @DATA
     @wraps(command)
     def opened(file: Path, data: Path | None, **rest: Any) -> Any:
         return command(open_store(file, data), **rest)

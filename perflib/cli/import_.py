@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from perflib import config
+from perflib.cli.choose import CONFIG
 from perflib.cli.show import console, exit_code, verdict_table
 from perflib.errors import BesideError, ExitCode, FormatError
 from perflib.formats import FORMATS, reader
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--format", "format_name", help="Force a format; see `perflib formats`.")
 @click.option("--target", default="", help="Target of the runs; its promises are judged.")
 @click.option("--strict", is_flag=True, help="Make the first broken row an error.")
-@click.option("--config", "file", type=Path, default=config.DEFAULT, show_default=True)
+@CONFIG
 def import_results(
     paths: tuple[str, ...], format_name: str | None, target: str, strict: bool, file: Path
 ) -> int:

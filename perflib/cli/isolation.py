@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from perflib import config
+from perflib.cli.choose import CONFIG
 from perflib.errors import ExitCode, PerflibError
 from perflib.review import Hit, isolate
 from perflib.yamlfile import read_yaml
@@ -14,7 +15,7 @@ from perflib.yamlfile import read_yaml
 
 @click.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--config", "file", type=Path, default=config.DEFAULT, show_default=True)
+@CONFIG
 @click.option("--forbid", multiple=True, metavar="WORD", help="Beside the configured words.")
 def isolation(paths: tuple[Path, ...], file: Path, forbid: tuple[str, ...]) -> int:
     """Search PATHS (those of the configuration when none is named) for forbidden references.

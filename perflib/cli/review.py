@@ -9,6 +9,7 @@ import click
 from rich.table import Table
 
 from perflib import config
+from perflib.cli.choose import CONFIG
 from perflib.cli.show import console
 from perflib.desk import newest_good, no_samples
 from perflib.errors import ExitCode, PerflibError, StoreError
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 @click.argument("folder", default="configs", type=click.Path(path_type=Path))
 @click.option("--report", is_flag=True, help="The optimisation report, with the latest runs.")
 @click.option("--markdown", is_flag=True, help="Print Markdown.")
-@click.option("--config", "file", type=Path, default=config.DEFAULT, show_default=True)
+@CONFIG
 def review(folder: Path, report: bool, markdown: bool, file: Path) -> int:
     """Tabulate the settings below FOLDER and hold them against each other.
 

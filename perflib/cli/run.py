@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from perflib import config
 from perflib.cli import show
+from perflib.cli.choose import CONFIG
 from perflib.errors import ExitCode, PerflibError
 from perflib.target import Scenario
 from perflib.yamlfile import wording
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("targets", nargs=-1)
-@click.option("--config", "file", type=Path, default=config.DEFAULT, show_default=True)
+@CONFIG
 @click.option("--scenario", default="", help="How hard and how long; see the scenarios file.")
 @click.option("--rate", help="Arrivals a second instead of the scenario's, such as `2000 req/s`.")
 @click.option("--run-time", help="Measured time instead of the scenario's, such as `60 s`.")

@@ -9,8 +9,7 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from perflib import config
-from perflib.cli.choose import TOLERANCE, open_store
+from perflib.cli.choose import CONFIG, DATA, TOLERANCE, open_store
 from perflib.cli.compare import SIGNS, exit_code_of
 from perflib.cli.show import console, print_damaged
 from perflib.units import format_quantity
@@ -25,8 +24,8 @@ _WIDTH = 24
 
 @click.command()
 @click.argument("targets", nargs=-1)
-@click.option("--config", "file", type=Path, default=config.DEFAULT, show_default=True)
-@click.option("--data", type=Path, help="Folder of runs, instead of the configuration's.")
+@CONFIG
+@DATA
 @click.option("--metric", help="This metric instead of what is promised.")
 @click.option("--statistic", help="Such as p95, mean or value.")
 @click.option("--label", help="One kind of request or query.")

@@ -10,8 +10,7 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from perflib import config
-from perflib.cli.choose import open_store, pick_runs
+from perflib.cli.choose import CONFIG, DATA, open_store, pick_runs
 from perflib.cli.show import console
 from perflib.errors import ExitCode, PerflibError
 
@@ -28,8 +27,8 @@ if TYPE_CHECKING:
 @click.option("--author", default="", envvar="PERFLIB_AUTHOR", help="Who decides.")
 @click.option("--write", "written", type=Path, help="Write all decisions to this YAML file.")
 @click.option("--read", "given", type=Path, help="Bring the decisions of this YAML file in.")
-@click.option("--config", "file", type=Path, default=config.DEFAULT, show_default=True)
-@click.option("--data", type=Path, help="Folder of runs, instead of the configuration's.")
+@CONFIG
+@DATA
 def triage(  # noqa: PLR0913, PLR0917 (click hands over each option)
     action: str,
     run: str | None,

@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from perflib import config
+from perflib.cli.choose import CONFIG
 from perflib.cli.show import console
 from perflib.errors import ExitCode, PerflibError, TargetError
 from perflib.units import format_quantity
@@ -29,7 +30,7 @@ _ORDER = {"histogram": 0, "counter": 1}
 
 @click.command()
 @click.argument("targets", nargs=-1)
-@click.option("--config", "file", type=Path, default=config.DEFAULT, show_default=True)
+@CONFIG
 @click.option("--interval", default=2.0, show_default=True, type=click.FloatRange(0.1, 3600))
 @click.option("--match", default="", help="Only series whose name matches this expression.")
 @click.option("--count", type=click.IntRange(1), help="Stop after so many pages.")
