@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -137,6 +138,16 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
     MET = "met"
 
+    @property
+    def rank(self) -> int:
+        """Its place where the worst comes first."""
+        return list(Outcome).index(self)
+
+
+def worst(outcomes: Iterable[Outcome]) -> Outcome:
+    """The worst of `outcomes`; unknown when there are none."""
+    return min(outcomes, key=lambda outcome: outcome.rank, default=Outcome.UNKNOWN)
+
 
 class Verdict(Struct, frozen=True, kw_only=True):
     """An objective judged. `margin` is the distance from the value to the nearest bound, relative
@@ -150,11 +161,6 @@ class Verdict(Struct, frozen=True, kw_only=True):
     estimate: Estimate | None = None
     margin: float | None = None
     flip: float | None = None
-
-    @property
-    def rank(self) -> int:
-        """Its place where the worst comes first."""
-        return list(Outcome).index(self.outcome)
 
 
 class Environment(Struct, kw_only=True):

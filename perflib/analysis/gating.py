@@ -12,7 +12,7 @@ from perflib.analysis.following import follow
 from perflib.analysis.memory import remember
 from perflib.analysis.tracks import Trend
 from perflib.errors import StoreError, nearest
-from perflib.model import CAPACITY, Outcome, Run
+from perflib.model import CAPACITY, Outcome, Run, worst
 from perflib.store import Store
 from perflib.store.folder import was_made_for
 
@@ -21,7 +21,6 @@ _OUTCOMES = {
     State.IMPROVED: Outcome.MET,
     State.UNCHANGED: Outcome.MET,
 }
-_WORST_FIRST = (Outcome.MISSED, Outcome.UNKNOWN, Outcome.MET)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,9 +46,7 @@ class Gate:
     @property
     def outcome(self) -> Outcome:
         """Missed when any check is, else unknown when any is or there is none."""
-        return min(
-            (c.outcome for c in self.checks), key=_WORST_FIRST.index, default=Outcome.UNKNOWN
-        )
+        return worst(check.outcome for check in self.checks)
 
     @property
     def finding(self) -> str:
@@ -58,10 +55,10 @@ class Gate:
             return "unknown: no run to judge"
         if self.outcome is Outcome.MET:
             return f"met: all {len(self.checks)} checks"
-        worst = self.checks[0]
-        counts = {o: sum(c.outcome is o for c in self.checks) for o in _WORST_FIRST}
+        first = self.checks[0]
+        counts = {o: sum(c.outcome is o for c in self.checks) for o in Outcome}
         numbers = ", ".join(f"{n} {outcome.value}" for outcome, n in counts.items() if n)
-        return f"{worst.outcome.value}: {worst.target}, {worst.name}: {worst.reason} ({numbers})"
+        return f"{first.outcome.value}: {first.target}, {first.name}: {first.reason} ({numbers})"
 
 
 def gate(store: Store, targets: Sequence[str] = (), *, tolerance: float = TOLERANCE) -> Gate:
@@ -91,7 +88,7 @@ def gate(store: Store, targets: Sequence[str] = (), *, tolerance: float = TOLERA
         checks += [_unpromised(n, str(runs.loc[n, "run_id"])) for n in names if n not in judged]
     notes = together([one for one, check in told if check is None])
     notes += [f"{error.file}: {error.found}" for error in store.damaged]
-    checks.sort(key=lambda check: _WORST_FIRST.index(check.outcome))
+    checks.sort(key=lambda check: check.outcome.rank)
     return Gate(checks=tuple(checks), notes=tuple(notes))
 
 

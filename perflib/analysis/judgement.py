@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from scipy.special import ndtr, ndtri
 
-from perflib.model import Caveat, Estimate, Objective, Outcome, Run, Verdict
+from perflib.model import Caveat, Estimate, Objective, Outcome, Run, Verdict, worst
 from perflib.objectives import parse_objective
 from perflib.units import format_number, format_quantity
 
@@ -34,10 +34,7 @@ def judge(
 
 def overall(verdicts: Iterable[Verdict]) -> Outcome:
     """Missed when any is missed, else unknown when any is (or there are none), else met."""
-    outcomes = {verdict.outcome for verdict in verdicts}
-    if MISSED in outcomes:
-        return MISSED
-    return MET if outcomes == {MET} else UNKNOWN
+    return worst(verdict.outcome for verdict in verdicts)
 
 
 def _judge(run: Run, objective: Objective, estimate: Estimate | None) -> Verdict:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from perflib.analysis import overall
 from perflib.cards.card import Card, Cell, Code, Number, Spark, State, Table
-from perflib.model import Objective, Outcome, Verdict
+from perflib.model import Objective, Outcome, Verdict, worst
 from perflib.units import format_number, format_quantity
 from perflib.wording import interval_text, listed, many, shown
 
@@ -20,12 +20,11 @@ def overview(desks: Sequence[Desk]) -> Card:
     if not desks:
         return Card("No run is recorded yet.", "unknown", ["Record one with `perflib run`."])
     states = [overall(desk.verdicts) for desk in desks]
-    worst = next(state for state in Outcome if state in states)
     every = [(desk, verdict) for desk in desks for verdict in desk.verdicts]
-    every.sort(key=lambda promise: promise[1].rank)
+    every.sort(key=lambda promise: promise[1].outcome.rank)
     rows = [_promise_row(desk, verdict) for desk, verdict in every]
     headings = ["", "promise", "measured [95 %]", "last runs", "since"]
-    return Card(_overview_finding(desks, states), str(worst), [Table(headings, rows)])
+    return Card(_overview_finding(desks, states), str(worst(states)), [Table(headings, rows)])
 
 
 _SAID = {
@@ -76,7 +75,7 @@ def changed(desks: Sequence[Desk]) -> Card:
                     [
                         desk.run.target,
                         Code(verdict.objective.text),
-                        State(str(before)),
+                        State(before),
                         State(str(verdict.outcome)),
                         text,
                     ]

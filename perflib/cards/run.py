@@ -34,7 +34,7 @@ _VERBS = {
 
 def verdict(desk: Desk) -> Card:
     """Met, missed or unknown; by how much; since when; what to do."""
-    verdicts = sorted(desk.verdicts, key=lambda v: v.rank)
+    verdicts = sorted(desk.verdicts, key=lambda v: v.outcome.rank)
     if not verdicts:
         step = "promise something: `objectives` of the target in performance_config.yml"
         return Card("Nothing is promised of this target.", "unknown", [step])

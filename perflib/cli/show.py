@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from perflib.errors import ExitCode, PerflibError
-from perflib.model import Outcome, Run
+from perflib.model import Outcome, Run, worst
 from perflib.wording import interval_text
 
 SIGNS = {
@@ -46,11 +46,8 @@ console = _Harmless(
 
 
 def exit_code(outcomes: Iterable[Outcome]) -> ExitCode:
-    """Missed beats unknown beats met; nothing judged is unknown."""
-    seen = set(outcomes)
-    if Outcome.MISSED in seen:
-        return ExitCode.MISSED
-    return ExitCode.UNKNOWN if Outcome.UNKNOWN in seen or not seen else ExitCode.MET
+    """That of the worst of `outcomes`; nothing judged is unknown."""
+    return ExitCode[worst(outcomes).name]
 
 
 def verdict_table(runs: Iterable[Run]) -> Table:

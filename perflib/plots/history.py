@@ -190,7 +190,7 @@ def overview(desks: Sequence[Desk]) -> Drawing:
     shown = [(desk, v) for desk in desks for v in desk.verdicts if len(desk.past(v.objective)) > 1]
     if not shown:
         return missing("No promise has a history yet: one run is no line")
-    shown.sort(key=lambda promise: promise[1].rank)
+    shown.sort(key=lambda promise: promise[1].outcome.rank)
     shown, columns = shown[:15], 3
     rows = -(-len(shown) // columns)
     every = [verdict.outcome for desk in desks for verdict in desk.verdicts]

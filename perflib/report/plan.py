@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from perflib.errors import ReportError, nearest
-from perflib.model import BAD, CAPACITY, RECORDS, Verdict
+from perflib.model import BAD, CAPACITY, RECORDS, Verdict, worst
 from perflib.report.notebook import Notebook, is_python, read
 from perflib.report.parameters import check, declared, typed
 
@@ -66,8 +66,7 @@ class Summary(msgspec.Struct, frozen=True):
         """The worst of its verdicts: missed, unknown, met; without verdicts unknown; or bad."""
         if self.bad:
             return BAD
-        worst = min(self.verdicts, key=lambda verdict: verdict.rank, default=None)
-        return str(worst.outcome) if worst else "unknown"
+        return str(worst(verdict.outcome for verdict in self.verdicts))
 
 
 @dataclass(frozen=True)
