@@ -60,7 +60,8 @@ def findings(
             )
             for problem in problems
         ]
-        result += review(settings, (queries or {}) | _queries_of(run), _cores_of(run))
+        cores = run.environment.cores if run else None
+        result += review(settings, (queries or {}) | _queries_of(run), cores)
     if run is not None and samples is not None:
         result += review_run(run, samples, settings)
     return ranked(result)
@@ -69,7 +70,3 @@ def findings(
 def _queries_of(run: Run | None) -> dict[str, str]:
     asked = run.workload.get("queries", {}) if run else {}
     return {name: query["sql"] for name, query in asked.items() if isinstance(query, dict)}
-
-
-def _cores_of(run: Run | None) -> int | None:
-    return run.environment.cores or None if run else None

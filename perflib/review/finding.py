@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypedDict
+
+
+class Place(TypedDict, total=False):
+    """The part of a finding that says what to change, as far as it is known."""
+
+    file: str
+    line: int
+    setting: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -70,10 +70,6 @@ def _number(setting: Setting | None, missing: float) -> float:
     return missing if value is None else value
 
 
-def _at(setting: Setting) -> dict[str, object]:
-    return {"file": str(setting.file), "line": setting.line, "setting": setting.key}
-
-
 def small_pools(settings: Settings) -> Iterator[Finding]:
     """Threads that must wait for a connection, because the pool has fewer than there are."""
     for service in settings.services:
@@ -100,7 +96,7 @@ def small_pools(settings: Settings) -> Iterator[Finding]:
             next_step=f"set {pool.key} to {waiting:g}, or fewer threads",
             gain=f"waiting for {1 - size / waiting:.0%} of the threads under full load",
             rank=(1 - size / waiting) * (1.0 if size < each else 0.3),
-            **_at(pool),  # type: ignore[arg-type]
+            **pool.place,
         )
 
 
@@ -118,7 +114,7 @@ def many_workers(settings: Settings) -> Iterator[Finding]:
                 next_step=f"set {workers.key} to at most {settings.cores}",
                 gain="less switching and memory; throughput cannot rise beyond the cores",
                 rank=0.2 * (1 - settings.cores / count),
-                **_at(workers),  # type: ignore[arg-type]
+                **workers.place,
             )
 
 
@@ -150,7 +146,7 @@ def many_connections(settings: Settings) -> Iterator[Finding]:
             next_step=f"raise {limit.key} above {total:g}, or make pools or workers fewer",
             gain=f"no refused connections for {1 - allowed / total:.0%} of the demand",
             rank=0.5 + 0.5 * (1 - allowed / total),
-            **_at(limit),  # type: ignore[arg-type]
+            **limit.place,
         )
 
 
@@ -173,7 +169,7 @@ def block_times(settings: Settings) -> Iterator[Finding]:
                 next_step="write one value, or let one file read it from the other",
                 gain="a block time that can be promised",
                 rank=0.6,
-                **_at(setting),  # type: ignore[arg-type]
+                **setting.place,
             )
 
 
@@ -190,7 +186,7 @@ def fragile_consensus(settings: Settings) -> Iterator[Finding]:
                 next_step=f"set {vote.key} well below {slot.shown}",
                 gain="no missed slot when a validator dies",
                 rank=0.4,
-                **_at(vote),  # type: ignore[arg-type]
+                **vote.place,
             )
 
 
@@ -215,7 +211,7 @@ def missing_indexes(settings: Settings) -> Iterator[Finding]:
                     next_step=f"list an index such as {table}({wanted})",
                     gain="a look-up instead of a scan of the whole table",
                     rank=0.7,
-                    **_at(listed[0]),  # type: ignore[arg-type]
+                    **listed[0].place,
                 )
 
 

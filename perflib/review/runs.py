@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from perflib.model import Run
-from perflib.review.finding import Finding
+from perflib.review.finding import Finding, Place
 from perflib.review.queries import filters_of
 from perflib.review.settings import Setting
 from perflib.samples import measured
@@ -50,22 +50,18 @@ class Evidence:
         rows = self.ok if label is None else self.ok[self.ok["label"] == label]
         return float(rows[metric].sum())
 
-    def place(self, *names: str) -> dict[str, object]:
+    def place(self, *names: str) -> Place:
         """File, line and name of the first setting called so, or on that topic."""
         for name in names:
             for setting in self.settings:
                 if name in (setting.name, setting.topic):
-                    return {
-                        "file": str(setting.file),
-                        "line": setting.line,
-                        "setting": setting.key,
-                    }
+                    return setting.place
         return {"setting": names[0]} if names else {}
 
     def finding(self, code: str, rank: float, places: tuple[str, ...], **texts: str) -> Finding:
         """A finding about this run's target."""
         place = self.place(*places)
-        return Finding(code=code, rank=rank, target=self.run.target, **texts, **place)  # type: ignore[arg-type]
+        return Finding(code=code, rank=rank, target=self.run.target, **texts, **place)
 
 
 def pool_waits(run: Evidence) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from perflib.errors import ConfigError, PerflibError, UnitError
+from perflib.review.finding import Place
 from perflib.target import without_secrets
 from perflib.units import parse_quantity
 from perflib.yamlfile import read_yaml
@@ -61,6 +62,11 @@ class Setting:
     def key(self) -> str:
         """All keys, dotted."""
         return ".".join(self.path)
+
+    @property
+    def place(self) -> Place:
+        """Where it stands, for a finding."""
+        return {"file": str(self.file), "line": self.line, "setting": self.key}
 
     @property
     def shown(self) -> str:
