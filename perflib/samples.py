@@ -184,15 +184,21 @@ def is_probe(samples: pd.DataFrame) -> npt.NDArray[np.bool_]:
     return (samples["label"].astype(str) == PROBE).to_numpy()
 
 
+def began(samples: pd.DataFrame) -> npt.NDArray[np.float64]:
+    """When each sample was meant to begin: its intended start, else its start (s)."""
+    start = samples["start"].to_numpy(dtype=np.float64)
+    if "intended_start" not in samples:
+        return start
+    intended = samples["intended_start"].to_numpy(dtype=np.float64)
+    return np.where(np.isnan(intended), start, intended)
+
+
 def is_measured(
     samples: pd.DataFrame, since_s: float, until_s: float | None
 ) -> npt.NDArray[np.bool_]:
     """Which samples began (as intended) inside the measured window: neither warm-up nor tail."""
-    began = samples["start"].to_numpy(dtype=np.float64)
-    if "intended_start" in samples:
-        intended = samples["intended_start"].to_numpy(dtype=np.float64)
-        began = np.where(np.isnan(intended), began, intended)
-    return (began >= since_s) & (began < (np.inf if until_s is None else until_s))
+    at = began(samples)
+    return (at >= since_s) & (at < (np.inf if until_s is None else until_s))
 
 
 def measured(samples: pd.DataFrame, since_s: float, until_s: float | None) -> pd.DataFrame:

@@ -9,7 +9,6 @@ import pytest
 from perflib.analysis.scraped import tracks
 from perflib.analysis.series import (
     TimeIndex,
-    began,
     bin_edges,
     envelope,
     heat,
@@ -18,6 +17,7 @@ from perflib.analysis.series import (
     quantiles_over,
     rate,
 )
+from perflib.samples import began
 
 
 @pytest.fixture

@@ -17,15 +17,6 @@ Array = NDArray[np.float64]
 _STEPS_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0)
 
 
-def began(samples: pd.DataFrame) -> Array:
-    """When each sample was meant to begin: its intended start, else its start (s)."""
-    start = samples["start"].to_numpy(dtype=np.float64)
-    if "intended_start" not in samples:
-        return start
-    intended = samples["intended_start"].to_numpy(dtype=np.float64)
-    return np.where(np.isnan(intended), start, intended)
-
-
 def bin_edges(until_s: float, about: int = 60) -> Array:
     """Edges from 0 past `until_s` in round steps, about as many as asked; at least one bin."""
     width = next((step for step in _STEPS_S if until_s / step <= about * 1.5), until_s / about)
@@ -116,14 +107,6 @@ class Brush(NamedTuple):
         place = (below < level * whole).sum(axis=1)
         found = np.sqrt(edges[:-1] * edges[1:])[np.minimum(place, len(edges) - 2)]
         return np.where(whole[:, 0] > 0, found, np.nan)
-
-    def quantile(self, values: Array, level: float) -> float:
-        """The exact quantile of the slice; nan when it is empty."""
-        part = values[self.rows]
-        if not len(part):
-            return float("nan")
-        place = min(int(level * len(part)), len(part) - 1)
-        return float(np.partition(part, place)[place])
 
 
 def _few(labels: pd.Series[Any], most: int) -> tuple[NDArray[np.int64], list[str]]:

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
-from perflib.analysis.series import began, bin_edges, heat, log_edges, quantiles_over
+from perflib.analysis.series import bin_edges, heat, log_edges, quantiles_over
 from perflib.model import Estimate, Objective, Outcome, find_metric
 from perflib.plots.house import (
     BLUE,
@@ -37,6 +37,7 @@ from perflib.plots.marks import (
     unit_axis,
     warmup,
 )  # fmt: skip
+from perflib.samples import began
 from perflib.units import format_number, format_quantity
 from perflib.wording import against, bound, count, distinct, interval_text, promised, words
 

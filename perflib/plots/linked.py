@@ -14,7 +14,7 @@ import pandas as pd
 from matplotlib.ticker import FuncFormatter
 
 from perflib.analysis.scraped import Track
-from perflib.analysis.series import TimeIndex, began, envelope, rate
+from perflib.analysis.series import TimeIndex, envelope, rate
 from perflib.model import Run, find_metric
 from perflib.plots.house import (
     BLUE,
@@ -30,6 +30,7 @@ from perflib.plots.house import (
 )
 from perflib.plots.latency import HEAT
 from perflib.plots.marks import note, time_axis, unit_axis, warmup
+from perflib.samples import began
 from perflib.units import format_quantity
 from perflib.wording import clean, count, distinct, words
 

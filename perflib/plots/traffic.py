@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from perflib.analysis.scraped import Track, tracks
-from perflib.analysis.series import Array, began, bin_edges, in_flight, rate
+from perflib.analysis.series import Array, bin_edges, in_flight, rate
 from perflib.plots.house import (
     BLUE,
     INK,
@@ -30,7 +30,7 @@ from perflib.plots.marks import (
     unit_axis,
     warmup,
 )
-from perflib.samples import is_probe
+from perflib.samples import began, is_probe
 from perflib.units import format_number, format_quantity
 from perflib.wording import against, clean, count, promised
 
