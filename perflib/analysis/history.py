@@ -37,7 +37,7 @@ class Row(NamedTuple):
 class History:
     """The results of one target, metric, label and environment as they arrive.
 
-    `changes` and `drift` are what `perflib.analysis.study` gives for all results so far;
+    `changes` and `drift` are what `perflib.analysis.changes.study` gives for all results so far;
     `news` are the change points that the last result brought, confirmed or retracted.
     """
 

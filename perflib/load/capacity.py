@@ -27,7 +27,6 @@ class Step(Struct, kw_only=True):
     held: bool
     outcome: Held
     reason: str
-    run_id: str = ""
 
 
 class Bracket(Struct, kw_only=True):
