@@ -148,10 +148,8 @@ def _blocks(path: Path) -> Iterator[bytes]:
 
 def digest_of(path: Path) -> str:
     """The SHA-256 of the file at `path`."""
-    digest = hashlib.sha256()
-    for block in _blocks(path):
-        digest.update(block)
-    return digest.hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class Archive:
