@@ -252,7 +252,7 @@ def _write(story: Story, session: Session) -> None:
         latency = block.consensus_latency
         dated = seen.together == 1 and not isnan(block.timestamp)
         if not told and dated and not story.clock_differs:
-            latency = max(session.epoch_s + seen.arrived_s - block.timestamp, 0.0)
+            latency = max(story.age(seen), 0.0)
         values = {
             "block_time": spacing,
             "arrival_interval": seen.interval,

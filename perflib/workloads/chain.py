@@ -133,11 +133,7 @@ class Story:
         stamps = [seen.block.timestamp for seen in dated]
         self.resolution_s = 1.0 if stamps and all(s == int(s) for s in stamps) else 0.0
         self.slot_s = self.watch.expected_s or (median(self.spacings) if self.spacings else None)
-        lags = [
-            self.watch.epoch_s + seen.arrived_s - seen.block.timestamp
-            for seen in dated
-            if seen.together == 1
-        ]
+        lags = [self.age(seen) for seen in dated if seen.together == 1]
         self.lag_s = median(lags) if lags else None
 
     @property
@@ -230,7 +226,7 @@ class Story:
                 voids=("consensus_latency",),
             )
         told = [
-            (seen.block.consensus_latency, self._age(seen))
+            (seen.block.consensus_latency, self.age(seen))
             for seen, _ in self.blocks
             if seen.block.consensus_latency is not None and seen.together == 1
         ]
@@ -244,7 +240,8 @@ class Story:
                 voids=("consensus_latency",),
             )
 
-    def _age(self, seen: Seen) -> float:
+    def age(self, seen: Seen) -> float:
+        """How old a block was at its arrival, by its own timestamp (s)."""
         return self.watch.epoch_s + seen.arrived_s - seen.block.timestamp
 
     def _oddities(self) -> Iterator[Caveat]:
