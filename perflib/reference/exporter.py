@@ -46,7 +46,7 @@ class Exporter:
 
     def __init__(self, engine: sa.Engine, configs: Configs) -> None:
         self.engine = engine
-        self.users = int(configs.database.server.seed_rows * 0.05)
+        self.users = int(configs.database.server.seed_rows * schema.SHARES["users"])
         self.times = prometheus.Histogram(
             "database_query_time_seconds", "Time of a probe query", ["query"], buckets=BUCKETS_S
         )

@@ -66,7 +66,8 @@ blocks = sa.Table(
     sa.Column("transactions", sa.Integer, nullable=False),
     sa.Column("body", sa.Text, nullable=False),
 )
-_SHARES = {"users": 0.05, "sessions": 0.6, "chunks": 0.33}
+SHARES = {"users": 0.05, "sessions": 0.6, "chunks": 0.33}
+"""Of the seeded rows; the rest are blocks."""
 _DAY_S = 86400.0
 
 
@@ -134,7 +135,7 @@ def _fill(connection: sa.Connection, table: sa.Table, values: Iterable[tuple[Any
 
 
 def _seed(rows: int, password_hash: str) -> dict[str, Iterator[tuple[Any, ...]]]:
-    count = {table: int(rows * share) for table, share in _SHARES.items()}
+    count = {table: int(rows * share) for table, share in SHARES.items()}
     now, chance = time.time(), random.Random(1)
     ids = [uuid.UUID(int=chance.getrandbits(128)).hex for _ in range(count["sessions"])]
     return {
