@@ -18,7 +18,8 @@ class Session:
 
     `folder` is the run's staging folder, `run` the record being made, `stop` is set by
     Ctrl-C (a workload then returns soon; what it measured is kept). `show` receives live
-    numbers for people, at most a few times a second.
+    numbers for people, at most a few times a second. `zero_ns` is the monotonic clock (shared
+    by all processes of this machine) at the run's start.
     """
 
     def __init__(
@@ -32,18 +33,13 @@ class Session:
         self.show = show
         self.stop = threading.Event()
         self.epoch_s = time.time()
-        self._zero_ns = time.monotonic_ns()
+        self.zero_ns = time.monotonic_ns()
         self.drift_s = 0.0
         self._writer: SampleWriter | None = None
 
-    @property
-    def zero_ns(self) -> int:
-        """The monotonic clock (ns, shared by all processes of this machine) at the run's start."""
-        return self._zero_ns
-
     def now(self) -> float:
         """Seconds since the run's start."""
-        return (time.monotonic_ns() - self._zero_ns) * 1e-9
+        return (time.monotonic_ns() - self.zero_ns) * 1e-9
 
     def look_at_clock(self) -> None:
         """Keep in `drift_s` how far the wall clock went at most, against the monotonic one."""
