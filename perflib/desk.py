@@ -96,8 +96,6 @@ class Desk:
     def since(self, verdict: Verdict) -> tuple[str, str]:
         """Since when this outcome has held: (`23 Nov 14:00`, `3 runs; met before`)."""
         rows = self._judged[self._judged["objective"] == verdict.objective.text]
-        if not len(rows):
-            return "this run", "the first"
         outcomes = rows["outcome"].astype(str).to_numpy()
         other = (outcomes != str(verdict.outcome)).nonzero()[0]
         first = int(other[-1]) + 1 if len(other) else 0
@@ -222,9 +220,7 @@ def open_desk(
     notebook works from where JupyterLab opens it.
     """
     store = open_store(data)
-    chosen: str | None = run_id
-    if run_id == "latest":
-        chosen = newest_good(store, target)
+    chosen = newest_good(store, target) if run_id == "latest" else run_id
     if chosen is None:
         raise StoreError(
             f"no run of `{target}`",

@@ -305,5 +305,5 @@ def _exists(database: str | None) -> bool:
         not database
         or database == ":memory:"
         or database.startswith("file:")
-        or (Path(database).exists())
+        or Path(database).exists()
     )
