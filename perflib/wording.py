@@ -105,6 +105,11 @@ def shown(value: float, unit: str) -> str:
     return f"{format_number(value)} ×" if value > 1 else f"{format_number(100 * value)} %"
 
 
+def percent(share: float) -> str:
+    """A share to two digits: `38 %`."""
+    return f"{format_number(100 * share, 2)} %"
+
+
 def words(metric: str) -> str:
     """A metric's name as people say it: `response_time` → `response time`."""
     return clean(metric.replace("_", " "), 40)
@@ -123,7 +128,7 @@ def against(value: float, objective: Objective | None) -> str:
     if value >= 2 * limit:
         return f"{format_number(value / limit, 2)} times the promise"
     side = "under" if value < limit else "over"
-    return f"{format_number(100 * abs(value / limit - 1), 2)} % {side} the promise"
+    return f"{percent(abs(value / limit - 1))} {side} the promise"
 
 
 def promised(objective: Objective) -> str:

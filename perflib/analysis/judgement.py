@@ -14,6 +14,7 @@ from scipy.special import ndtr, ndtri
 from perflib.model import Caveat, Estimate, Objective, Outcome, Run, Verdict, worst
 from perflib.objectives import parse_objective
 from perflib.units import format_number, format_quantity
+from perflib.wording import percent
 
 MET, MISSED, UNKNOWN = Outcome.MET, Outcome.MISSED, Outcome.UNKNOWN
 _EXCUSE_NOTHING = ("failures",)
@@ -242,7 +243,7 @@ def _side(objective: Objective, estimate: Estimate, outcome: Outcome) -> str:
         short = [caveat.message for caveat in estimate.caveats if caveat.code == "short"]
         return short[0] if short else f"the interval holds the bound {limit}"
     room = margin(objective, estimate.value)
-    share = "" if room is None else f"{format_number(100 * abs(room), 2)} % "
+    share = "" if room is None else f"{percent(abs(room))} "
     side = "below" if estimate.value < bound else "above"
     return f"{share}{side} the bound {limit}"
 

@@ -16,6 +16,7 @@ from msgspec import Struct
 from perflib.model import Run
 from perflib.samples import is_probe
 from perflib.units import format_number, format_quantity
+from perflib.wording import percent
 
 LEAST = 0.02
 """Suspects that explain less than this share are not worth a line."""
@@ -60,9 +61,9 @@ def _generator(run: Run, samples: pd.DataFrame) -> Iterator[Suspect]:
         code="generator",
         title="the load generator started requests late",
         weight=_share(late, whole),
-        evidence=f"lateness is {_percent(_share(late, whole))} of the response time, "
+        evidence=f"lateness is {percent(_share(late, whole))} of the response time, "
         f"p99 {format_quantity(float(p99), 's')}"
-        + ("" if busy is None else f"; generator at {_percent(busy)} of a core"),
+        + ("" if busy is None else f"; generator at {percent(busy)} of a core"),
         next_step="use more generator processes or a lower rate, then measure again",
     )
 
@@ -141,10 +142,6 @@ def _reviewed(findings: Sequence[Any]) -> Iterator[Suspect]:
 
 def _share(part: float, whole: float) -> float:
     return float(min(max(part / whole, 0.0), 1.0)) if whole > 0 else 0.0
-
-
-def _percent(share: float) -> str:
-    return f"{format_number(100 * share, 2)} %"
 
 
 CHECKS = (_generator, _queueing)

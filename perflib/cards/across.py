@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from perflib.analysis import overall
 from perflib.cards.card import Card, Cell, Code, Number, Spark, State, Table
 from perflib.model import Objective, Outcome, Verdict, worst
-from perflib.units import format_number, format_quantity
-from perflib.wording import interval_text, listed, many, shown
+from perflib.units import format_quantity
+from perflib.wording import interval_text, listed, many, percent, shown
 
 if TYPE_CHECKING:
     from perflib.desk import Desk
@@ -109,7 +109,7 @@ def next_steps(desks: Sequence[Desk]) -> Card:
     for desk in desks:
         open_ones = [v for v in desk.verdicts if v.outcome is not Outcome.MET]
         first = desk.suspects[0] if desk.suspects else None
-        lead = f"{first.title} ({format_number(100 * first.weight, 2)} %)" if first else "–"
+        lead = f"{first.title} ({percent(first.weight)})" if first else "–"
         rows += [
             [State(str(v.outcome)), (desk.run.target, Code(v.objective.text)), v.next_step, lead]
             for v in open_ones

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from perflib.analysis import overall
 from perflib.cards.card import Block, Card, Cell, Code, Number, Pre, State, Steps, Table
 from perflib.model import METRICS, Estimate, Outcome, Run, Verdict
-from perflib.units import format_number, format_quantity
+from perflib.units import format_quantity
 from perflib.wording import (
     against,
     caution,
@@ -16,6 +16,7 @@ from perflib.wording import (
     count,
     interval_text,
     many,
+    percent,
     shown,
     signed,
     words,
@@ -135,9 +136,9 @@ def generator(desk: Desk) -> Card:
     if health is None:
         return Card("The load generator's health was not recorded.", "unknown")
     checks = [
-        ("CPU of the busiest process", health.cpu_share, 0.8, _percent, "under 80 % of a core"),
+        ("CPU of the busiest process", health.cpu_share, 0.8, percent, "under 80 % of a core"),
         ("its loop was late by (p99)", health.loop_lateness_p99_s, 0.05, _seconds, "under 50 ms"),
-        ("requests started late", health.late_starts, 0.01, _percent, "under 1 %"),
+        ("requests started late", health.late_starts, 0.01, percent, "under 1 %"),
         ("starts were late by (p99)", health.lateness_p99_s, 0.05, _seconds, "under 50 ms"),
         ("workers lost", health.workers_lost, 0, _count, "none"),
         ("socket errors", health.socket_errors, 0, _count, "none"),
@@ -168,10 +169,6 @@ def generator(desk: Desk) -> Card:
     )
 
 
-def _percent(share: float) -> str:
-    return f"{format_number(100 * share, 2)} %"
-
-
 def _seconds(value: float) -> str:
     return format_quantity(value, "s")
 
@@ -196,7 +193,7 @@ def ranked(found: Sequence[Suspect]) -> Table:
     rows: list[list[Cell]] = [
         [
             (suspect.title, suspect.evidence),
-            Number(_percent(suspect.weight), suspect.weight),
+            Number(percent(suspect.weight), suspect.weight),
             (suspect.next_step, Code(suspect.setting)) if suspect.setting else suspect.next_step,
         ]
         for suspect in found

@@ -21,8 +21,8 @@ from perflib.plots.house import (
     source_line,
 )
 from perflib.plots.marks import bound_line, note, unit_axis
-from perflib.units import format_number, format_quantity
-from perflib.wording import promised
+from perflib.units import format_quantity
+from perflib.wording import percent, promised
 
 if TYPE_CHECKING:
     from perflib.desk import Desk
@@ -104,5 +104,5 @@ def _law(axes: Axes, steps: list[dict[str, Any]], usl: dict[str, Any] | None) ->
     n = np.linspace(0.01, inside.max() * 1.1, 200)
     fitted = rate * n / (1 + contention * (n - 1) + coherency * n * (n - 1))
     axes.plot(n, fitted, color=ORANGE, zorder=3)
-    told = f"fit: {format_number(100 * contention, 2)} % of the work waits for others"
+    told = f"fit: {percent(contention)} of the work waits for others"
     note(axes, told, (0, 1), coords="axes fraction", shift=(4, 6), color=ORANGE, halo=True)

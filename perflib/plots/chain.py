@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
 from perflib.plots.house import (
     BLUE,
@@ -20,8 +21,8 @@ from perflib.plots.house import (
     source_line,
 )  # fmt: skip
 from perflib.plots.marks import band, bound_line, end_labels, note, row_names, row_text, unit_axis
-from perflib.units import format_number, format_quantity
-from perflib.wording import clean, count, promised
+from perflib.units import format_quantity
+from perflib.wording import clean, count, percent, promised
 
 if TYPE_CHECKING:
     from perflib.desk import Desk
@@ -78,9 +79,13 @@ def intervals(desk: Desk) -> Drawing:
     axes.set_ylim(0, max(gaps.max(), slot * 1.3) * 1.12)
     axes.margins(x=0.02)
     unit_axis(axes.yaxis, "s", float(gaps.max()))
+    _height_axis(axes)
+    return figure
+
+
+def _height_axis(axes: Axes) -> None:
     axes.xaxis.set_major_formatter(lambda value, _: f"block {count(round(value))}")
     axes.locator_params(axis="x", nbins=6, integer=True)
-    return figure
 
 
 def _interval_title(gaps: np.ndarray, missed: np.ndarray, slot: float) -> str:
@@ -121,8 +126,7 @@ def arrivals(desk: Desk) -> Drawing:
     axes.set_ylim(0, max(float(lag.max()) * 1.15, 1e-3))
     end_labels(axes, (middle, "median", ORANGE))
     unit_axis(axes.yaxis, "s", float(lag.max()) or 1e-3, count=4)
-    axes.xaxis.set_major_formatter(lambda value, _: f"block {count(round(value))}")
-    axes.locator_params(axis="x", nbins=6, integer=True)
+    _height_axis(axes)
     return figure
 
 
@@ -216,4 +220,4 @@ def _confirmation_title(desk: Desk, metric: str, text: str) -> str:
     title = f"{text.capitalize()} takes {format_quantity(p95, 's')} at p95"
     if objective is None or objective.high is None:
         return title
-    return f"{title}, {format_number(100 * p95 / objective.high, 2)} % of what is allowed"
+    return f"{title}, {percent(p95 / objective.high)} of what is allowed"

@@ -32,7 +32,7 @@ from perflib.plots.marks import (
 )
 from perflib.samples import began, is_probe
 from perflib.units import format_number, format_quantity
-from perflib.wording import against, clean, count, promised
+from perflib.wording import against, clean, count, percent, promised
 
 if TYPE_CHECKING:
     from perflib.desk import Desk
@@ -213,8 +213,8 @@ def errors(desk: Desk) -> Drawing:
     shown = kinds.head(8)
     share = len(rows) / len(desk.samples)
     figure, (axes,) = sheet(
-        f"`{clean(shown.index[0])}` makes {format_number(100 * shown.iloc[0] / len(rows), 2)} % of "
-        f"the failures; {format_number(100 * share, 2)} % of all requests fail",
+        f"`{clean(shown.index[0])}` makes {percent(shown.iloc[0] / len(rows))} of "
+        f"the failures; {percent(share)} of all requests fail",
         "each stroke is one failed request, at the moment it ended",
         source_line(desk.run, len(desk.samples)),
         height_in=0.34 * len(shown) + 0.3,
