@@ -18,10 +18,9 @@ from perflib import analysis, review
 from perflib.analysis.suspects import Suspect, suspects
 from perflib.environment import environment_key, load_key
 from perflib.errors import StoreError
-from perflib.model import CAPACITY, HISTORY, Estimate, Objective, Run, Verdict
+from perflib.model import CAPACITY, HISTORY, SAMPLES, Estimate, Objective, Run, Verdict
 from perflib.objectives import parse_objective
 from perflib.samples import TIMES, measured, schema
-from perflib.session import SAMPLES
 from perflib.store import Store
 from perflib.wording import many
 

@@ -22,13 +22,11 @@ from perflib.formats.base import MOST, Indicator, Reading, Source
 from perflib.formats.found import iso
 from perflib.formats.loading import readings
 from perflib.formats.tally import OUTSIDE, Tally
-from perflib.model import Caveat, Environment, Estimate, Run
-from perflib.session import SAMPLES
+from perflib.model import SAMPLES, SCRAPED, Caveat, Environment, Estimate, Run
 from perflib.store import Store
 from perflib.store.folder import slug
 
 KIND = "imported"
-METRICS = "metrics.parquet"
 _OF_REQUESTS = ("service_time", "response_time")
 _SLUG = re.compile(r"[^a-z0-9]+")
 
@@ -83,7 +81,7 @@ def _new(
         _write_samples(reading, staging / SAMPLES, run)
         run.source["skipped_rows"] = str(source.skipped_rows)
         if reading.series is not None:
-            pq.write_table(reading.series, staging / METRICS, compression="zstd")
+            pq.write_table(reading.series, staging / SCRAPED, compression="zstd")
         run.verdicts = analysis.judge(run, run.estimates)
         store.commit(run, staging)
     except AlreadyRecordedError:  # another process has imported it since

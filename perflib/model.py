@@ -18,6 +18,9 @@ CAPACITY = "_capacity"
 RECORDS = "runs.jsonl.gz"
 """A committed history: one `run.json` a line, without samples."""
 
+RECORD, SAMPLES, SCRAPED = "run.json", "samples.parquet", "metrics.parquet"
+"""The files of a run's folder: its record, its samples, and what was scraped meanwhile."""
+
 HISTORY = "PERFLIB_HISTORY"
 """The environment variable in which a notebook finds the URL of a shared history."""
 

@@ -18,18 +18,17 @@ import msgspec
 from perflib import analysis
 from perflib.environment import differences, fingerprint
 from perflib.errors import PerflibError, StoreError
-from perflib.model import Caveat, Run
+from perflib.model import SAMPLES, SCRAPED, Caveat, Run
 from perflib.monitor import Scraper
 from perflib.review.settings import read_settings
 from perflib.samples import read_samples
-from perflib.session import SAMPLES, Session
+from perflib.session import Session
 from perflib.store import Store
 from perflib.store.folder import explained
 from perflib.target import Scenario, Target
 
 Show = Callable[[str, Mapping[str, str]], None]
 CLOCK_TOLERANCE_S, CLOCK_LOOK_S = 0.5, 0.2
-METRICS = "metrics.parquet"
 NOT_IN_HISTORY = "not in the history"
 
 
@@ -91,7 +90,7 @@ def _measure(target: Target, scenario: Scenario, session: Session) -> None:
         stack.callback(ended.set)
         threading.Thread(target=_watch_clock, args=(session, ended), daemon=True).start()
         if target.metrics_url:
-            scraper = Scraper(target.metrics_url, session.folder / METRICS, zero_ns=session.zero_ns)
+            scraper = Scraper(target.metrics_url, session.folder / SCRAPED, zero_ns=session.zero_ns)
             stack.callback(lambda: session.run.caveats.extend(scraper.stop()))
             scraper.start()
         target.measure(scenario, session)

@@ -7,10 +7,8 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from perflib.model import Caveat, Run
+from perflib.model import SAMPLES, Caveat, Run
 from perflib.samples import SampleWriter
-
-SAMPLES = "samples.parquet"
 
 
 class Session:

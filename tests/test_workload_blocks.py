@@ -19,9 +19,9 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
-from perflib.model import Run
+from perflib.model import SAMPLES, Run
 from perflib.samples import read_samples
-from perflib.session import SAMPLES, Session
+from perflib.session import Session
 from perflib.target import Scenario
 from perflib.workloads.anchors import Anchors, AnchorSettings, _Probe
 from perflib.workloads.blocks import BlocksTarget

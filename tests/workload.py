@@ -13,9 +13,9 @@ from typing import Any
 
 import pandas as pd
 
-from perflib.model import Run, to_json
+from perflib.model import SAMPLES, Run, to_json
 from perflib.samples import read_samples
-from perflib.session import SAMPLES, Session
+from perflib.session import Session
 from perflib.target import Scenario, Target
 
 SHORT = {"warmup": "0.1 s", "run_time": "0.6 s", "users": 2, "spawn_rate": 100, "arrival": "closed"}

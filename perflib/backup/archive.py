@@ -20,16 +20,16 @@ from msgspec import Struct
 from perflib import __version__
 from perflib.config import is_configuration
 from perflib.errors import StoreError
-from perflib.model import to_json
+from perflib.model import RECORD, SAMPLES, SCRAPED, to_json
 from perflib.store import Store
-from perflib.store.folder import RECORD, check_id, explained
+from perflib.store.folder import check_id, explained
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 TRIAGE, CHANGES = "history/triage.json", "history/changes.json"
 SETTINGS = frozenset({".yml", ".yaml", ".toml", ".ini", ".cfg", ".conf", ".json", ".env"})
 """Only such files are settings; a program is never restored from an archive."""
-SAMPLE_FILES = ("samples.parquet", "metrics.parquet")
+SAMPLE_FILES = (SAMPLES, SCRAPED)
 _BLOCK = 2**20
 _BROKEN = (
     zipfile.BadZipFile, zlib.error, struct.error, EOFError, KeyError, RuntimeError, ValueError

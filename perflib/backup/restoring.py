@@ -15,8 +15,9 @@ import msgspec
 
 from perflib.backup.archive import CHANGES, SAMPLE_FILES, TRIAGE, Archive, digest_of
 from perflib.errors import StoreError
+from perflib.model import RECORD
 from perflib.store import Store
-from perflib.store.folder import RECORD, explained
+from perflib.store.folder import explained
 from perflib.wording import many
 
 

@@ -12,6 +12,7 @@ import click
 from perflib import config
 from perflib.cli.choose import CONFIG
 from perflib.cli.show import console, print_damaged
+from perflib.model import RECORD
 from perflib.wording import many
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def backup(archive: Path | None, file: Path, samples: bool) -> None:
         settings=[*file.parent.glob("*.yml"), *folders],
         samples=samples,
     )
-    runs = sum(name.endswith("/run.json") for name in made.files)
+    runs = sum(name.endswith(f"/{RECORD}") for name in made.files)
     configs = sum(name.startswith("config/") for name in made.files)
     console.print(
         f"{place}: {many(configs, 'settings file')}, {many(runs, 'run')}"

@@ -17,10 +17,9 @@ from perflib.cli.choose import CONFIG
 from perflib.errors import ExitCode, PerflibError, TargetError
 from perflib.load.capacity import Bracket, Held, Step, search
 from perflib.load.usl import fit_usl
-from perflib.model import CAPACITY, Outcome, Run, Verdict
+from perflib.model import CAPACITY, SAMPLES, Outcome, Run, Verdict
 from perflib.run import execute
 from perflib.samples import measured, read_samples
-from perflib.session import SAMPLES
 from perflib.store import Store
 from perflib.target import Scenario, Target
 from perflib.units import format_quantity, parse_quantity

@@ -14,6 +14,7 @@ from rich.table import Table
 from perflib.cli.choose import CONFIG, DATA, RUNS_HELP, TOLERANCE, open_store, pick_runs
 from perflib.cli.show import console
 from perflib.errors import ExitCode, PerflibError, nearest
+from perflib.model import SAMPLES
 from perflib.units import format_number, format_quantity
 
 if TYPE_CHECKING:
@@ -57,7 +58,6 @@ def compare(
     be told, else 0.
     """
     from perflib import analysis
-    from perflib.session import SAMPLES
 
     store = open_store(file, data)
     sides = pick_runs(store, a), pick_runs(store, b)

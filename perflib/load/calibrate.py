@@ -18,6 +18,7 @@ import msgspec
 from perflib.errors import PerflibError
 from perflib.load.plan import Plan, Request
 from perflib.load.process import generate
+from perflib.model import SAMPLES
 
 SECONDS = 1.5
 QUIET = 0.3  # load average a core up to which a ceiling is worth keeping
@@ -88,7 +89,7 @@ def measure_ceiling(users: int, seconds: float = SECONDS) -> float | None:
             outcome = generate(plan, threading.Event())
             if outcome.measured_from_s is None or outcome.measured_until_s is None:
                 return None
-            table = pq.read_table(Path(folder) / "samples.parquet", columns=["end", "ok"])
+            table = pq.read_table(Path(folder) / SAMPLES, columns=["end", "ok"])
             ends = table.filter(table["ok"])["end"].to_numpy() * 1e-9  # to fail is quicker
             window = outcome.measured_from_s, outcome.measured_until_s
             return float(((ends >= window[0]) & (ends < window[1])).sum() / seconds)

@@ -22,6 +22,7 @@ import msgspec
 from perflib.errors import PerflibError, StoreError
 from perflib.load import plan as plans
 from perflib.load.plan import Outcome, Plan
+from perflib.model import SAMPLES
 from perflib.samples import join_parts, schema
 
 LOG = "generator.log"
@@ -103,7 +104,7 @@ def _adopt(folder: Path) -> None:
     for left in sorted((folder / plans.SPOOL).glob("*/*.parquet")):
         left.rename(parts / f"{left.parent.name}-{left.name}")
     try:
-        join_parts(parts, folder / "samples.parquet", schema())
+        join_parts(parts, folder / SAMPLES, schema())
     except OSError as error:
         raise StoreError(
             f"the samples cannot be joined ({os.strerror(error.errno or errno.EIO)})",

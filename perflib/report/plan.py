@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from perflib.errors import ReportError, nearest
-from perflib.model import BAD, CAPACITY, RECORDS, Verdict, worst
+from perflib.model import BAD, CAPACITY, RECORD, RECORDS, Verdict, worst
 from perflib.report.notebook import Notebook, is_python, read
 from perflib.report.parameters import check, declared, typed
 
@@ -94,7 +94,7 @@ def summaries(root: Path, bad: Mapping[str, str] | None = None) -> list[Summary]
     """
     decoder = msgspec.json.Decoder(Summary)
     found = []
-    files = sorted((root / "runs").glob("*/run.json"))
+    files = sorted((root / "runs").glob(f"*/{RECORD}"))
     committed = (partial(bytes, line) for line in committed_records(root))
     for record in chain[Callable[[], bytes]]((file.read_bytes for file in files), committed):
         try:
@@ -183,7 +183,7 @@ class Planner:
 
     def _complain_of_damage(self, name: str) -> None:
         folder = self.root / "runs" / name
-        if _UNSAFE.search(name) is None and (folder / "run.json").exists():
+        if _UNSAFE.search(name) is None and (folder / RECORD).exists():
             from perflib.store.folder import read_record  # costs what an unchanged report saves
 
             read_record(folder)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from perflib.errors import ReportError
-from perflib.model import RECORDS
+from perflib.model import RECORD, RECORDS, SAMPLES, SCRAPED
 from perflib.report.cache import Cache, replace
 from perflib.report.index import write_index
 from perflib.report.page import make_page
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 INDEX = ("feed.xml", "index.html")
-FILES = ("run.json", "samples.parquet", "metrics.parquet")
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
 
 
@@ -76,7 +75,7 @@ def _stage(root: Path, reports: Path, stage: Path, bad: Mapping[str, str], *, re
     committed = committed_records(root)
     hosts: set[str] = set()
     if redact:
-        files = (root / "runs" / run.id / "run.json" for run in runs)
+        files = (root / "runs" / run.id / RECORD for run in runs)
         told = (file.read_text("utf-8") for file in files if file.exists())
         hosts = own_hosts().union(*map(hosts_in, [*map(bytes.decode, committed), *told]))
     redactor = Redactor(hosts)
@@ -86,7 +85,7 @@ def _stage(root: Path, reports: Path, stage: Path, bad: Mapping[str, str], *, re
     for run in runs:
         folder = stage / "runs" / run.id
         folder.mkdir(parents=True)
-        for name in FILES:
+        for name in (RECORD, SAMPLES, SCRAPED):
             _record(root / "runs" / run.id / name, folder / name, redactor)
     staged = summaries(stage, {redactor.text(run): redactor.text(bad[run]) for run in bad})
     by_id = {run.id: run for run in staged}

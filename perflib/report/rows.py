@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from perflib.model import Verdict
+from perflib.model import RECORD, SAMPLES, Verdict
 from perflib.report.plan import Summary
 from perflib.wording import interval_text
 
@@ -39,7 +39,7 @@ class Row:
 def row_of(folder: Path, records: str, run: Summary, stem: str) -> Row:
     """The line of `run` with links to what is there: its page `stem`, its files in `folder`."""
     links = [Link(f"{stem}.ipynb", "notebook")] if stem else []
-    for name, text in (("samples.parquet", "samples"), ("run.json", "result")):
+    for name, text in ((SAMPLES, "samples"), (RECORD, "result")):
         if (folder / run.id / name).exists():
             links.append(Link(f"{records}/{run.id}/{name}", text))
     return Row(run, run.state, finding(run), f"{stem}.html" if stem else "", links)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from perflib.errors import StoreError
+from perflib.model import RECORD
 from perflib.report.flow import Reports, render_reports
 from perflib.report.past import read_past
 from perflib.report.plan import summaries
@@ -70,7 +71,7 @@ class Signs:
         return files, self._past
 
     def _written(self) -> list[tuple[Path, int]]:
-        files = [*self._root.glob("runs/*/run.json"), *self._settings.notebooks.glob("*.ipynb")]
+        files = [*self._root.glob(f"runs/*/{RECORD}"), *self._settings.notebooks.glob("*.ipynb")]
         return [(file, _changed_ns(file)) for file in sorted(files)]
 
 

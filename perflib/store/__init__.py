@@ -21,7 +21,7 @@ import pandas as pd
 from sqlalchemy import URL
 
 from perflib.errors import StoreError, nearest
-from perflib.model import BAD, RECORDS, Run
+from perflib.model import BAD, RECORDS, SAMPLES, SCRAPED, Run
 from perflib.samples import read_samples
 from perflib.store import folder as folders
 from perflib.store import history, rows
@@ -165,11 +165,11 @@ class Store(Decisions):
 
     def samples(self, run_id: str) -> pd.DataFrame:
         """The samples of `run_id`; see `perflib.samples.read_samples`."""
-        return read_samples(self.folder(run_id) / "samples.parquet")
+        return read_samples(self.folder(run_id) / SAMPLES)
 
     def metrics(self, run_id: str) -> pd.DataFrame | None:
         """What was scraped during `run_id`: time_s, name, labels, value; None if nothing was."""
-        return folders.read_metrics(self.folder(run_id) / "metrics.parquet")
+        return folders.read_metrics(self.folder(run_id) / SCRAPED)
 
     def runs(
         self,

@@ -19,9 +19,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from perflib.errors import AlreadyRecordedError, StoreError
-from perflib.model import RUN_SCHEMA, Run, to_json
+from perflib.model import RECORD, RUN_SCHEMA, Run, to_json
 
-RECORD = "run.json"
 _SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _ROOM = 2**20
 """Bytes that a short run takes; without them none begins."""

@@ -27,8 +27,9 @@ from perflib.load.findings import (
 )
 from perflib.load.plan import Outcome, Plan, Request
 from perflib.load.process import generate
+from perflib.model import SAMPLES
 from perflib.monitor import scrape
-from perflib.session import SAMPLES, Session
+from perflib.session import Session
 from perflib.target import (
     BaseUrl,
     Headers,
