@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pandas as pd
 import pytest
 from pydantic import ValidationError
 
@@ -299,32 +300,31 @@ def test_anchors_are_timed_until_they_hold() -> None:
     assert run.errors == {"anchor: anchored in an unseen block": 1}
 
 
+def rows_of(folder: Path, probes: list[_Probe]) -> pd.DataFrame:
+    """What is recorded of `probes`, whose times lie before now."""
+    run = Run(id="r", target="t", kind="blocks", started_at="2026-11-25T00:00:00Z", duration_s=40.0)
+    session = Session(run, folder)
+    with httpx.Client() as client:
+        anchors = Anchors(AnchorSettings(), "http://127.0.0.1:1", client, session)
+    anchors.probes = probes
+    anchors.record(session.samples(("anchoring_time",)), top=1)
+    session.close()
+    return read_samples(folder / SAMPLES)
+
+
 @pytest.mark.parametrize(("longest_s", "stuck_s", "young_s"), [(3.0, 30.0, 5.0), (0.01, 2.5, 1.0)])
 def test_an_anchor_that_never_comes_is_no_quick_one(
     tmp_path: Path, longest_s: float, stuck_s: float, young_s: float
 ) -> None:
-    run = Run(id="r", target="t", kind="blocks", started_at="2026-11-25T00:00:00Z", duration_s=40.0)
-    session = Session(run, tmp_path)
-    with httpx.Client() as client:
-        anchors = Anchors(AnchorSettings(), "http://127.0.0.1:1", client, session)
-    anchors.probes = [_Probe(-40.0, end_s=-40.0 + longest_s), _Probe(-stuck_s), _Probe(-young_s)]
-    anchors.record(session.samples(("anchoring_time",)), top=1)
-    session.close()
-    rows = read_samples(tmp_path / SAMPLES)
+    longest = _Probe(-40.0, end_s=-40.0 + longest_s)
+    rows = rows_of(tmp_path, [longest, _Probe(-stuck_s), _Probe(-young_s)])
     assert rows["error"].tolist() == ["", "not anchored"], "the last one may still come"
     assert rows["anchoring_time"].dropna().tolist() == pytest.approx([longest_s])
 
 
 def test_of_anchors_that_began_late_the_quick_ones_do_not_count_alone(tmp_path: Path) -> None:
-    run = Run(id="r", target="t", kind="blocks", started_at="2026-11-25T00:00:00Z", duration_s=40.0)
-    session = Session(run, tmp_path)
-    with httpx.Client() as client:
-        anchors = Anchors(AnchorSettings(), "http://127.0.0.1:1", client, session)
     late = [_Probe(-5.0), _Probe(-4.0, end_s=-3.9), _Probe(-3.0, end_s=-3.0, error="timeout")]
-    anchors.probes = [_Probe(-40.0, end_s=-30.0), _Probe(-20.0, end_s=-19.0), *late]
-    anchors.record(session.samples(("anchoring_time",)), top=1)
-    session.close()
-    rows = read_samples(tmp_path / SAMPLES)
+    rows = rows_of(tmp_path, [_Probe(-40.0, end_s=-30.0), _Probe(-20.0, end_s=-19.0), *late])
     assert rows["anchoring_time"].dropna().tolist() == pytest.approx([10.0, 1.0])
     assert rows["error"].tolist() == ["", "", "timeout"]
 

@@ -25,6 +25,7 @@ from perflib.session import Session
 from perflib.target import Scenario
 from perflib.workloads import http
 from perflib.workloads.http import HttpTarget
+from tests.workload import codes
 
 ROOT = Path(__file__).parents[1]
 
@@ -63,10 +64,6 @@ def load(tmp_path, url, during=lambda session: None, target=None, **scenario):
     session.close()
     samples = read_samples(tmp_path / "samples.parquet")
     return run, samples, measured(samples, run.measured_from_s, run.measured_until_s)
-
-
-def codes(run):
-    return {caveat.code for caveat in run.caveats} - {"generator was the bottleneck"}
 
 
 @pytest.mark.parametrize("processes", [1, 2])
