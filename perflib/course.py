@@ -14,7 +14,7 @@ import pandas as pd
 from perflib import analysis
 from perflib.analysis.behind import Causes
 from perflib.analysis.triage import Decisions
-from perflib.desk import HEADLINES, find_folder, newest_good, open_store
+from perflib.desk import ASKED_FIRST, find_folder, newest_good, open_store
 from perflib.errors import StoreError, nearest
 from perflib.model import Metric, Objective, find_metric
 from perflib.objectives import parse_objective
@@ -179,7 +179,7 @@ def open_course(
 
 def _headline(kind: str, points: pd.DataFrame) -> str:
     there = set(points["metric"])
-    return next((n for n in HEADLINES.get(kind, ()) if n in there), str(points["metric"].iloc[0]))
+    return next((n for n in ASKED_FIRST.get(kind, ()) if n in there), str(points["metric"].iloc[0]))
 
 
 def by_label(course: Course) -> list[Course]:

@@ -27,7 +27,7 @@ from perflib.wording import many
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-HEADLINES = {
+ASKED_FIRST = {
     "http": ("response_time", "service_time"),
     "blocks": ("block_time", "arrival_interval"),
     "chunks": ("processing_time",),
@@ -160,7 +160,7 @@ class Desk:
     @cached_property
     def headline(self) -> str:
         """The name of the metric that this kind of target is first asked about."""
-        wanted = (*HEADLINES.get(self.run.kind, ()), "response_time", "service_time")
+        wanted = (*ASKED_FIRST.get(self.run.kind, ()), "response_time", "service_time")
         there = {name for name in wanted if name in self.samples}
         known = {name for name in there if self.samples[name].notna().any()}
         known = known or {estimate.metric for estimate in self.estimates}  # of a summary
@@ -305,7 +305,7 @@ def open_comparison(
     comparison = analysis.compare(*sides, store=store)
     run = store.load(sides[1][0])
     there = {change.metric for change in comparison.changes}
-    wanted = (*HEADLINES.get(run.kind, ()), *sorted(there))
+    wanted = (*ASKED_FIRST.get(run.kind, ()), *sorted(there))
     return comparison, next((name for name in wanted if name in there), "")
 
 
