@@ -37,17 +37,17 @@ SERIES = (BLUE, ORANGE, TEAL, PURPLE, SKY, GREY)
 TEXT = {ORANGE: "#8a5a00", PALE: GREY, SKY: "#1f6f9f", FAINT: GREY}
 """Colours too light for text, and what to write in instead."""
 
-STATES: dict[str, tuple[str, str, str]] = {
-    "met": ("✓", GREEN, "o"),
-    "missed": ("✗", RED, "X"),
-    "unknown": ("?", GREY, "D"),
-    "improved": ("▲", GREEN, "^"),
-    "unchanged": ("●", BLUE, "o"),
-    "regressed": ("▼", RED, "v"),
-    "inconclusive": ("◆", ORANGE, "D"),
-    "no data": ("○", GREY, "s"),
+STATES = {
+    "met": (GREEN, "o"),
+    "missed": (RED, "X"),
+    "unknown": (GREY, "D"),
+    "improved": (GREEN, "^"),
+    "unchanged": (BLUE, "o"),
+    "regressed": (RED, "v"),
+    "inconclusive": (ORANGE, "D"),
+    "no data": (GREY, "s"),
 }
-"""A state is told by sign, colour and marker together."""
+"""A state is told by colour and marker together, and by its sign where there are words."""
 
 WIDTH_IN = 8.75
 LEFT_IN, RIGHT_IN, FOOT_IN = 0.78, 0.35, 0.62

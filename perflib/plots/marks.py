@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 from perflib.model import Outcome, Run
 from perflib.plots.house import GREY, INK, MUTED, STATES, TEXT, WIDTH_IN
 from perflib.units import format_number, format_quantity, scale_of
-from perflib.wording import clean, distinct
+from perflib.wording import SIGNS, clean, distinct
 
 SHARE = "share"
 LINE_PT, NARROW_PT, PAD_PT = 10.0, 4.5, 8.0
@@ -197,4 +197,5 @@ def band(axes: Axes, low: float, high: float, text: str) -> None:
 
 def state_of(outcome: Outcome | str) -> tuple[str, str, str]:
     """Sign, colour and marker of a verdict or trend state."""
-    return STATES.get(str(outcome), STATES["unknown"])
+    name = str(outcome) if str(outcome) in STATES else "unknown"
+    return SIGNS[name], *STATES[name]
