@@ -133,6 +133,11 @@ class Objective(Struct, frozen=True, kw_only=True):
     inclusive: bool = False
     label: str = ""
 
+    @property
+    def bounds(self) -> tuple[float, ...]:
+        """The bounds that it has, the lower one first."""
+        return tuple(bound for bound in (self.low, self.high) if bound is not None)
+
 
 class Outcome(StrEnum):
     """The answer to an objective, the worst first."""

@@ -176,8 +176,7 @@ def keeps(objective: Objective, value: float) -> bool:
 
 def _nearest(objective: Objective, value: float) -> float:
     """The bound that `value` is nearest to breaking, or breaks."""
-    bounds = [bound for bound in (objective.low, objective.high) if bound is not None]
-    return min(bounds, key=lambda bound: abs(value - bound))
+    return min(objective.bounds, key=lambda bound: abs(value - bound))
 
 
 def margin(objective: Objective, value: float) -> float | None:

@@ -218,10 +218,9 @@ def _small(axes: Axes, desk: Desk, verdict: Verdict) -> None:
     axes.plot(place, values, color=FAINT, linewidth=1.2)
     last = axes.plot(place[-1:], values[-1:], marker=marker, color=color, markersize=7, zorder=5)
     last[0].set_clip_on(False)
-    limits = [limit for limit in (objective.low, objective.high) if limit is not None]
-    for limit in limits:
+    for limit in objective.bounds:
         axes.axhline(limit, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
-    top, least = max(*values, *limits), min(*values, *limits)
+    top, least = max(*values, *objective.bounds), min(*values, *objective.bounds)
     room = 0.12 * ((top - least) or abs(top) or 1.0)
     axes.set_ylim(max(least - room, 0) if least >= 0 else least - room, top + room)
     unit_axis(axes.yaxis, share_unit(objective.unit), top, count=3)

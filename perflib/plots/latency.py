@@ -81,8 +81,8 @@ def distribution(desk: Desk, metric: str = "") -> Drawing:
     unit_axis(axes.xaxis, unit, values.max(), log=True)
     _level_marks(axes, marks, unit, top)
     objective = desk.promise(name)
-    for limit in () if objective is None else (objective.low, objective.high):
-        if objective is not None and limit is not None:
+    if objective is not None:
+        for limit in objective.bounds:
             sign = "<" if limit == objective.high else ">"
             text = f"promise: {objective.statistic} {sign} {bound(limit, objective.unit)}"
             bound_line(axes, limit, text, vertical=True)
@@ -145,8 +145,8 @@ def _interval_row(
         axes.plot([estimate.low, estimate.high], [row, row], color=color, linewidth=5, alpha=0.35)
     axes.plot([estimate.value], [row], marker=marker, color=color, markersize=7, zorder=5)
     row_text(axes, row, f"{interval_text(estimate)}  {sign}", color)
-    for limit in () if objective is None else (objective.low, objective.high):
-        if objective is not None and limit is not None:
+    if objective is not None:
+        for limit in objective.bounds:
             axes.plot([limit, limit], [row - 0.34, row + 0.34], color=INK, linewidth=2, zorder=4)
             side = side_of(axes, limit)
             note(axes, promised(objective), (limit, row), shift=(0, 16), ha=side)
