@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -80,7 +81,8 @@ def gate(store: Store, targets: Sequence[str] = (), *, tolerance: float = TOLERA
         else:
             checks.append(_unmeasured(name, [*runs.index]))
     found = follow(store, targets, tolerance=tolerance)
-    _remember(store, found)
+    with suppress(StoreError):  # a history that cannot be written is judged all the same
+        remember(store, found)
     told = [(one, _trend(one)) for one in found]
     checks += [check for _, check in told if check is not None]
     judged = {check.target for check in checks}
@@ -136,14 +138,6 @@ def together(found: Iterable[Trend]) -> list[str]:
         more = f" and {len(alike) - 1} more" if len(alike) > 1 else ""
         lines.append(f"{alike[0].key.target}, {alike[0].name}{more}: {reason}")
     return lines
-
-
-def _remember(store: Store, found: Iterable[Trend]) -> None:
-    """A history that cannot be written is judged all the same."""
-    try:
-        remember(store, [*found])
-    except StoreError:
-        return
 
 
 def promises(run: Run) -> Iterator[Check]:
