@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from hashlib import blake2b
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -95,10 +93,10 @@ def summaries(root: Path, bad: Mapping[str, str] | None = None) -> list[Summary]
     decoder = msgspec.json.Decoder(Summary)
     found = []
     files = sorted((root / "runs").glob(f"*/{RECORD}"))
-    committed = (partial(bytes, line) for line in committed_records(root))
-    for record in chain[Callable[[], bytes]]((file.read_bytes for file in files), committed):
+    records: list[Path | bytes] = [*files, *committed_records(root)]
+    for record in records:
         try:
-            run = decoder.decode(record())
+            run = decoder.decode(record.read_bytes() if isinstance(record, Path) else record)
         except (msgspec.MsgspecError, OSError, UnicodeDecodeError):
             continue  # the store says what is wrong with it; an index must not fail on it
         found.append(msgspec.structs.replace(run, bad=(bad or {}).get(run.id, "")))
