@@ -16,13 +16,13 @@ from rich.table import Table
 from perflib.cli import show
 from perflib.cli.choose import CONFIG, DATA, RUNS_HELP, open_store, pick_runs
 from perflib.errors import ExitCode, PerflibError
+from perflib.model import Run, to_json
 from perflib.units import format_quantity, parse_quantity
 from perflib.wording import many
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from perflib.model import Run
     from perflib.store import Store
 
 SHOWN = ("mean", "p50", "p95", "p99", "max")
@@ -97,8 +97,6 @@ def list_runs(
 @_store
 def show_run(store: Store, run: str, labels: bool, as_json: bool) -> None:
     """One run: where it took place, what was measured, what was judged."""
-    from perflib.model import to_json
-
     known = {*store.runs()["run_id"]}
     damaged = [error for error in store.damaged if Path(error.file or "").parent.name == run]
     if damaged and run not in known:

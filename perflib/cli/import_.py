@@ -39,7 +39,9 @@ def import_results(
     promised = settings.targets.get(target)
     objectives = [objective.text for objective in promised.objectives] if promised else []
     store = Store(settings.data, settings.history)
-    known, runs, refused = known_imports(store), list["Run"](), list[FormatError]()
+    known = known_imports(store)
+    runs: list[Run] = []
+    refused: list[FormatError] = []
     for source in by_run(_found(paths, strict, settings.data.resolve(), refused)):
         made = import_source(
             source,

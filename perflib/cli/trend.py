@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 from rich.markup import escape
 from rich.table import Table
 
@@ -112,14 +113,10 @@ def sparkline(one: Trend, width: int = _WIDTH) -> str:
 
 
 def _json(found: list[Trend]) -> str:
-    import msgspec
-
     return msgspec.json.format(msgspec.json.encode([_row(one) for one in found])).decode()
 
 
 def _row(one: Trend) -> dict[str, Any]:
-    import msgspec
-
     return one.key._asdict() | {
         "load_key": one.load_key,
         "state": one.state.value,
