@@ -72,6 +72,7 @@ def test_what_can_be_read_is_imported_and_the_rest_refused(home: Path) -> None:
     # standard input is the same file as results.jtl
     assert "2 files refused" in done.stdout
     assert [name.split("-")[1] for name in runs(home)] == ["jmeter", "hyperfine"]
+    assert set(Store(home / "data").runs()["source"]) == {"JMeter", "hyperfine"}
 
 
 def test_a_folder_is_enough(home: Path) -> None:

@@ -92,7 +92,7 @@ def told_by(run_id: str, *outcomes: str, **given: Any) -> Run:
     return replace(run, **given)
 
 
-IMPORTED = {"kind": "imported", "source": {"format": "k6"}}
+IMPORTED = {"kind": "imported", "source": {"tool": "k6"}}
 
 
 @pytest.mark.parametrize(

@@ -167,6 +167,11 @@ def test_every_query_is_timed_by_name(database_url: str) -> None:
         assert set(plan["parameters"]) == set(run.workload["queries"][plan["query"]]["params"])
 
 
+def test_no_host_is_told_with_its_password(sqlite_url: str) -> None:
+    own = target(sqlite_url, TEN, metrics_url="http://me:hunter2@127.0.0.1/metrics")
+    assert [url for url in own.hosts() if "hunter2" in url] == []
+
+
 def test_fresh_connections_are_opened_in_a_process_of_their_own() -> None:
     session = Session(Run(id="r", target="t", kind="sql", started_at="", duration_s=0), Path())
     scenario = Scenario(rate="9 req/s", processes=2)

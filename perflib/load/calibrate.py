@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from perflib.environment import usable_cores
 from perflib.errors import PerflibError
 from perflib.load.plan import Plan, Request
 from perflib.load.process import generate
@@ -43,13 +44,13 @@ def machine_ceiling(users: int, cache: Path | None = None) -> float | None:
     file = file / "perflib" / "ceiling.json"
     packages = "/".join(version(name) for name in ("locust", "gevent", "httptools"))
     engine = max(part.stat().st_mtime_ns for part in Path(__file__).parent.glob("*.py"))
-    machine = f"{platform.node()}/{platform.release()}/{os.cpu_count()}"
+    machine = f"{platform.node()}/{platform.release()}/{usable_cores()}"
     key = f"{machine}/{packages}/{sys.version}/{engine}/{users}"
     with suppress(OSError, msgspec.DecodeError):
         kept = msgspec.json.decode(file.read_bytes(), type=Ceiling)
         if kept.key == key and time.time() - kept.measured_at < KEPT_S:
             return kept.rate
-    busy = os.getloadavg()[0] > QUIET * (os.cpu_count() or 1)
+    busy = os.getloadavg()[0] > QUIET * usable_cores()
     try:
         rate = measure_ceiling(users)
     except (OSError, PerflibError):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import importlib
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from perflib.environment import usable_cores
 from perflib.report.notebook import Notebook
 from perflib.report.parameters import inject
 from perflib.report.plan import Order
@@ -23,15 +23,8 @@ def execute(
         parent.prepare(modules)
         importlib.import_module("perflib.report.page")  # while the parent imports, so do we
         tasks = (_task(order, settings, follow) for order in orders)
-        for task in parent.run(tasks, settings.workers or _cores()):
+        for task in parent.run(tasks, settings.workers or usable_cores()):
             yield task.label, task.notebook
-
-
-def _cores() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS
-        return os.cpu_count() or 1
 
 
 def _task(order: Order, settings: Settings, follow: Follow) -> Task:

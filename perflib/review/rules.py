@@ -7,10 +7,10 @@ those of Python services are; where they are shared, the finding says so.
 from __future__ import annotations
 
 import math
-import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 
+from perflib.environment import usable_cores
 from perflib.review.finding import Finding
 from perflib.review.queries import filters_of, indexed_columns
 from perflib.review.settings import Setting
@@ -229,5 +229,5 @@ def review(
     found: list[Setting], queries: Mapping[str, str] | None = None, cores: int | None = None
 ) -> list[Finding]:
     """Findings of all rules; `queries` are SQL texts by name, `cores` those of the system."""
-    settings = Settings(found, queries or {}, cores or os.cpu_count() or 1)
+    settings = Settings(found, queries or {}, cores or usable_cores())
     return [finding for rule in RULES for finding in rule(settings)]

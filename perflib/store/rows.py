@@ -139,7 +139,7 @@ def _run(run: Run) -> dict[str, Any]:
         "git_dirty": run.environment.git_dirty,
         "environment_key": environment_key(run.environment),
         "target_version": plain(run.environment.target_version),
-        "source": plain(run.source.get("format", "")),
+        "source": plain(run.source.get("tool", "")),
         "load_key": load_key(run),
     }
 

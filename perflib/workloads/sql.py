@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from perflib.errors import TargetError
 from perflib.session import Session
-from perflib.target import Scenario, Seconds, Settings, Target
+from perflib.target import Scenario, Seconds, Settings, Target, without_secrets
 from perflib.workloads.crew import Crew
 from perflib.workloads.sql_task import DIALECTS, open_engine, plan_text, shown_url
 
@@ -80,7 +80,7 @@ class SqlTarget(Target):
 
     def hosts(self) -> list[str]:
         """The database without its password, and the metrics page."""
-        return [shown_url(self.url), *([self.metrics_url] if self.metrics_url else [])]
+        return [shown_url(self.url), *map(without_secrets, filter(None, [self.metrics_url]))]
 
     def measure(self, scenario: Scenario, session: Session) -> None:
         """Run the queries; sample rows are labelled by query, `connect` for fresh connections.
