@@ -85,12 +85,24 @@ def test_refusals_are_told_apart(failed, codes, void):
         ),
         ({"certificate not trusted": 9}, {}, "certificate", "SSL_CERT_FILE"),
         ({"TLS failed": 9}, {"TLS failed": "wrong version"}, "(wrong version)", "speaks no TLS"),
+        # a slow look-up of the name was still under way at the end
+        ({"host not found": 7, "cut off": 2}, {}, "answered: host not found", "correct its `url`"),
+        # a proxy without a backend accepts and closes
+        ({"connection closed": 9}, {}, "answered: connection closed", "start the target"),
     ],
 )
 def test_no_contact_says_what_was_in_the_way(errors, messages, says, step):
     (caveat,) = unreached(errors, 9, messages)
     assert says in caveat.message
     assert step in caveat.next_step
+
+
+@pytest.mark.parametrize(
+    "errors",
+    [{"connection refused": 8}, {"status 500": 1, "host not found": 8}, {"cut off": 9}, {}],
+)
+def test_a_target_that_answered_or_only_hung_was_in_contact(errors):
+    assert not list(unreached(errors, 9, {}))
 
 
 @pytest.mark.parametrize(("undone", "found"), [(0, 0), (1, 0), (50, 1)])

@@ -20,6 +20,7 @@ GENERATORS_OWN = ("too many open files", "no free local port")
 UNREACHED = (
     "connection refused",
     "connection reset",
+    "connection closed",
     "connect timeout",
     "host unreachable",
     "host not found",
@@ -108,8 +109,8 @@ def refusals(failed: Mapping[int, int], total: int) -> Iterator[Caveat]:
     if refused := failed.get(503, 0):
         yield Caveat(
             code="overloaded",
-            message=f"{refused} of {total} requests were refused with 503; they are counted apart "
-            "from failures and are no successes",
+            message=f"{refused} of {total} requests were refused with 503; the error rate holds "
+            "them, the throughput does not",
             next_step="lower the rate, or find what the target ran out of",
         )
 
@@ -122,7 +123,8 @@ def unreached(
     `messages` tell more of a kind of error.
     """
     kinds = [kind for kind in UNREACHED if errors.get(kind)]
-    if total and sum(errors[kind] for kind in kinds) == total:
+    # what the end of the run cut off had no answer either
+    if kinds and sum(errors[kind] for kind in kinds) + errors.get("cut off", 0) == total:
         told = [f"{kind} ({messages[kind]})" if kind in messages else kind for kind in kinds]
         yield Caveat(
             code="no contact",

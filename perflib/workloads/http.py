@@ -212,6 +212,7 @@ def complete(session: Session, plan: Plan, outcome: Outcome, ceiling: float | No
     run.details["generator"] = to_builtins(outcome.workers)
     told = [worker.messages.items() for worker in outcome.workers]
     run.details["messages"] = messages = {kind: text for each in told for kind, text in each}
+    run.caveats += unreached(run.errors, len(table), messages)  # first: it explains the others
     if outcome.drained:
         run.caveats += unfinished(outcome, plan)
     if run.measured_until_s is not None:
@@ -228,7 +229,6 @@ def complete(session: Session, plan: Plan, outcome: Outcome, ceiling: float | No
     failed = table.filter(pc.invert(table["ok"]))["status"]
     statuses = {pair["values"]: pair["counts"] for pair in pc.value_counts(failed).to_pylist()}
     run.caveats += refusals(statuses, len(table))
-    run.caveats += unreached(run.errors, len(table), messages)
     run.caveats += broken_off(outcome, len(table))
     run.caveats += unasked(outcome, len(table))
     run.caveats += users_gone(outcome, plan)
