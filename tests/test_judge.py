@@ -178,6 +178,28 @@ def test_an_open_question_tells_how_long_to_measure(value, high, says):
     assert says in verdict("error_rate < 1 %", found).next_step
 
 
+@pytest.mark.parametrize(
+    ("text", "failed", "says"),
+    [
+        ("throughput > 90 req/s", 900, "why requests fail first: status 401 × 900 (no token)"),
+        ("error_rate < 1 %", 900, "why requests fail first: status 401 × 900 (no token)"),
+        ("throughput > 90 req/s", 2, "what costs throughput"),
+    ],
+    ids=["none succeeds", "the same for their share", "a few failures do not cost throughput"],
+)
+def test_a_missed_promise_names_the_errors_that_explain_it(text, failed, says):
+    metric, unit = ("throughput", "req/s") if "throughput" in text else ("error_rate", "1")
+    found = estimate(0.5, 0.5, 0.5, metric=metric, statistic="value", unit=unit)
+    run = {
+        "errors": {"timeout": 1, "status 401": failed},
+        "counts": Counts(recorded=1000),
+        "details": {"messages": {"status 401": "no token"}},
+    }
+    given = verdict(text, found, **run)
+    assert given.outcome == "missed"
+    assert says in given.next_step
+
+
 def test_flip_is_the_share_of_repeats_that_differ():
     rng, half = np.random.default_rng(1), 1e-3
     found = verdict("p95(query_time) < 10 ms", estimate(8.5e-3, 7.5e-3, 9.5e-3))

@@ -19,6 +19,8 @@ from perflib.wording import percent
 MET, MISSED, UNKNOWN = Outcome.MET, Outcome.MISSED, Outcome.UNKNOWN
 _EXCUSE_NOTHING = ("failures",)
 """Caveats of an estimate that forbid `met`, but leave `missed` as it is."""
+_FEW_FAIL = 0.01
+"""Failures of a smaller share of the requests are not what costs throughput."""
 _KEPT_UP = 0.95
 """A target that completed this share of what was offered was not shown to be at its limit."""
 
@@ -53,7 +55,8 @@ def _judge(run: Run, objective: Objective, estimate: Estimate | None) -> Verdict
         return _verdict(objective, estimate, UNKNOWN, idle.message, idle.next_step)
     side = _side(objective, estimate, outcome)
     reason = f"{_indicator(objective)} is {_range(objective, estimate)}, {side}"
-    return _verdict(objective, estimate, outcome, reason, _next(objective, estimate, outcome))
+    step = _next(run, objective, estimate, outcome)
+    return _verdict(objective, estimate, outcome, reason, step)
 
 
 def _verdict(
@@ -130,12 +133,17 @@ def _missing(run: Run, objective: Objective) -> Caveat:
     elif objective.label:
         step = f"check that `{objective.label}` is a label of the run, or see its errors"
     elif run.errors:
-        kind, count = max(run.errors.items(), key=lambda error: error[1])
-        said = run.details.get("messages", {}).get(kind)
-        what += f": {kind} × {count}" + (f" ({said})" if said else "")
+        what, step = f"{what}: {_most_frequent(run)}", "find out why requests fail first"
     elif run.source:
         step = "promise what the tool states, or import its samples"
     return Caveat(code="missing", message=what, next_step=step)
+
+
+def _most_frequent(run: Run) -> str:
+    """The error that most requests failed with, how often, and what was said of it."""
+    kind, count = max(run.errors.items(), key=lambda error: error[1])
+    said = run.details.get("messages", {}).get(kind)
+    return f"{kind} × {count}" + (f" ({said})" if said else "")
 
 
 def _outcome(objective: Objective, estimate: Estimate) -> Outcome:
@@ -247,11 +255,11 @@ def _side(objective: Objective, estimate: Estimate, outcome: Outcome) -> str:
     return f"{share}{side} the bound {limit}"
 
 
-def _next(objective: Objective, estimate: Estimate, outcome: Outcome) -> str:
+def _next(run: Run, objective: Objective, estimate: Estimate, outcome: Outcome) -> str:
     if outcome is MET:
         return "nothing to do; keep measuring"
     if outcome is MISSED:
-        return f"find what costs {objective.metric}: the suspects in its report, then `investigate`"
+        return _mend(run, objective)
     short = [caveat.next_step for caveat in estimate.caveats if caveat.code == "short"]
     if short:
         return short[0]
@@ -267,3 +275,11 @@ def _next(objective: Objective, estimate: Estimate, outcome: Outcome) -> str:
     return (
         "the value is at the bound: more samples will hardly tell; change the system or the bound"
     )
+
+
+def _mend(run: Run, objective: Objective) -> str:
+    """Where to begin with a missed promise: at the failures where they explain it."""
+    failed = sum(run.errors.values()) > _FEW_FAIL * run.counts.recorded
+    if failed and objective.metric in ("throughput", "error_rate") and not objective.label:
+        return f"find out why requests fail first: {_most_frequent(run)}"
+    return f"find what costs {objective.metric}: the suspects in its report, then `investigate`"
