@@ -277,16 +277,29 @@ def test_refusals_are_reported_apart(tmp_path, expect, kind):
     assert "rate limited" in codes(run)
 
 
-@pytest.mark.parametrize("page", ["# nothing\n", "c 1\n", "c NaN\n"])
-def test_a_count_that_cannot_be_compared_allows_no_verdict(tmp_path, monkeypatch, page):
-    """The first page is good, the second one is what is left of it."""
-    pages = iter([b"c 1\n", page.encode()])
+@pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [
+        ("c 1\n", "c 1\n", None),
+        ("up 1\n", 'c{code="200"} 0\n', None),
+        ("c 1\n", "# nothing\n", "could not be read"),
+        ("c 1\n", "c NaN\n", "`c` is nan"),
+        ("c 1\n", "c_total 9\nup 1\n", "the metrics page has no `c`"),
+        ("c 900\n", "c 300\n", "fell from 900 to 300"),
+    ],
+    ids=["good", "a label's first request makes its series", "empty", "NaN", "misnamed", "restart"],
+)
+def test_a_count_that_cannot_be_compared_allows_no_verdict(
+    tmp_path, monkeypatch, before, after, says
+):
+    pages = iter([before.encode(), after.encode()])
     monkeypatch.setattr(http, "scrape", lambda url: parse_metrics(next(pages)))
     with answering() as url:
         counted = {"count_metric": "c", "metrics_url": f"{url}/metrics"}
         run, _, _ = load(tmp_path, url, target=counted, run_time="0.3 s")
     lost = [c for c in run.caveats if c.code == "counts not compared"]
-    assert [c.voids for c in lost] == ([] if page == "c 1\n" else [("*",)])
+    assert [c.voids for c in lost] == ([("*",)] if says else [])
+    assert all(says in caveat.message for caveat in lost)
     assert (run.counts.target is None) is bool(lost)
 
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from msgspec import to_builtins
 from pydantic import AfterValidator, Field, model_validator
 
-from perflib.errors import PerflibError
+from perflib.errors import PerflibError, nearest
 from perflib.load.calibrate import machine_ceiling
 from perflib.load.findings import (
     bottleneck,
@@ -119,34 +119,52 @@ class HttpTarget(Target):
         }
         ceiling = machine_ceiling(scenario.users)
         run.environment.generator_ceiling = ceiling
-        before = self._told_count()
+        before = self._told()
         outcome = generate(plan, session.stop, lambda numbers: session.show(_shown(numbers)))
         complete(session, plan, outcome, ceiling)
-        after = self._told_count()
-        if before is not None and after is not None:
-            self._compare_counts(session, outcome, round(after - before))
-        elif self.count_metric:
-            session.warn(
-                "counts not compared",
-                f"`{self.count_metric}` could not be read before and after the load",
-                "mend the metrics page, or leave `count_metric` out",
-                ("*",),
-            )
+        if self.count_metric:
+            self._compare_counts(session, outcome, before, self._told())
 
-    def _told_count(self) -> float | None:
-        """The target's own count of requests, without those for its metrics page."""
+    def _told(self) -> dict[str, float] | None:
+        """The sums of the metrics page by name, without the requests for that page."""
         if not self.count_metric:
             return None
         page = urlsplit(self.metrics_url).path
+        told: dict[str, float] = {}
         try:
-            samples = scrape(self.metrics_url)
+            for sample in scrape(self.metrics_url):
+                if page not in sample.labels.values():
+                    told[sample.name] = told.get(sample.name, 0.0) + sample.value
         except PerflibError:
             return None
-        counted = [s for s in samples if s.name == self.count_metric]
-        told = sum(s.value for s in counted if page not in s.labels.values())
-        return told if isfinite(told) else None
+        return told
 
-    def _compare_counts(self, session: Session, outcome: Outcome, told: int) -> None:
+    def _compare_counts(
+        self,
+        session: Session,
+        outcome: Outcome,
+        before: dict[str, float] | None,
+        after: dict[str, float] | None,
+    ) -> None:
+        """Hold the target's own count against ours; where there is none, say why."""
+        name = self.count_metric
+        if before is None or after is None:
+            what = f"`{name}` could not be read before and after the load"
+            step = "mend the metrics page, or leave `count_metric` out"
+        elif name not in after:
+            what = f"the metrics page has no `{name}`"
+            step = f"name in `count_metric` {nearest(name, sorted(after))}"
+        elif not isfinite(told := after[name] - before.get(name, 0.0)):
+            what, step = f"`{name}` is {after[name]}", "mend the metrics page"
+        elif told < 0:
+            what = f"`{name}` fell from {before[name]:.0f} to {after[name]:.0f} during the load"
+            step = "find what restarted the target, then measure again"
+        else:
+            self._count_of_target(session, outcome, round(told))
+            return
+        session.warn("counts not compared", what, step, ("*",))
+
+    def _count_of_target(self, session: Session, outcome: Outcome, told: int) -> None:
         """Requests without an answer may or may not have reached the target: both agree."""
         page = urlsplit(self.metrics_url).path
         table = pq.read_table(session.folder / SAMPLES, columns=["label", "status"])
