@@ -165,6 +165,18 @@ def test_a_slow_start_is_cut_off_and_a_drift_is_told():
     assert steadiness(began[:0], began[:0], 0, 30) == (0.0, [])
 
 
+def test_an_early_stall_or_outage_is_judged_and_not_cut_off_as_a_slow_start():
+    began = np.arange(0, 30, 0.001)
+    noise = np.random.default_rng(3).lognormal(sigma=0.2, size=len(began))
+    stalled = (began >= 4) & (began < 6)
+    assert steadiness(began, np.where(stalled, 0.5, 0.01) * noise, 0, 30) == (0.0, [])
+    refused = began < 2
+    times = np.where(refused, 0.0002, 0.01) * noise
+    assert steadiness(began, times, 0, 30, refused) == (0.0, [])
+    cut, _ = steadiness(began, times, 0, 30, began == 0)
+    assert 2 <= cut <= 6, "one failure in 30 000 is no outage"
+
+
 def test_the_scalability_law_is_found_again():
     n = np.array([1, 2, 4, 8, 16, 32, 64])
     x = usl(n, 1000, 0.05, 0.001) * RNG.normal(1, 0.01, len(n))

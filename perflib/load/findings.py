@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perflib.load.plan import Outcome, Plan
-from perflib.load.steady import steady_from
+from perflib.load.steady import BATCH, steady_from
 from perflib.model import Caveat, GeneratorHealth
 from perflib.units import format_quantity
 
@@ -203,11 +203,14 @@ def steadiness(
     times_s: npt.NDArray[np.float64],
     since_s: float,
     until_s: float,
+    failed: npt.NDArray[np.bool_] | None = None,
 ) -> tuple[float, list[Caveat]]:
     """Seconds after `since_s` from which the run is steady, with a caveat when it never is.
 
     `began_s` and `times_s` are the start and response times of the requests; the series is the
-    logarithm of their mean in equal slots, so that a drift is relative.
+    logarithm of their mean in equal slots, so that a drift is relative. A slow start is one from
+    the first second on, and holds none of the `failed` requests: a stall or an outage that comes
+    early is no warm-up, and must be judged.
     """
     edges = np.arange(since_s, until_s + SLOT_S / 2, SLOT_S)
     slot = np.searchsorted(edges, began_s, side="right") - 1
@@ -226,5 +229,9 @@ def steadiness(
         )
         return 0.0, [caveat]
     cut = found.cut
-    slow_start = cut > 0 and abs(series[:cut].mean() - series[cut:].mean()) > LEAST_DRIFT
-    return (cut * SLOT_S if slow_start else 0.0), []
+    if not cut or abs(series[:BATCH].mean() - series[cut:].mean()) <= LEAST_DRIFT:
+        return 0.0, []
+    cut_s = cut * SLOT_S
+    early = (began_s >= since_s) & (began_s < since_s + cut_s)
+    outage = failed is not None and (failed & early).sum() > LOST_SHARE * inside.sum()
+    return (0.0 if outage else cut_s), []

@@ -237,7 +237,8 @@ def complete(session: Session, plan: Plan, outcome: Outcome, ceiling: float | No
         run.measured_until_s = min(run.measured_until_s, session.now())
         span = run.measured_from_s, run.measured_until_s
         if outcome.drained:
-            cut_s, caveats = steadiness(due, end - due, *span)
+            failed = pc.invert(table["ok"]).to_numpy()
+            cut_s, caveats = steadiness(due, end - due, *span, failed)
             run.details["steady_after_s"] = cut_s
             run.measured_from_s += cut_s
             run.caveats += caveats
