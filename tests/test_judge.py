@@ -179,25 +179,37 @@ def test_an_open_question_tells_how_long_to_measure(value, high, says):
 
 
 @pytest.mark.parametrize(
-    ("text", "failed", "says"),
+    ("text", "failed", "high", "outcome", "says"),
     [
-        ("throughput > 90 req/s", 900, "why requests fail first: status 401 × 900 (no token)"),
-        ("error_rate < 1 %", 900, "why requests fail first: status 401 × 900 (no token)"),
-        ("throughput > 90 req/s", 2, "what costs throughput"),
+        ("throughput > 90 req/s", 900, 0.5, "missed", "fail first: status 401 × 900 (no token)"),
+        ("error_rate < 1 %", 900, 0.5, "missed", "fail first: status 401 × 900 (no token)"),
+        ("throughput > 90 req/s", 2, 0.5, "missed", "what costs throughput"),
+        ("throughput > 90 req/s", 90, 200.0, "unknown", "fail first: status 401 × 90 "),
+        ("throughput > 90 req/s", 2, 200.0, "unknown", "times as long"),
     ],
-    ids=["none succeeds", "the same for their share", "a few failures do not cost throughput"],
+    ids=["none succeeds", "the share of those", "a few do not cost it", "an outage", "only noise"],
 )
-def test_a_missed_promise_names_the_errors_that_explain_it(text, failed, says):
+def test_a_broken_promise_names_the_errors_that_explain_it(text, failed, high, outcome, says):
     metric, unit = ("throughput", "req/s") if "throughput" in text else ("error_rate", "1")
-    found = estimate(0.5, 0.5, 0.5, metric=metric, statistic="value", unit=unit)
+    found = estimate(0.5, 0.5, high, metric=metric, statistic="value", unit=unit)
     run = {
         "errors": {"timeout": 1, "status 401": failed},
         "counts": Counts(recorded=1000),
         "details": {"messages": {"status 401": "no token"}},
     }
     given = verdict(text, found, **run)
-    assert given.outcome == "missed"
+    assert given.outcome == outcome
     assert says in given.next_step
+
+
+def test_a_percentile_that_failures_carry_away_names_them():
+    kept = Caveat(
+        code="failures", message="4 % failed", next_step="find out", voids=("query_time",)
+    )
+    found = estimate(5e-3, 4e-3, None, caveats=(kept,))
+    given = verdict("p95(query_time) < 10 ms", found, errors={"UndefinedTable": 40, "timeout": 2})
+    assert given.outcome == "unknown"
+    assert "UndefinedTable × 40" in given.next_step
 
 
 def test_flip_is_the_share_of_repeats_that_differ():

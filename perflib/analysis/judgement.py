@@ -50,7 +50,9 @@ def _judge(run: Run, objective: Objective, estimate: Estimate | None) -> Verdict
     for caveat in estimate.caveats:
         barred = caveat.forbids(objective.metric)
         if barred and (outcome is not MISSED or caveat.code not in _EXCUSE_NOTHING):
-            return _verdict(objective, estimate, UNKNOWN, caveat.message, caveat.next_step)
+            named = caveat.code in _EXCUSE_NOTHING and run.errors and not objective.label
+            step = _why_failed(run) if named else caveat.next_step
+            return _verdict(objective, estimate, UNKNOWN, caveat.message, step)
     if outcome is not MET and (idle := _underfed(run, objective, estimate)):
         return _verdict(objective, estimate, UNKNOWN, idle.message, idle.next_step)
     side = _side(objective, estimate, outcome)
@@ -258,7 +260,7 @@ def _side(objective: Objective, estimate: Estimate, outcome: Outcome) -> str:
 def _next(run: Run, objective: Objective, estimate: Estimate, outcome: Outcome) -> str:
     if outcome is MET:
         return "nothing to do; keep measuring"
-    if outcome is MISSED:
+    if outcome is MISSED or (_fails(run, objective) and not keeps(objective, estimate.value)):
         return _mend(run, objective)
     short = [caveat.next_step for caveat in estimate.caveats if caveat.code == "short"]
     if short:
@@ -278,8 +280,17 @@ def _next(run: Run, objective: Objective, estimate: Estimate, outcome: Outcome) 
 
 
 def _mend(run: Run, objective: Objective) -> str:
-    """Where to begin with a missed promise: at the failures where they explain it."""
-    failed = sum(run.errors.values()) > _FEW_FAIL * run.counts.recorded
-    if failed and objective.metric in ("throughput", "error_rate") and not objective.label:
-        return f"find out why requests fail first: {_most_frequent(run)}"
+    """Where to begin with a broken promise: at the failures where they explain it."""
+    if _fails(run, objective):
+        return _why_failed(run)
     return f"find what costs {objective.metric}: the suspects in its report, then `investigate`"
+
+
+def _fails(run: Run, objective: Objective) -> bool:
+    """Whether failures explain what is measured of the objective."""
+    counted = objective.metric in ("throughput", "error_rate") and not objective.label
+    return counted and sum(run.errors.values()) > _FEW_FAIL * run.counts.recorded
+
+
+def _why_failed(run: Run) -> str:
+    return f"find out why requests fail first: {_most_frequent(run)}"
