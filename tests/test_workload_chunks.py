@@ -7,6 +7,8 @@ import hashlib
 import itertools
 import json
 import random
+import ssl
+import subprocess
 import time
 import zlib
 from pathlib import Path
@@ -16,6 +18,8 @@ import brotli
 import pytest
 from pydantic import ValidationError
 
+from perflib.errors import TargetError
+from perflib.monitor import scrape
 from perflib.workloads.chunk_task import ChunkTask, payload, size_label
 from perflib.workloads.chunks import ChunkAnswer, ChunksTarget
 from perflib.workloads.fields import LARGEST
@@ -230,7 +234,7 @@ def test_a_refusing_service_gives_a_run_without_verdict() -> None:
 @pytest.mark.parametrize(
     ("given", "kind"),
     [
-        ({"url": "http://no-such-host.invalid"}, "no connection"),
+        ({"url": "http://no-such-host.invalid"}, "host not found"),
         ({"callable": "no_such_module:work"}, "no such callable"),
         ({"callable": "json:work"}, "no such callable"),
         ({"callable": "asyncio:sleep"}, "no such callable"),
@@ -243,6 +247,31 @@ def test_first_contact_tells_why_it_failed(given: dict[str, str], kind: str) -> 
         ChunkTask(settings("") | given).check()
     assert error.value.kind == kind
     assert ("`callable`" in error.value.next_step) == ("callable" in given)
+
+
+def test_an_authority_of_ones_own_is_trusted_by_uploads_and_scrapes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
+    made = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext"
+    files = ["subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)]
+    try:
+        subprocess.run([*made.split(), *files], check=True, capture_output=True)
+    except FileNotFoundError:
+        pytest.skip("no openssl")
+    server, context = Server(service), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    server.server.socket = context.wrap_socket(server.server.socket, server_side=True)
+    with server as plain:
+        url = plain.replace("http://", "https://")
+        with pytest.raises(NoContactError) as error:
+            ChunkTask(settings(url)).check()
+        assert error.value.kind == "certificate not trusted"
+        with pytest.raises(TargetError, match="CERTIFICATE_VERIFY_FAILED"):
+            scrape(f"{url}/metrics")
+        monkeypatch.setenv("SSL_CERT_FILE", str(cert))
+        ChunkTask(settings(url)).check()
+        assert len(scrape(f"{url}/metrics")) == 1
 
 
 def test_what_a_function_raises_is_counted_and_its_first_words_are_kept() -> None:

@@ -41,9 +41,11 @@ def scrape(url: str, timeout_s: float = 5.0) -> list[Sample]:
     place = safe_url(url)
     deadline = time.monotonic() + timeout_s
     body = bytearray()
+    # certificates, also those of `SSL_CERT_FILE`, take a while to load
+    transport = httpx.HTTPTransport(verify=url.startswith("https"))
     try:
         with (
-            httpx.Client(timeout=timeout_s, trust_env=False) as client,
+            httpx.Client(timeout=timeout_s, trust_env=False, transport=transport) as client,
             client.stream("GET", url, headers=ASKED) as answer,
         ):
             if answer.status_code != httpx.codes.OK:

@@ -34,8 +34,8 @@ def open_client(url: str, timeout_s: float, headers: Mapping[str, str]) -> httpx
         timeout=timeout_s,
         trust_env=False,
         headers={"accept-encoding": ENCODINGS, **headers},
-        # certificates take a while to load
-        transport=_Bounded(verify=url.startswith("https"), trust_env=False),
+        # certificates, also those of `SSL_CERT_FILE`, take a while to load
+        transport=_Bounded(verify=url.startswith("https")),
     )
 
 
@@ -142,9 +142,16 @@ def kind_of(error: BaseException) -> str:
     if isinstance(error, httpx.TimeoutException):
         return TIMEOUT
     if isinstance(error, httpx.ConnectError):
-        return "connection refused" if "refused" in str(error).lower() else "no connection"
+        return fault_of(_origin(error)).kind
     if isinstance(error, httpx.RemoteProtocolError):
         return "broken answer"
     if isinstance(error, httpx.NetworkError):
         return "connection lost"
     return type(error).__name__
+
+
+def _origin(error: BaseException) -> BaseException:
+    """What the system said, which the client's own errors wrap."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return error
