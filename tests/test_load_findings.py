@@ -236,6 +236,10 @@ def test_a_step_holds_only_when_all_is_kept(outcomes, answered, held):
     assert judged(verdicts, answered, 1000.0)[0] == held
 
 
+def test_a_step_that_broke_tells_how_most_requests_failed():
+    assert judged([], 500, 1000.0, "refused 429")[1].endswith("most others: refused 429")
+
+
 def attempt_up_to(most):
     def attempt(rate):
         held = rate <= most

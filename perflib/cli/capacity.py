@@ -149,7 +149,8 @@ class Seeker:
         times = good[_TIMED].dropna() if _TIMED in good else good["service_time"]
         span_s = (run.measured_until_s or run.duration_s) - run.measured_from_s
         promised = [v for v in run.verdicts if v.objective.metric in PROMISED]
-        outcome, reason = judged(promised, len(good), rate * span_s)
+        failed = samples.loc[~samples["ok"], "error"].mode()
+        outcome, reason = judged(promised, len(good), rate * span_s, *failed[:1])
         quantile = {q: float(times.quantile(q)) if len(times) else None for q in (0.5, 0.95, 0.99)}
         step = Step(
             rate=rate,
@@ -201,13 +202,19 @@ def step_time_s(rate: float, least_s: float) -> float:
     return min(max(least_s, ENOUGH / rate), LONGEST * least_s)
 
 
-def judged(verdicts: list[Verdict], answered: int, due: float) -> tuple[Held, str]:
-    """Whether a step held: every promise met, and the target kept up with what was `due`."""
+def judged(
+    verdicts: list[Verdict], answered: int, due: float, failed: str = ""
+) -> tuple[Held, str]:
+    """Whether a step held: every promise met, and the target kept up with what was `due`.
+
+    `failed` is the error that most of the others ended with.
+    """
     for verdict in verdicts:
         if verdict.outcome is Outcome.MISSED:
             return "broke", verdict.reason
     if answered < KEPT_UP * due - 1:
-        return "broke", f"only {answered} of {due:.0f} requests were answered well"
+        why = f", most others: {failed}" if failed else ""
+        return "broke", f"only {answered} of {due:.0f} requests were answered well{why}"
     for verdict in verdicts:
         if verdict.outcome is not Outcome.MET:
             return "unknown", verdict.reason
