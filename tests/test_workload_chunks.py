@@ -267,6 +267,7 @@ def test_an_authority_of_ones_own_is_trusted_by_uploads_and_scrapes(
         with pytest.raises(NoContactError) as error:
             ChunkTask(settings(url)).check()
         assert error.value.kind == "certificate not trusted"
+        assert "SSL_CERT_FILE" in error.value.next_step
         with pytest.raises(TargetError, match="CERTIFICATE_VERIFY_FAILED"):
             scrape(f"{url}/metrics")
         monkeypatch.setenv("SSL_CERT_FILE", str(cert))

@@ -19,7 +19,7 @@ from perflib.target import Headers, Scenario, Seconds, as_base, without_secrets
 from perflib.units import format_quantity
 from perflib.workloads.anchors import Anchors, AnchorSettings
 from perflib.workloads.chain import Block, Chain, Story, Watch
-from perflib.workloads.fields import TIMEOUT, AnswerError, kind_of, open_client
+from perflib.workloads.fields import NEXT_STEPS, TIMEOUT, AnswerError, kind_of, open_client
 from perflib.workloads.node import Node, NodeTarget
 
 METRICS = (
@@ -220,10 +220,11 @@ class _Observer:
         session, target = self.session, self.target
         if self.chain.top < 0:
             kinds = "; ".join(session.run.errors) or "no answer yet"
+            step = "start the chain, or correct `url`, `protocol`, the paths and the fields"
             session.warn(
                 "no contact",
                 f"none of {self.polls} polls was answered: {kinds}",
-                "start the chain, or correct `url`, `protocol`, the paths and the fields",
+                NEXT_STEPS.get(kinds, step),
                 ("*",),
             )
             return

@@ -16,7 +16,15 @@ from typing import Any, cast
 
 import httpx
 
-from perflib.workloads.fields import AnswerError, answer_of, find, kind_of, number, open_client
+from perflib.workloads.fields import (
+    NEXT_STEPS,
+    AnswerError,
+    answer_of,
+    find,
+    kind_of,
+    number,
+    open_client,
+)
 from perflib.workloads.worker import Done, NoContactError
 
 STAGES = ("compress_time", "encrypt_time", "hash_time", "store_time")
@@ -91,7 +99,8 @@ class ChunkTask:
         except httpx.DecodingError:
             return {"version": ""}
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise NoContactError(kind_of(error), f"{type(error).__name__}: {error}") from None
+            kind, said = kind_of(error), f"{type(error).__name__}: {error}"
+            raise NoContactError(kind, said, NEXT_STEPS.get(kind, "")) from None
 
     def choose(self, rng: random.Random) -> tuple[str, Any]:
         """A chunk of a size by weight."""

@@ -125,6 +125,10 @@ def _from_iso(text: str, path: str) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
+NEXT_STEPS = {"certificate not trusted": "name its authority in `SSL_CERT_FILE`"}
+"""What to do about a kind of error, where that is known better than to start the target."""
+
+
 def answer_of(response: httpx.Response) -> Any:
     """The JSON of a successful answer; raises `AnswerError` for any other."""
     if not response.is_success:
