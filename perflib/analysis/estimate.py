@@ -7,8 +7,9 @@ would lie with the failures counted as endless waits.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -34,6 +35,7 @@ MOST_LABELS = 100
 """Only so many labels, those with the most samples, have estimates of their own."""
 FAILED_SHARE = 0.01
 """With more failures than this a mean of the successes says little."""
+_PERCENTILE = re.compile(r"p[\d.]+").fullmatch
 _NEEDED = ("label", "start", "end", "ok")
 _NOT_METRICS = {"label", *TIMES, "ok", "error", "status", "size"}
 
@@ -176,8 +178,8 @@ def describe(column: Column, statistics: Sequence[str] = STATISTICS) -> Iterator
     failed = failed if metric not in METRICS or _is_latency(metric) else 0
     ordered = np.sort(values)
     endless = np.append(ordered, np.full(failed, np.inf)) if failed else ordered
-    for statistic in statistics:
-        interval = _estimate(statistic, values, ordered, endless)
+    intervals = {name: _estimate(name, values, ordered, endless) for name in statistics}
+    for statistic, interval in _nested(intervals).items():
         found = interval.caveats + caveats + _failures(metric, statistic, failed, interval)
         yield _as_estimate(interval, metric, statistic, unit, label, found)
 
@@ -185,7 +187,7 @@ def describe(column: Column, statistics: Sequence[str] = STATISTICS) -> Iterator
 def _estimate(statistic: str, values: Floats, ordered: Floats, endless: Floats) -> Interval:
     if statistic == "mean":
         return stats.mean_interval(values)
-    if not re.fullmatch(r"p[\d.]+", statistic):
+    if not _PERCENTILE(statistic):
         value = float(ordered[0 if statistic == "min" else -1])
         return Interval(
             value=value, low=value, high=value, n=len(values), level=0.95, method="seen"
@@ -198,6 +200,26 @@ def _estimate(statistic: str, values: Floats, ordered: Floats, endless: Floats) 
         high = stats.percentiles(endless, [q], inflations=inflation)[0].high
         interval = replace(interval, high=high if high is not None and high < np.inf else None)
     return interval
+
+
+def _nested(intervals: Mapping[str, Interval]) -> dict[str, Interval]:
+    """No percentile can lie beyond the ends of its neighbours, so no end of it does.
+
+    Where the slow samples come in one burst, the lower percentile may be worth fewer of them
+    than the higher one, and alone be left without an end.
+    """
+    names = sorted((name for name in intervals if _PERCENTILE(name)), key=lambda n: float(n[1:]))
+    lows = np.array([intervals[name].low for name in names], dtype=np.float64)  # None is nan
+    highs = np.array([intervals[name].high for name in names], dtype=np.float64)
+    lows = np.fmax.accumulate(lows)
+    highs = np.fmin.accumulate(highs[::-1])[::-1]
+    found = dict(intervals)
+    for name, low, high in zip(names, lows.tolist(), highs.tolist(), strict=True):
+        ends = (None if math.isnan(low) else low, None if math.isnan(high) else high)
+        whole = None not in ends
+        kept = tuple(c for c in found[name].caveats if not (whole and c.code == "short"))
+        found[name] = replace(found[name], low=ends[0], high=ends[1], caveats=kept)
+    return found
 
 
 def _is_latency(metric: str) -> bool:
@@ -223,13 +245,18 @@ def _impossible(metric: str, values: Floats) -> tuple[Caveat, ...]:
 def _failures(metric: str, statistic: str, failed: int, interval: Interval) -> tuple[Caveat, ...]:
     """A caveat where the failures leave the statistic without an upper end, as one does a maximum.
 
-    A mean has none either, but is told as that of the successes while few fail.
+    A mean has none either, but is told as that of the successes while few fail. Where the
+    samples were too few for an end, only failures that reach the percentile itself count.
     """
     share = failed / (interval.n + failed)
     if statistic == "mean":
         beyond = share > FAILED_SHARE
+    elif _PERCENTILE(statistic):
+        short = any(caveat.code == "short" for caveat in interval.caveats)
+        reached = share >= 1 - float(statistic[1:]) / 100
+        beyond = interval.high is None and (reached or not short)
     else:
-        beyond = statistic == "max" or (statistic != "min" and interval.high is None)
+        beyond = statistic == "max"
     if not failed or not beyond:
         return ()
     message = f"{100 * share:.2g} % failed; counted as endless they carry {statistic} away"
