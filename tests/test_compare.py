@@ -280,6 +280,18 @@ def test_power_is_the_share_of_changes_that_are_seen():
     assert np.mean(told) == pytest.approx(seen / 400, abs=0.08)
 
 
+@pytest.mark.parametrize(("runs", "spread"), [(2, 0.02), (3, 0.03), (3, 0.02), (5, 0.03)])
+def test_power_of_few_runs_is_not_told_too_high(runs, spread):
+    """With their spread taken as known, 2 and 3 runs a side were told to see half as much again."""
+    rng, seen, told = np.random.default_rng(6), 0, []
+    for _ in range(600):
+        a, b = (np.exp(rng.normal(centre, spread, runs)) for centre in (0, math.log(1.05)))
+        found = stats.ratio_interval(a, b)
+        seen += found.p_value <= 0.05
+        told.append(found.power(0.05))
+    assert np.mean(told) <= seen / 600 + 0.06
+
+
 @pytest.mark.parametrize(("change", "least", "most"), [(1e-9, 0.049, 0.051), (0.05, 0.1, 0.2)])
 def test_power_of_few_runs_is_at_least_that_of_chance(change, least, most):
     """A quantile of the normal distribution told 0 % here."""

@@ -60,7 +60,10 @@ class Contrast:
     method: str
 
     def power(self, change: float) -> float:
-        """The probability with which a true `change` would be significant (ratio: 0.05 is 5 %)."""
+        """About the probability that a true `change` would be significant (ratio: 0.05 is 5 %).
+
+        Few runs tell their own spread badly, see `_size`: where 27 of 100 are seen, 30 are told.
+        """
         if self.error <= 0:
             return 1.0
         return self._power(self._size(change) / self.error, self.freedom)
@@ -88,7 +91,15 @@ class Contrast:
         return float(1 - below + beyond)
 
     def _size(self, change: float) -> float:
-        return abs(math.log1p(change)) if self.kind == "ratio" else abs(change)
+        """A change on the scale of the model, as large as it is to a spread known from few runs.
+
+        An estimated error makes it too many errors on average (Hedges 1981, J. Educ. Stat.
+        6:107); √(f ÷ (f + 2)) is near to his correction and exists for one degree of freedom.
+        """
+        if not change > (-1.0 if self.kind == "ratio" else -math.inf):
+            raise ValuesError(f"a change of {change}", expected="a relative change above -1")
+        size = abs(math.log1p(change)) if self.kind == "ratio" else abs(change)
+        return size * math.sqrt(self.freedom / (self.freedom + 2))
 
 
 def usual_spread(stretches: Sequence[Sequence[float]], kind: Kind = "ratio") -> Spread | None:
