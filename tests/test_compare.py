@@ -280,6 +280,16 @@ def test_power_is_the_share_of_changes_that_are_seen():
     assert np.mean(told) == pytest.approx(seen / 400, abs=0.08)
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_two_scattered_runs_are_not_as_alike_as_the_many_beside_them(turned):
+    """One common spread covered 68 % here: every third comparison of equals was a change."""
+    rng, false = np.random.default_rng(7), 0
+    for _ in range(500):
+        sides = [np.exp(rng.normal(0, 0.06, 2)), np.exp(rng.normal(0, 0.02, 8))]
+        false += stats.ratio_interval(*(sides[::-1] if turned else sides)).p_value <= 0.05
+    assert false <= 0.18 * 500
+
+
 @pytest.mark.parametrize(("runs", "spread"), [(2, 0.02), (3, 0.03), (3, 0.02), (5, 0.03)])
 def test_power_of_few_runs_is_not_told_too_high(runs, spread):
     """With their spread taken as known, 2 and 3 runs a side were told to see half as much again."""
