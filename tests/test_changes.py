@@ -285,6 +285,18 @@ def test_future_and_equal_times():
     assert places(values, times=times) == [100]
 
 
+@pytest.mark.parametrize("scale", [1e-90, 1e-140, 1e-160, 1e-320])
+def test_tiny_values_have_intervals_or_are_nothing(scale):
+    """Squares of the smallest floats are 0: intervals were empty or nan."""
+    values = series(15, 60, steps=[(30, 0.5)]) * scale
+    history = History()
+    for value in values:
+        history.append(value)
+    found = change_points(values)
+    assert history.changes == found
+    assert [round(c.low, 1) < c.change < c.high for c in found] == [True] * (scale > 1e-100)
+
+
 BAD = {
     "infinite": ([1.0, math.inf], {}, "infinite"),
     "beyond all squares": ([1e308] * 20 + [-1e308] * 20, {}, r"1e\+308 at place 0"),
@@ -293,6 +305,7 @@ BAD = {
     "a table": ([[1.0, 2.0]], {}, "shape"),
     "too few times": ([1.0, 2.0], {"times": [1.0]}, "shape"),
     "a missing time": ([1.0, 2.0], {"times": [1.0, math.nan]}, "times"),
+    "negative spread": ([1.0, 2.0], {"spread": [0.1, -0.1]}, r"spread: -0\.1 at place 1"),
     "infinite spread": ([1.0, 2.0], {"spread": [1.0, math.inf]}, "spread"),
 }
 

@@ -26,7 +26,8 @@ SETTLED, CONTEXT = 680, 40
 """Changes before `SETTLED` in a full window are final; this much before it stays as context."""
 FEWEST = 7
 MOST = 1e100
-"""Larger numbers measure nothing, and their squares have no place in a float."""
+"""Larger numbers measure nothing, and their squares have no place in a float; smaller ones
+than its inverse are 0 for the same reason."""
 LEAST = 0.02
 """A smaller relative change is not worth anybody's morning: on a second machine one in nine of
 those up to 2 % shows, hardly more than by chance, of those from 20 % nine in ten."""
@@ -109,10 +110,12 @@ def change_points(
     """The change points of a history, one value a run, in order of time.
 
     `times` (any unit) sort the values, equal times keep their order; `spread` is the standard
-    deviation or error of each value in its unit: noisy runs weigh less. nan is a missing
-    result. Relative changes under `least` are left out. About one unchanged window of
-    `WINDOW` results in forty shows a change; `p_value` is for many series together.
-    Raises PerflibError for infinities, lengths that differ and what is not a number.
+    deviation or error of each value in its unit: noisy runs weigh less, and 0 or nan is not
+    known. A value of nan is a missing result, one under 1e-100 is 0. Relative changes under
+    `least` are left out. About one unchanged window of `WINDOW` results in forty shows a
+    change; `p_value` is for many series together.
+    Raises PerflibError for infinities, a negative spread, lengths that differ and what is not
+    a number.
     """
     return study(values, times=times, spread=spread, least=least).changes
 
@@ -161,7 +164,8 @@ def examine(window: Series, least: float) -> Study:
         return Study([], None)
     from perflib.analysis.explain import explain
 
-    fit = explain(window.values, window.spread, _axis(window.times, n))
+    values = np.where(np.abs(window.values) < 1 / MOST, 0.0, window.values)
+    fit = explain(values, window.spread, _axis(window.times, n))
     if fit is None:
         return Study([], None)
     moved = fit.moved
@@ -199,6 +203,12 @@ def series_of(values: ArrayLike, times: ArrayLike | None, spread: ArrayLike | No
     y = _numbers("values", values)
     t = None if times is None else _numbers("times", times, len(y))
     s = None if spread is None else _numbers("spread", spread, len(y))
+    if s is not None and (s < 0).any():
+        raise PerflibError(
+            f"spread: {s[s < 0][0]:g} at place {np.flatnonzero(s < 0)[0]}",
+            expected="standard deviations or errors, 0 or nan where none is known",
+            next_step="give how far each value may be off, not how it changed",
+        )
     if t is not None:
         if not np.isfinite(t).all():
             raise PerflibError(

@@ -218,6 +218,6 @@ def _cleared(point: ChangePoint) -> ChangePoint:
 
 
 def _study(one: Trend, start: int, least: float) -> Study:
-    spread = ((one.high - one.low) / (2 * _Z))[start:]
+    spread = (np.abs(one.high - one.low) / (2 * _Z))[start:]  # a tool may name the ends either way
     known = spread if np.isfinite(spread).any() else None
     return study(one.values[start:], times=one.times_s[start:], spread=known, least=least)
