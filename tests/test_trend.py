@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from perflib import analysis
 from perflib.analysis import gating, triage
+from perflib.analysis.standing import visible
 from perflib.cli.gate import gate as gate_verb
 from perflib.cli.trend import trend as trend_verb
 from perflib.cli.triage import triage as triage_verb
@@ -20,6 +21,7 @@ from perflib.model import Environment, Estimate, Objective, Run, Verdict
 from perflib.objectives import parse_objective
 from perflib.report import faces
 from perflib.store import Store
+from perflib.units import format_number
 
 
 def noise(seed: int, n: int, cv: float = 0.01) -> np.ndarray:
@@ -467,6 +469,26 @@ def test_what_could_have_been_seen_is_told_in_words(values, says):
 def test_two_results_that_lie_apart_are_not_unchanged(newest, state, says):
     one = analysis.trend(points(np.r_[noise(1, 20), noise(2, 18), newest]))
     assert (one.state, one.reason[: len(says)]) == (state, says)
+
+
+@pytest.mark.parametrize("n", [9, 12, 20, 40])
+def test_a_step_that_is_called_visible_is_mostly_seen(n):
+    """Of nine results the last four lay 40 % higher under "no step of 29 % or more"."""
+    seen = 0
+    for seed in range(30):
+        values = noise(seed, n, 0.05)
+        values[n // 2 :] *= 1 + visible(values)
+        seen += any(shift.counts for shift in analysis.trend(points(values)).shifts)
+    assert seen >= 12
+
+
+def test_a_step_that_does_not_count_is_not_denied():
+    """Among many series it may be chance; that there is no such step is not known."""
+    values = noise(9, 30, 0.05) * np.repeat([1, 1.5], 15)
+    one = analysis.trend(points(values), rate=1e-15)
+    (shift,) = one.shifts
+    assert not shift.counts
+    assert one.reason == f"no step of {format_number(100 * shift.point.change, 2)} % or more"
 
 
 FAILING = np.random.default_rng(1).uniform(0.08, 0.1, 20)
