@@ -17,7 +17,7 @@ import pandas as pd
 from perflib import analysis, review
 from perflib.analysis.suspects import Suspect, suspects
 from perflib.environment import environment_key, load_key
-from perflib.errors import StoreError
+from perflib.errors import StoreError, require_names
 from perflib.model import CAPACITY, HISTORY, SAMPLES, Estimate, Objective, Run, Verdict
 from perflib.objectives import parse_objective
 from perflib.samples import TIMES, measured, schema
@@ -276,6 +276,7 @@ def open_all(targets: Sequence[str] = (), data: str | Path = "data") -> list[Des
 
     Without names every target has its desk, but no capacity search.
     """
+    require_names(targets)
     latest = dict(_good(open_store(data).runs())[["target", "run_id"]].to_numpy().tolist())
     every = [name for name in sorted(latest) if not name.endswith(CAPACITY)]
     names = [name for name in targets or every if name in latest]

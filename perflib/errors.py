@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from enum import IntEnum
 from pathlib import Path
+from types import UnionType
+from typing import TypeVar
 
+T = TypeVar("T")
 _LISTED = 10
 """Names in a message; more would hide what it says."""
 
@@ -104,6 +107,31 @@ class BesideError(FormatError):
 
 class ReportError(PerflibError):
     """A notebook, parameter or output place that cannot be used."""
+
+
+def require(value: object, kind: type | UnionType, name: str, next_step: str = "") -> None:
+    """Refuse an argument of another kind before anything is computed of it."""
+    if not isinstance(value, kind):
+        found = f"{name} is {value!r:.60}"
+        expected = kind.__name__ if isinstance(kind, type) else str(kind).rpartition(".")[2]
+        raise ValuesError(found, expected=f"a {expected}", next_step=next_step)
+
+
+def require_each(values: Iterable[T], kind: type[T], name: str, next_step: str = "") -> list[T]:
+    """`values` as a list, all of one kind."""
+    require(values, Iterable, f"a list of {name}s", next_step)
+    found = [*values]
+    for one in found:
+        require(one, kind, name, next_step)
+    return found
+
+
+def require_names(names: Sequence[str]) -> None:
+    """Refuse what are no names of targets: one text alone would be read as its letters."""
+    listed = isinstance(names, Sequence) and not isinstance(names, str)
+    if not listed or not all(isinstance(name, str) for name in names):
+        step = f"give [{names!r}]" if isinstance(names, str) else "give a list of names"
+        raise ValuesError(f"targets is {names!r:.60}", expected="names", next_step=step)
 
 
 def nearest(name: str, known: Sequence[str]) -> str:

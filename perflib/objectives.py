@@ -16,6 +16,8 @@ from perflib.errors import ObjectiveError, UnitError, nearest
 from perflib.model import METRICS, Objective
 from perflib.units import parse_quantity
 
+PARSE_IT = "read it with `perflib.objectives.parse_objective(text)`"
+"""The next step where a text was given for an objective."""
 STATISTICS = ("mean", "median", "min", "max")
 SCALARS = (
     "throughput",

@@ -13,9 +13,14 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from perflib import analysis
 from perflib.cli import main
+from perflib.desk import open_all
+from perflib.errors import ValuesError
+from perflib.model import Run
 from perflib.store import Store
 from perflib.store.schema import VERSION_TABLE
 from tests.test_monitor import page, serving
@@ -364,3 +369,29 @@ def test_two_runs_at_once_are_both_kept(project: Path) -> None:
     assert Store("data").latest(earlier.target) == earlier.id
     shutil.rmtree("data/staging", ignore_errors=True)
     assert Store("data").reindex() == 3
+
+
+RUN = Run(id="r", target="t", kind="http", started_at="2026-01-01T00:00:00Z", duration_s=1.0)
+ARGUMENTS = {
+    "no store": (lambda: analysis.follow("data"), "Store"),
+    "no store to gate": (lambda: analysis.gate(None), "Store"),
+    "no store to compare with": (lambda: analysis.compare("a", "b", store="data"), "Store"),
+    "one name, no list": (lambda: open_all("shop"), "names"),
+    "no run": (lambda: analysis.estimates("r", pd.DataFrame()), "Run"),
+    "no samples": (lambda: analysis.estimates(RUN, None), "DataFrame"),
+    "a promise as text": (lambda: analysis.judge(RUN, [], ["p95 < 1 s"]), "Objective"),
+    "no estimates": (lambda: analysis.judge(RUN, None, []), "Iterable"),
+    "no verdicts": (lambda: analysis.overall(["met"]), "Verdict"),
+    "no points": (lambda: analysis.trends([1.0]), "DataFrame"),
+    "other columns": (lambda: analysis.trend(pd.DataFrame({"a": [1]})), "frame"),
+    "a tolerance of text": (lambda: analysis.compare([1], [2], tolerance="3 %"), "0.03"),
+    "a least of text": (lambda: analysis.change_points([1.0], least="2 %"), "number"),
+    "a least of nan": (lambda: analysis.History(least=float("nan")), "number"),
+}
+
+
+@pytest.mark.parametrize(("call", "expected"), ARGUMENTS.values(), ids=ARGUMENTS)
+def test_arguments_of_another_kind_are_told(call, expected):
+    with pytest.raises(ValuesError) as caught:
+        call()
+    assert expected in caught.value.expected

@@ -279,3 +279,42 @@ def test_the_error_of_a_median_is_what_medians_differ_by(n):
 
 def test_one_value_tells_no_error_of_its_median():
     assert stats.median_error([3.0]) == math.inf
+
+
+THREE = [1.0, 2.0, 3.0]
+WRONG = {
+    "an inflation that is no number": lambda: stats.percentile_interval(THREE, 50, inflation=None),
+    "an endless inflation": lambda: stats.percentile_interval(THREE, 50, inflation=math.inf),
+    "one percentile for many": lambda: stats.percentiles(np.array(THREE), ["p50"]),
+    "a table of text": lambda: stats.percentiles(np.array([["a"]]), [50]),
+    "too many inflations": lambda: stats.percentiles(THREE, [50], inflations=[1, 2]),
+    "a count of text": lambda: stats.too_few("many", 50),
+    "a share in percent": lambda: stats.counted_share_interval(12, 100),
+    "a share of nothing": lambda: stats.counted_share_interval(0.5, 0),
+    "an endless window": lambda: stats.rate_interval(THREE, 0, math.inf),
+    "a window of text": lambda: stats.rate_interval(THREE, "now", 3),
+    "too few weights": lambda: stats.rate_interval(THREE, 0, 4, weights=[1.0]),
+    "no stretches": lambda: stats.usual_spread(3),
+    "an unknown kind": lambda: stats.usual_spread([THREE], "quotient"),
+    "a bare number for a spread": lambda: stats.ratio_interval([1.0], [2.0], usual=0.1),
+    "a change to nothing": lambda: stats.ratio_interval(THREE, THREE).power(-1),
+    "a change of text": lambda: stats.ratio_interval(THREE, THREE).power("5 %"),
+    "a power in percent": lambda: stats.ratio_interval(THREE, THREE).runs_to_see(0.05, 80),
+}
+
+
+@pytest.mark.parametrize("call", WRONG.values(), ids=WRONG)
+def test_arguments_of_another_kind_are_told(call):
+    with pytest.raises(ValuesError) as caught:
+        call()
+    assert caught.value.expected
+
+
+def test_times_that_are_missing_take_their_weights_along():
+    known = stats.rate_interval([1.0, 2.0], 0, 4, weights=[5.0, 7.0])
+    assert stats.rate_interval([1.0, math.nan, 2.0], 0, 4, weights=[5.0, 9.0, 7.0]).low == known.low
+
+
+def test_nothing_seen_does_not_bound_what_it_would_weigh():
+    assert stats.rate_interval([], 0, 4, weights=[]).high is None
+    assert stats.rate_interval([], 0, 4).high == pytest.approx(3.689 / 4, rel=1e-3)

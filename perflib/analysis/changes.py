@@ -16,6 +16,7 @@ from msgspec import Struct
 from numpy.typing import ArrayLike, NDArray
 
 from perflib.errors import PerflibError
+from perflib.stats.values import number
 
 Array = NDArray[np.float64]
 Status = Literal["provisional", "confirmed", "retracted"]
@@ -136,6 +137,7 @@ def study(
 ) -> Study:
     """Change points and drift together; arguments as `change_points`."""
     series = series_of(values, times, spread)
+    least = number(least, "least", 0)
     return conclude(series, settle(series, Progress(), least), least)
 
 

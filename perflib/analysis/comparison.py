@@ -26,11 +26,11 @@ from perflib.analysis.estimate import Floats
 from perflib.analysis.sides import Key, Member, shared_keys, side
 from perflib.analysis.usual import earlier
 from perflib.environment import differences, environment_key, load_settings
-from perflib.errors import ValuesError
+from perflib.errors import ValuesError, require
 from perflib.model import Caveat, Estimate, find_metric
 from perflib.stats import Contrast
 from perflib.stats.shift import thinned
-from perflib.store import Store
+from perflib.store import OPEN_IT, Store
 
 TOLERANCE = 0.03
 """A smaller relative change does not matter, unless said otherwise."""
@@ -121,6 +121,7 @@ def compare(
     different machines or loads give no changes unless `anyway`.
     """
     tolerated(tolerance)
+    require(store, Store | None, "store", OPEN_IT)
     one, two = side(a, store), side(b, store)
     found = list(_differences(one + two))
     comparable = not any(blocks for blocks, _ in found)
@@ -143,7 +144,7 @@ def compare(
 
 def tolerated(tolerance: float) -> float:
     """`tolerance` itself if it is a relative change; nothing is larger than what is no number."""
-    if not 0 <= tolerance < math.inf:
+    if not isinstance(tolerance, int | float | np.number) or not 0 <= tolerance < math.inf:
         raise ValuesError(
             f"a tolerance of {tolerance}", expected="a relative change from 0 on, such as 0.03"
         )

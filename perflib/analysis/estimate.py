@@ -19,9 +19,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from perflib import stats
-from perflib.errors import ValuesError
+from perflib.errors import ValuesError, require, require_each
 from perflib.model import METRICS, Caveat, Estimate, Objective, Run, find_metric
-from perflib.objectives import parse_objective
+from perflib.objectives import PARSE_IT, parse_objective
 from perflib.samples import POLL, TIMES, is_measured, is_probe
 from perflib.stats import Interval
 from perflib.stats.intervals import share_inflation
@@ -57,12 +57,16 @@ def estimates(
     `throughput` and `error_rate` have a `value`, as have the run's facts. What an imported
     run brought itself stays, widened by its resolution, where samples give nothing better.
     """
+    require(run, Run, "run")
+    require(samples, pd.DataFrame, "samples", "read them with `store.samples(run.id)`")
     if lacking := [name for name in _NEEDED if name not in samples]:
         raise ValuesError(
             f"the samples have no column `{lacking[0]}`",
             expected="the frame that `perflib.samples.read_samples` gives",
         )
-    wanted = list(objectives) if objectives is not None else _objectives(run)
+    if objectives is None:
+        objectives = _objectives(run)
+    wanted = require_each(objectives, Objective, "objective", PARSE_IT)
     until_s = _until(run, samples)
     table = _Table(samples, run.measured_from_s, until_s)
     found = [

@@ -10,8 +10,9 @@ from perflib.analysis.comparison import TOLERANCE
 from perflib.analysis.standing import trends
 from perflib.analysis.tracks import Trend
 from perflib.analysis.triage import Decisions
+from perflib.errors import require, require_names
 from perflib.model import CAPACITY
-from perflib.store import Store
+from perflib.store import OPEN_IT, Store
 
 UNPROMISED = ("mean", "value")
 """Statistics that are followed where a target promises nothing."""
@@ -34,6 +35,8 @@ def follow(
     Followed are the series that the newest run of a target makes promises about, or what
     `metric`, `statistic` and `label` choose; without a promise every mean and single value.
     """
+    require(store, Store, "store", OPEN_IT)
+    require_names(targets)
     only = targets[0] if len(targets) == 1 else None
     points = store.points(only, metric, statistic, label)
     if targets:

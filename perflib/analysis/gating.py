@@ -12,9 +12,9 @@ from perflib.analysis.comparison import TOLERANCE, State
 from perflib.analysis.following import follow
 from perflib.analysis.memory import remember
 from perflib.analysis.tracks import Trend
-from perflib.errors import StoreError, nearest
+from perflib.errors import StoreError, nearest, require, require_names
 from perflib.model import CAPACITY, Outcome, Run, worst
-from perflib.store import Store
+from perflib.store import OPEN_IT, Store
 from perflib.store.folder import was_made_for
 
 _OUTCOMES = {
@@ -69,6 +69,8 @@ def gate(store: Store, targets: Sequence[str] = (), *, tolerance: float = TOLERA
     together, so that their number raises no false alarms; shifts that are new, confirmed or
     taken back are kept.
     """
+    require(store, Store, "store", OPEN_IT)
+    require_names(targets)
     runs = store.runs()
     runs = runs[~runs["bad"]].drop_duplicates("target", keep="last").set_index("target")
     checks: list[Check] = []

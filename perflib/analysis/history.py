@@ -21,6 +21,7 @@ from perflib.analysis.changes import (
     settle,
 )
 from perflib.errors import PerflibError
+from perflib.stats.values import number
 
 NEAR = 5
 """Results by which a change point may move and still be the same one."""
@@ -43,7 +44,7 @@ class History:
 
     def __init__(self, *, least: float = LEAST) -> None:
         self.news: list[ChangePoint] = []
-        self._least = least
+        self._least = number(least, "least", 0)
         self._rows: list[Row] = []
         self._timed = False
         self._progress = Progress()

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator
 
 from scipy.special import ndtr, ndtri
 
+from perflib.errors import require, require_each
 from perflib.model import Caveat, Estimate, Objective, Outcome, Run, Verdict, worst
-from perflib.objectives import parse_objective
+from perflib.objectives import PARSE_IT, parse_objective
 from perflib.units import format_number, format_quantity
 from perflib.wording import percent
 
@@ -29,15 +30,18 @@ def judge(
     run: Run, estimates: Iterable[Estimate], objectives: Iterable[Objective] | None = None
 ) -> list[Verdict]:
     """A verdict on each of `objectives` (the run's own, if not given) from its `estimates`."""
-    found = {(e.metric, e.statistic, e.label): e for e in estimates}
+    require(run, Run, "run")
+    known = require_each(estimates, Estimate, "estimate", "make them with `analysis.estimates`")
+    found = {(e.metric, e.statistic, e.label): e for e in known}
     if objectives is None:
         objectives = [parse_objective(text) for text in run.objectives]
+    objectives = require_each(objectives, Objective, "objective", PARSE_IT)
     return [_judge(run, o, found.get((o.metric, o.statistic, o.label))) for o in objectives]
 
 
 def overall(verdicts: Iterable[Verdict]) -> Outcome:
     """Missed when any is missed, else unknown when any is (or there are none), else met."""
-    return worst(verdict.outcome for verdict in verdicts)
+    return worst(one.outcome for one in require_each(verdicts, Verdict, "verdict"))
 
 
 def _judge(run: Run, objective: Objective, estimate: Estimate | None) -> Verdict:

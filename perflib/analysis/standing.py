@@ -21,8 +21,9 @@ from perflib.analysis.changes import FEWEST, LEAST, Drift
 from perflib.analysis.comparison import TOLERANCE, State, tolerated
 from perflib.analysis.tracks import Floats, SeriesKey, Shift, Trend, between, tracks, worse
 from perflib.analysis.triage import Decisions
-from perflib.errors import ValuesError
+from perflib.errors import ValuesError, require
 from perflib.model import find_metric
+from perflib.stats.values import number
 from perflib.units import format_number, format_quantity
 from perflib.wording import many
 
@@ -32,6 +33,7 @@ SEEN = 20
 """So many results before make it rare, two in 231, that the newest two lie apart by chance."""
 VISIBLE = 0.10
 """A series too noisy to show a step of this size is inconclusive, not unchanged."""
+_NEEDED = ("run_id", "started_at", "status", "bad", *SeriesKey._fields, "load_key", "unit", "value")
 
 
 def trend(points: pd.DataFrame, **options: Any) -> Trend:
@@ -76,6 +78,12 @@ def trends(
     `tolerance` is the relative change that matters, `rate` the share of false shifts
     allowed over all current series together, `decisions` what people decided.
     """
+    require(points, pd.DataFrame, "points", "read them with `store.points(target)`")
+    if lacking := [name for name in _NEEDED if name not in points]:
+        raise ValuesError(
+            f"the points have no column `{lacking[0]}`", expected="the frame of `store.points`"
+        )
+    rate = number(rate, "rate", 0, 1)
     decisions = decisions or Decisions()
     made = [*tracks(points, decisions, min(LEAST, tolerated(tolerance) / 2))]
     p_values = [[_drift_p(one), *(s.adjusted_p for s in one.shifts)] for one in made]

@@ -7,7 +7,7 @@ rates respect that neighbouring samples resemble each other (`perflib.stats.long
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from scipy.special import bdtrik, betaincinv, gammaincinv, ndtri
 from perflib.errors import ValuesError
 from perflib.model import Caveat
 from perflib.stats.longrun import long_run
-from perflib.stats.values import Floats, numbers
+from perflib.stats.values import Floats, number, numbers
 
 LONGER = "measure longer or at a higher rate"
 RATE_BINS = 1024
@@ -101,15 +101,20 @@ def percentiles(
     caveats: tuple[Caveat, ...] = (),
 ) -> list[Interval]:
     """`percentile_interval` for several `qs`; an array is sorted and free of NaN already."""
-    if not isinstance(ordered, np.ndarray):
+    if not isinstance(ordered, np.ndarray) or ordered.dtype != np.float64 or ordered.ndim != 1:
         ordered, caveats = finite(ordered)
         ordered = np.sort(ordered)
     if not len(ordered):
         raise ValuesError("no values", expected="at least one number that is not NaN")
-    level = fraction(level)
+    if not isinstance(qs, Iterable):
+        raise ValuesError(f"qs is {qs!r:.60}", expected="a list of percentiles")
+    level, places = fraction(level), [fraction(q) for q in qs]
+    worth = numbers([1.0] * len(places) if inflations is None else inflations, "inflations")
+    if len(worth) != len(places):
+        raise ValuesError(f"{len(worth)} inflations", expected=f"one for each of {len(places)} qs")
     return [
-        _percentile(ordered, fraction(q), level, inflation, caveats)
-        for q, inflation in zip(qs, inflations or [1.0] * len(qs), strict=True)
+        _percentile(ordered, q, level, number(inflation, "inflation"), caveats)
+        for q, inflation in zip(places, worth.tolist(), strict=True)
     ]
 
 
@@ -163,7 +168,7 @@ def _at_rank(ordered: Floats, rank: float) -> float:
 
 def too_few(n: int, q: float, level: float = 0.95) -> tuple[Caveat, ...]:
     """A caveat when `n` samples, independent of each other, do not bound the percentile `q`."""
-    q, level = fraction(q), fraction(level)
+    n, q, level = int(number(n, "n", 0)), fraction(q), fraction(level)
     return () if n >= needed_samples(q, level) else (_short(n, q, level, 1.0),)
 
 
@@ -218,8 +223,8 @@ def share_inflation(flags: NDArray[np.bool_], level: float = 0.95) -> float:
 def share_interval(flags: ArrayLike, level: float = 0.95) -> Interval:
     """The share of true `flags` (in order of time): the beta interval over the effective number.
 
-    Clopper & Pearson 1934 with the design effect of Korn & Graubard 1998; holds for no or
-    only true flags as well.
+    Clopper & Pearson 1934 with the design effect of Korn & Graubard 1998. No or only true flags
+    tell nothing of bursts and are taken as independent: none in n is at most about 3.7 ÷ n.
     """
     array = np.asarray(flags) if isinstance(flags, np.ndarray) else numbers(flags, "flags")
     array = array.astype(bool, copy=False).ravel()
@@ -237,7 +242,7 @@ def counted_share_interval(share: float, n: int, level: float = 0.95) -> Interva
 
     Clopper & Pearson 1934.
     """
-    level = fraction(level)
+    level, share, n = fraction(level), number(share, "share", 0, 1), int(number(n, "n", 1))
     low, high = _beta(share, float(n), level)
     method = "beta (Clopper & Pearson 1934), outcomes taken as independent"
     return Interval(value=share, low=low, high=high, n=n, level=level, method=method)
@@ -262,17 +267,19 @@ def rate_interval(
 
     Counts in equal bins of time are a series whose mean has the interval of
     `mean_interval`; that of fewer than 64 events holds the Poisson interval too (Fay & Feuer
-    1997, Stat. Med. 16:791), which alone is too narrow for events that come in bursts.
+    1997, Stat. Med. 16:791), which alone is too narrow for events that come in bursts. Without
+    any event nobody knows what one would weigh: with `weights` there is then no upper end.
     """
     times, caveats = finite(times_s, "times")
+    since_s, until_s = number(since_s, "since_s"), number(until_s, "until_s")
     level, duration = fraction(level), until_s - since_s
     if not duration > 0:
-        raise ValuesError(f"the window lasts {duration} s", expected="a positive duration")
+        raise ValuesError(f"the window lasts {duration:g} s", expected="a positive duration")
     inside = (times >= since_s) & (times < until_s)
     n = int(inside.sum())
     bins = min(RATE_BINS, max(16, n // 4))
     places = ((times[inside] - since_s) * (bins / duration)).astype(np.intp)
-    heavy = None if weights is None else np.asarray(weights, dtype=np.float64)[inside]
+    heavy = None if weights is None else _weights(weights, times_s)[inside]
     counts = np.bincount(np.minimum(places, bins - 1), heavy, bins)
     mean = mean_interval(counts * (bins / duration), level)
     value, low, high = mean.value, mean.low, mean.high
@@ -281,10 +288,19 @@ def rate_interval(
     if n < 64 and low is not None and high is not None:
         least, most = _poisson(np.ones(n) if heavy is None else heavy, level, weights is None)
         low, high = min(low, least / duration), max(high, most / duration)
+        high = high if n or weights is None else None
         method = "Poisson (Fay & Feuer 1997), or wider: " + method
     return Interval(
         value=value, low=low, high=high, n=n, level=level, method=method, caveats=caveats
     )
+
+
+def _weights(weights: ArrayLike, times_s: ArrayLike) -> Floats:
+    """The weights of those times that are not NaN."""
+    heavy, times = numbers(weights, "weights"), numbers(times_s, "times")
+    if len(heavy) != len(times):
+        raise ValuesError(f"{len(heavy)} weights", expected=f"one for each of {len(times)} times")
+    return heavy[~np.isnan(times)]
 
 
 def _poisson(weights: Floats, level: float, alike: bool) -> tuple[float, float]:

@@ -13,9 +13,9 @@ side shows no effect of a run; earlier runs can (`usual_spread`).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ from scipy.special import nctdtr, stdtr, stdtrit
 
 from perflib.errors import ValuesError
 from perflib.stats.intervals import fraction
-from perflib.stats.values import numbers
+from perflib.stats.values import number, numbers
 
 Floats = NDArray[np.float64]
 Kind = Literal["ratio", "difference"]
@@ -75,6 +75,7 @@ class Contrast:
 
         Assumes that further runs spread as these do.
         """
+        power = number(power, "power", 0, 1)
         if self.between is None:
             return None
         one = self.error**2 / (1 / self.runs[0] + 1 / self.runs[1])
@@ -98,9 +99,9 @@ class Contrast:
         An estimated error makes it too many errors on average (Hedges 1981, J. Educ. Stat.
         6:107); √(f ÷ (f + 2)) is near to his correction and exists for one degree of freedom.
         """
-        if not change > (-1.0 if self.kind == "ratio" else -math.inf):
-            raise ValuesError(f"a change of {change}", expected="a relative change above -1")
-        size = abs(math.log1p(change)) if self.kind == "ratio" else abs(change)
+        relative = self.kind == "ratio"
+        change = number(change, "change", *([math.nextafter(-1.0, 0.0)] if relative else []))
+        size = abs(math.log1p(change)) if relative else abs(change)
         return size * math.sqrt(self.freedom / (self.freedom + 2))
 
 
@@ -110,6 +111,8 @@ def usual_spread(stretches: Sequence[Sequence[float]], kind: Kind = "ratio") -> 
     From successive differences (von Neumann et al. 1941, Ann. Math. Stat. 12:153), which a
     drift hardly moves. None for fewer than `FEWEST` of them.
     """
+    if not isinstance(stretches, Iterable) or str(kind) not in get_args(Kind):
+        raise ValuesError("no stretches", expected="lists of numbers, of kind ratio or difference")
     arrays = [np.log(positive(one)) if kind == "ratio" else numbers(one) for one in stretches]
     differences = np.concatenate([np.diff(one) for one in arrays]) if arrays else np.empty(0)
     if len(differences) < FEWEST:
@@ -161,6 +164,8 @@ def _contrast(
     level: float,
     usual: Spread | None,
 ) -> Contrast:
+    if not isinstance(usual, Spread | None):
+        raise ValuesError("no usual spread", expected="what `usual_spread` gives")
     values = np.concatenate([a, b])
     given = zip((a, b), (errors_a, errors_b), strict=True)
     errors = np.concatenate(

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from perflib.stats.ratio import positive
+from perflib.stats.values import number
 
 Side = Literal["good", "bad"]
 
@@ -29,6 +30,8 @@ def side_of(
     over the spread of all three. `error` is the chance of any wrong answer in `decisions`
     decisions of at most `looks` looks each (Bonferroni).
     """
+    trials = number(decisions, "decisions", 1) * number(looks, "looks", 1)
+    error = number(error, "error", 0, 1)
     groups = [np.log(positive(group)) for group in (values, good, bad)]
     freedom = sum(len(group) for group in groups) - len(groups)
     if freedom < 1 or not all(map(len, groups)):
@@ -37,7 +40,7 @@ def side_of(
     squares = sum(float(((group - group.mean()) ** 2).sum()) for group in groups)
     # the middle is known as well as the references are
     width = 1 / len(groups[0]) + (1 / len(groups[1]) + 1 / len(groups[2])) / 4
-    limit = float(stdtrit(freedom, 1 - error / decisions / looks / 2))
+    limit = float(stdtrit(freedom, 1 - error / trials / 2))
     half = limit * math.sqrt(squares / freedom * width)
     distance = (own - (low + high) / 2) * (1 if high > low else -1)
     if abs(distance) <= half:

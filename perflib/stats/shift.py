@@ -54,7 +54,8 @@ def cliffs_delta(a: ArrayLike, b: ArrayLike) -> float:
 def median_error(values: ArrayLike) -> float:
     """The standard error of a median, from the order statistics beside it; endless for one value.
 
-    Price & Bonett 2001, J. Stat. Comput. Simul. 68:295.
+    Price & Bonett 2001, J. Stat. Comput. Simul. 68:295. Up to ten values tell it too large, on
+    average by a tenth to a quarter.
     """
     ordered = np.sort(finite(values)[0])
     n = len(ordered)

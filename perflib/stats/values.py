@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from perflib.errors import ValuesError
 
 Floats = NDArray[np.float64]
+_MOST = sys.float_info.max
 
 
 def numbers(values: ArrayLike, name: str = "values") -> Floats:
@@ -21,3 +24,14 @@ def numbers(values: ArrayLike, name: str = "values") -> Floats:
     if array.dtype.kind not in "biufO":
         raise wrong
     return flat
+
+
+def number(value: float, name: str, least: float = -_MOST, most: float = _MOST) -> float:
+    """`value` as a float if it is one finite number from `least` to `most`, or refused."""
+    real = isinstance(value, int | float | np.integer | np.floating)
+    if real and least <= value <= most:
+        return float(value)
+    reach = " ".join(
+        f"{word} {end:g}" for word, end in (("from", least), ("to", most)) if abs(end) < _MOST
+    )
+    raise ValuesError(f"{name} is {value!r:.60}", expected=f"one finite number {reach}".strip())

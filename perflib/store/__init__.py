@@ -30,9 +30,11 @@ from perflib.store.decisions import Decisions
 from perflib.store.folder import new_run_id
 from perflib.store.history import BASELINE
 
-__all__ = ["BAD", "BASELINE", "RECORDS", "Store", "new_run_id"]
+__all__ = ["BAD", "BASELINE", "OPEN_IT", "RECORDS", "Store", "new_run_id"]
 
 
+OPEN_IT = "open one with `perflib.desk.open_store(folder)`"
+"""The next step where something else was given for a store."""
 _ABANDONED = timedelta(days=1)
 
 
