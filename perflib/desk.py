@@ -17,7 +17,7 @@ import pandas as pd
 from perflib import analysis, review
 from perflib.analysis.suspects import Suspect, suspects
 from perflib.environment import environment_key, load_key
-from perflib.errors import StoreError, require_names
+from perflib.errors import StoreError, require, require_names
 from perflib.model import CAPACITY, HISTORY, SAMPLES, Estimate, Objective, Run, Verdict
 from perflib.objectives import parse_objective
 from perflib.samples import TIMES, measured, schema
@@ -330,6 +330,7 @@ def open_store(data: str | Path = "data") -> Store:
 
 def find_folder(folder: str | Path) -> Path | None:
     """`folder` itself, or of that name in this or a folder above; None when there is none."""
+    require(folder, str | Path, "a folder")
     path = Path(folder).expanduser()
     if path.is_absolute():
         return path if path.is_dir() else None

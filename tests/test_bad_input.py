@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from perflib import analysis
+from perflib import analysis, formats
 from perflib.cli import main
 from perflib.desk import open_all
 from perflib.errors import ValuesError
@@ -378,6 +378,8 @@ ARGUMENTS = {
     "no store to compare with": (lambda: analysis.compare("a", "b", store="data"), "Store"),
     "one name, no list": (lambda: open_all("shop"), "names"),
     "no run": (lambda: analysis.estimates("r", pd.DataFrame()), "Run"),
+    "a number for a folder": (lambda: open_all((), 3), "Path"),
+    "a number for a format": (lambda: formats.reader(3), "str"),
     "no samples": (lambda: analysis.estimates(RUN, None), "DataFrame"),
     "a promise as text": (lambda: analysis.judge(RUN, [], ["p95 < 1 s"]), "Objective"),
     "no estimates": (lambda: analysis.judge(RUN, None, []), "Iterable"),
@@ -395,3 +397,9 @@ def test_arguments_of_another_kind_are_told(call, expected):
     with pytest.raises(ValuesError) as caught:
         call()
     assert expected in caught.value.expected
+
+
+@pytest.mark.parametrize("verb", ["points", "runs", "load", "samples", "latest", "verdicts"])
+def test_a_number_is_no_name(verb, tmp_path):
+    with pytest.raises(ValuesError, match="is 3; expected a str"):
+        getattr(Store(tmp_path), verb)(3)

@@ -10,7 +10,7 @@ import importlib
 from collections.abc import Iterator
 from typing import Protocol
 
-from perflib.errors import FormatError, nearest
+from perflib.errors import FormatError, nearest, require
 from perflib.formats.base import Reading, Source
 from perflib.formats.likeness import likeness
 
@@ -82,6 +82,7 @@ class Reader(Protocol):
 
 def reader(name: str) -> Reader:
     """The reader of format `name`; raises `FormatError` with the nearest name."""
+    require(name, str, "a format")
     if name not in FORMATS:
         raise FormatError(f"no format called `{name}`", expected=nearest(name, list(FORMATS)))
     module: Reader = importlib.import_module(FORMATS[name])

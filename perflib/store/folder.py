@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from perflib.errors import AlreadyRecordedError, StoreError
+from perflib.errors import AlreadyRecordedError, StoreError, require
 from perflib.model import RECORD, RUN_SCHEMA, Run, to_json
 
 _SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -45,6 +45,7 @@ def slug(target: str) -> str:
 
 def check_id(run_id: str) -> str:
     """`run_id` itself if it can name a folder; anything like a path is refused."""
+    require(run_id, str, "a run id", "list the runs with `perflib history list`")
     if not _SAFE_ID.fullmatch(run_id):
         raise StoreError(
             f"`{run_id[:80]!r}` is no run id",

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Table, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from perflib.environment import environment_key, load_key
+from perflib.errors import require
 from perflib.model import Estimate, Run, to_json
 from perflib.store import schema
 from perflib.store.folder import started_s
@@ -49,6 +50,7 @@ def remove(connection: Connection, run_ids: Sequence[str]) -> None:
 
 def plain(text: str) -> str:
     """`text` as every database can hold it: PostgreSQL knows no NUL."""
+    require(text, str, "a name")
     return text.replace("\0", "␀")
 
 
