@@ -14,8 +14,6 @@ import fcntl
 import os
 import signal
 import socket
-import stat
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +24,7 @@ from urllib.parse import urlsplit
 
 from perflib import reference
 from perflib.config import Config
+from perflib.environment import private_folder
 from perflib.errors import TargetError
 from perflib.model import Run
 from perflib.run import Show, execute
@@ -111,7 +110,7 @@ def system(
         usual = any(_on_usual_port(target) for target in targets if not target.watches)
         if config.reference is not None and (missing or (alone and (running or usual))):
             places = [config.reference.data]
-            if (missing or usual) and (shared := _shared_folder()):
+            if (missing or usual) and (shared := private_folder()):
                 places.insert(0, shared)
             turns = [stack.enter_context(_turn(place, say)) for place in places]
             running, missing = _look(config, targets)  # as those before left it
@@ -162,18 +161,6 @@ def _on_usual_port(target: Target) -> bool:
     """Whether `target` is, or is in the place of, a service of some checkout's system."""
     host, port = _place(target)
     return host in ("127.0.0.1", "localhost") and port in reference.PORTS.values()
-
-
-def _shared_folder() -> Path | None:
-    """Where the checkouts of one user take turns; None where no folder of theirs can be made."""
-    folder = Path(tempfile.gettempdir()) / f"perflib-{os.getuid()}"
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        found = folder.lstat()
-    except OSError:
-        return None
-    own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
-    return folder if own and os.access(folder, os.W_OK) else None
 
 
 def _listens(target: Target, embedded: bool) -> bool:

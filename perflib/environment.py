@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import stat
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping, Set
 from importlib import metadata
 from pathlib import Path
@@ -162,3 +164,18 @@ def _output(command: list[str]) -> str:
     except (OSError, subprocess.SubprocessError):
         return ""
     return done.stdout.strip()
+
+
+def private_folder() -> Path | None:
+    """One temporary folder for all processes of this user, into which nobody else can write.
+
+    None where there can be none.
+    """
+    folder = Path(tempfile.gettempdir(), f"perflib-{os.getuid()}")
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+    except OSError:
+        return None
+    own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
+    return folder if own and not found.st_mode & 0o022 and os.access(folder, os.W_OK) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import subprocess
 import sys
 
@@ -325,3 +326,23 @@ def test_a_history_with_times_keeps_times():
     with pytest.raises(PerflibError, match="infinite"):
         history.append(math.inf, 2.0)
     assert len(history) == 1
+
+
+@pytest.mark.parametrize("private", [True, False], ids=["a private folder", "no folder at all"])
+def test_a_package_that_can_only_be_read_is_compiled_for_a_user_without_a_home(tmp_path, private):
+    code = tmp_path / "leaf.py"
+    code.write_text(
+        "from perflib.analysis.compiled import compiled\n\n\n"
+        "@compiled\ndef twice(x):\n    return 2 * x\n\n\nprint(twice(21.0))\n"
+    )
+    taken, folder = tmp_path / "__pycache__", tmp_path / f"perflib-{os.getuid()}"
+    taken.touch()  # a file where a folder is needed holds up root as well
+    if not private:
+        folder.mkdir(mode=0o777)
+        folder.chmod(0o777)  # others could put code there
+    env = {**os.environ, "XDG_CACHE_HOME": str(taken), "IPYTHONDIR": str(taken)}
+    env |= {"TMPDIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, code]
+    run = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert run.stdout == "42.0\n", run.stderr
+    assert bool([*folder.rglob("leaf.twice*")]) == private

@@ -9,11 +9,11 @@ from __future__ import annotations
 from math import exp, log
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from perflib.analysis.compiled import compiled
+
 Array = NDArray[np.float64]
-compiled = njit(cache=True, error_model="numpy")
 
 NEIGHBOURS = 7
 """Results of a running median: a spike of three has no say in it."""

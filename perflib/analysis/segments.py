@@ -22,11 +22,11 @@ from __future__ import annotations
 from math import exp, inf, log, sqrt
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from perflib.analysis.compiled import compiled
+
 Array = NDArray[np.float64]
-compiled = njit(cache=True, error_model="numpy")
 
 LARGEST_PHI = 0.9
 LAGS = 10
