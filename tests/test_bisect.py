@@ -103,6 +103,12 @@ def test_outside_of_git_only_a_run_is_known(tmp_path, monkeypatch):
         invoke("db", "HEAD~1", "HEAD", "--measure", MEASURED)
 
 
+def test_without_git_that_is_what_is_told(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(PerflibError, match="git is not in PATH"):
+        invoke("shop", "good", "bad")
+
+
 def test_good_comes_before_bad(repository):
     with pytest.raises(PerflibError, match="no commit leads from"):
         invoke("db", "HEAD", "HEAD~11", "--measure", MEASURED)

@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree
 
 import click
@@ -12,11 +13,12 @@ from click.testing import CliRunner
 from perflib import analysis
 from perflib.analysis import gating, triage
 from perflib.analysis.standing import visible
+from perflib.cli import main
 from perflib.cli.gate import gate as gate_verb
 from perflib.cli.trend import trend as trend_verb
 from perflib.cli.triage import triage as triage_verb
 from perflib.desk import open_all
-from perflib.errors import PerflibError, StoreError, ValuesError
+from perflib.errors import PerflibError, ValuesError
 from perflib.model import Environment, Estimate, Objective, Run, Verdict
 from perflib.objectives import parse_objective
 from perflib.report import faces
@@ -360,7 +362,7 @@ def test_decisions_travel_in_a_file(store, tmp_path):
     assert triage.read_file(other, file) == 2
     assert triage.read_file(other, file) == 0, "reading twice changes nothing"
     file.write_bytes(b"triage: \xff\xfe")
-    with pytest.raises(StoreError, match="broken YAML"):
+    with pytest.raises(PerflibError, match="cannot be read as text"):
         triage.read_file(other, file)
     before, after = (
         [msgspec.structs.replace(d, number=None) for d in triage.read(s, undone=True)]
@@ -379,6 +381,18 @@ def test_a_file_written_by_hand_can_be_read_again(store, tmp_path):
     assert (triage.read_file(store, file), triage.read(store)) == (0, [])
 
 
+def test_times_and_reasons_in_a_file_need_no_quotes(store, tmp_path):
+    ids = recorded(store, [1.0])
+    file = tmp_path / "triage.yml"
+    file.write_text(
+        f"triage:\n- target: db\n  action: bad\n  run_id: {ids[0]}\n"
+        "  reason: no\n  created_at: 2026-11-23T18:00:00+00:00\n"
+    )
+    assert [triage.read_file(store, file) for _ in range(2)] == [1, 0]
+    (found,) = triage.read(store)
+    assert (found.reason, found.created_at) == ("no", "2026-11-23T18:00:00+00:00")
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -387,6 +401,19 @@ def test_a_file_written_by_hand_can_be_read_again(store, tmp_path):
         ("triage: [{target: a}]", "not decisions"),
         ("triage: [{target: a, action: dance, run_id: x, reason: y}]", "not decisions"),
         ("triage: [{target: a, action: bad, run_id: x, reason: y, metrics: z}]", "`metrics`"),
+        (
+            "triage:\n- {target: a, action: dance, run_id: x, reason: y}",
+            "yml:2: not decisions: `action`",
+        ),
+        (
+            "triage:\n- {target: a, action: bad, run_id: x,\n   reason: ''}",
+            "yml:3: not decisions: `reason`",
+        ),
+        ("triage:\n- {target: a}\n- {target: b}", "yml:3: "),
+        ("triage: [{target: a, action: bad, run_id: x, reason: y, created_at: now}]", "no time"),
+        ("triage:\n<<<<<<< here\n- {}\n=======\n- {}\n>>>>>>> there", "yml:3: broken YAML"),
+        ("triage: []\ntraige: []", "not decisions"),
+        ("", "not decisions"),
         (None, "no such file"),
     ],
 )
@@ -558,6 +585,18 @@ def test_an_empty_history_is_unknown(store):
     code, text = invoke(gate_verb, store)
     assert code == 3
     assert "next: measure first" in text
+    (suite,) = ElementTree.fromstring(faces.to_junit(analysis.gate(store)))
+    assert (suite.get("tests"), suite.get("errors")) == ("1", "1"), "no case passes for a success"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_face_that_finds_no_room_is_named(store, capsys):
+    recorded(store, noise(1, 3), outcome="met")
+    words = ["gate", "--data", str(store.root), "--junit", "/dev/full"]
+    with pytest.raises(SystemExit) as end:
+        main(words)
+    assert end.value.code == 2
+    assert "/dev/full: No space left" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -689,6 +728,9 @@ def test_the_triage_verb(store, tmp_path):
     assert "1 decisions" in invoke(triage_verb, store, "--write", str(file))[1]
     assert "0 new decisions" in invoke(triage_verb, store, "--read", str(file))[1]
     assert "taken back" in invoke(triage_verb, store, "undo", "1")[1]
+    assert "acknowledge, taken back" in invoke(triage_verb, store)[1]
+    with pytest.raises(PerflibError, match="unknown action `ack`"):
+        invoke(triage_verb, store, "ack", "no-such-run")
     for wrong in (["undo", "x"], ["bad"], ["undo", "99"], ["undo", "²"], ["undo", "9" * 20]):
         with pytest.raises(PerflibError):
             invoke(triage_verb, store, *wrong)

@@ -82,6 +82,9 @@ def gate(store: Store, targets: Sequence[str] = (), *, tolerance: float = TOLERA
             checks += [*promises(store.load(newest)), *_unread(name, newest, store.damaged)]
         else:
             checks.append(_unmeasured(name, [*runs.index]))
+    if not names:  # a report without a case would pass for a success
+        step = "measure first: `perflib run`, or name the folder: `--data`"
+        checks.append(_unknown("all targets", "the newest run", "no run to judge", step))
     found = follow(store, targets, tolerance=tolerance)
     with suppress(StoreError):  # a history that cannot be written is judged all the same
         remember(store, found)

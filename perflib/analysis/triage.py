@@ -7,6 +7,7 @@ metric and label. Nothing is deleted: what was taken back stays visible as undon
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
@@ -17,9 +18,10 @@ import pandas as pd
 import yaml
 from numpy.typing import NDArray
 
-from perflib.errors import PerflibError, StoreError, nearest
+from perflib.errors import ConfigError, PerflibError, StoreError, nearest
 from perflib.model import METRICS
 from perflib.store import Store
+from perflib.yamlfile import read_yaml
 
 Floats = NDArray[np.float64]
 
@@ -30,6 +32,7 @@ ACTIONS: dict[str, str] = {
     "baseline": "this run begins a new normal; shifts up to it are settled",
     "bad": "this run is left out of every judgement",
 }
+_WRITTEN = "a list under `triage`, as `perflib triage --write FILE` makes it"
 NEAR = 3
 """A shift may move by as many runs as results arrive, and keep its decisions."""
 
@@ -146,6 +149,12 @@ def read(store: Store, target: str | None = None, *, undone: bool = False) -> li
     return [msgspec.convert(row, Decision) for row in rows.to_dict("records")]
 
 
+def require_action(action: str) -> None:
+    """Raise `PerflibError` unless `action` is one that decides."""
+    if action not in ACTIONS:
+        raise PerflibError(f"unknown action `{action}`", expected=nearest(action, [*ACTIONS]))
+
+
 def decide(
     store: Store,
     action: str,
@@ -157,8 +166,7 @@ def decide(
     author: str = "",
 ) -> Decision:
     """Keep a decision about run `run_id`; returns it. The reason must be told."""
-    if action not in ACTIONS:
-        raise PerflibError(f"unknown action `{action}`", expected=nearest(action, [*ACTIONS]))
+    require_action(action)
     if not reason.strip():
         raise PerflibError(
             f"`{action}` without a reason",
@@ -230,23 +238,41 @@ def read_file(store: Store, path: Path) -> int:
 
 
 def _parse(path: Path) -> Sequence[Decision]:
+    if not path.exists():
+        raise StoreError("no such file", file=path)
+    document = read_yaml(path)
+    given = document.data
+    if (
+        not isinstance(given, dict)
+        or [*given] != ["triage"]
+        or not isinstance(given["triage"], list)
+    ):
+        raise StoreError("not decisions", expected=_WRITTEN, file=path)
+    found, problems = [], []
+    for place, row in enumerate(given["triage"]):
+        try:
+            found.append(_checked(row))
+        except ValueError as error:
+            told, _, key = str(error).partition(" - at `$.")
+            key = key.rstrip("`")
+            problem = f"not decisions: {key and f'`{key}`: '}{told}"
+            line = document.line(("triage", place, key))
+            problems.append(StoreError(problem, expected=_WRITTEN, file=path, line=line))
+    if problems:
+        raise ConfigError(problems)
+    return found
+
+
+def _checked(row: Any) -> Decision:
+    """`row` of a file as a decision, as good as one that was typed; raises ValueError."""
+    decision = msgspec.convert(row, Decision)
+    if not decision.reason.strip():
+        raise ValueError("nothing is told - at `$.reason`")
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return msgspec.convert(data, dict[str, list[Decision]])["triage"]
-    except FileNotFoundError:
-        raise StoreError("no such file", file=path) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = None if mark is None else mark.line + 1
-        raise StoreError(
-            "broken YAML", expected="a list under `triage`", file=path, line=line
-        ) from None
-    except (KeyError, msgspec.ValidationError) as error:
-        raise StoreError(
-            f"not decisions: {error}",
-            expected="a list under `triage`, as `perflib triage --write FILE` makes it",
-            file=path,
-        ) from None
+        datetime.fromisoformat(decision.created_at or "2026-11-23")
+    except ValueError:
+        raise ValueError(f"`{decision.created_at}` is no time - at `$.created_at`") from None
+    return decision
 
 
 def _as_row(decision: Decision) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -81,6 +82,8 @@ def bisect(  # noqa: PLR0913, PLR0917 (click hands over each option)
     tell its side with an error of 5 % in all. Without --measure, `perflib run TARGET` measures.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the work tree goes then as well
+    if shutil.which("git") is None:
+        raise PerflibError("git is not in PATH", next_step="install it; it checks the commits out")
     measure = measure or own_measure(target, metric, statistic, file)
     first, last = (_commit(text, file, data) for text in (good, bad))
     if not _git(Path(), "rev-list", "--max-count=1", f"{first}..{last}"):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from perflib.cli import files
 from perflib.cli.choose import CONFIG, DATA, RUNS_HELP, open_store, pick_runs
 from perflib.exporting import EXPORTS
 from perflib.exporting import export as write
@@ -25,5 +26,4 @@ def export(runs: str, kind: str, output: Path | None, file: Path, data: Path | N
     if output is None:
         sys.stdout.buffer.write(content)
         return
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_bytes(content)
+    files.write(output, content)

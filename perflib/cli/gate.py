@@ -11,6 +11,7 @@ import click
 from rich.markup import escape
 
 from perflib.cli.choose import CONFIG, DATA, TOLERANCE, open_store
+from perflib.cli.files import write
 from perflib.cli.show import SIGNS, console, exit_code
 from perflib.model import Outcome
 
@@ -55,8 +56,7 @@ def gate(
     ]
     for path, face in writers:
         if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(face(found), encoding="utf-8")
+            write(path, face(found).encode())
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         with Path(summary).open("a", encoding="utf-8") as page:
@@ -74,7 +74,5 @@ def _print(found: Gate) -> None:
         if check.outcome is not Outcome.MET:
             say(escape(f"  {check.outcome}: {check.target}, {check.name}: {check.reason}"))
             say(f"    [dim]next: {escape(check.next_step)}[/]")
-    if not found.checks:
-        say("    [dim]next: measure first: `perflib run`, or name the folder: `--data`[/]")
     for note in found.notes:
         say(f"  [dim]{escape(note)}[/]")

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from perflib import config
+from perflib.cli.files import write
 
 
 @click.command()
@@ -15,5 +16,6 @@ from perflib import config
 def schema(folder: Path) -> None:
     """Write the JSON Schemas of the configuration files into FOLDER."""
     for name, content in config.schemas().items():
-        (folder / name).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+        write(folder / name, text.encode())
         click.echo(folder / name)

@@ -62,6 +62,7 @@ def triage(  # noqa: PLR0913, PLR0917 (click hands over each option)
         store.undo_triage(number)
         console.print(f"decision {number} is taken back")
     elif action != "list":
+        decisions.require_action(action)
         runs = pick_runs(store, run) if run else []
         if len(runs) != 1:
             raise PerflibError(
@@ -98,6 +99,7 @@ def _print_list(found: list[Decision]) -> None:
         about = " ".join(filter(None, (decision.target, decision.metric, decision.label)))
         style = "dim strike" if decision.undone else ""
         when = f"{decision.created_at} {decision.author}".strip()
-        cells = (decision.action, decision.run_id, about, decision.reason, when)
+        action = f"{decision.action}, taken back" if decision.undone else decision.action
+        cells = (action, decision.run_id, about, decision.reason, when)
         table.add_row(str(decision.number), *map(escape, cells), style=style)
     console.print(table)
