@@ -204,6 +204,9 @@ def test_nothing_to_publish(tmp_path):
         ("AKIAIOSFODNN7EXAMPLE", "***"),
         ("eyJhbGciOiJIUzI1.eyJzdWIiOiIx.abc", "***"),
         ("nothing here", "nothing here"),
+        ("postgresql://u:p4ss_<wbr>word@h/db", "postgresql://***:***@h/db"),
+        ("Authorization: Bearer abcdef.<wbr>ghij0123456789", "Authorization: Bearer ***"),
+        (r"a name\_with <wbr>breaks_<wbr>stays", r"a name\_with <wbr>breaks_<wbr>stays"),
     ],
 )
 def test_certain(text, expected):
@@ -218,10 +221,19 @@ def test_certain(text, expected):
         ("tokens are counted", "tokens are counted"),
         ("http://web.example/x", "http://host-1/x"),
         ("web.example-not", "web.example-not"),
+        ("GET /?api_<wbr>key=abcd_<wbr>efgh", "GET /?api_key=***"),
+        (r"GET /?api\_key=abcd\_efgh, so\_long", r"GET /?api_key=***, so\_long"),
+        ("load_<wbr>on web.<wbr>example", "load_<wbr>on host-1"),
     ],
 )
 def test_redactor(text, expected):
     assert Redactor({"web.example", "127.0.0.1"}).text(text) == expected
+
+
+def test_a_place_to_break_hides_nothing_from_the_redactor():
+    page = '<td title="web.example">at web.<wbr>example, api_<wbr>key=abcd</td>'
+    told = '<td title="host-1">at host-1, api_key=***</td>'
+    assert Redactor({"web.example"}).markup(page) == told
 
 
 def test_a_host_called_like_a_tag_breaks_no_markup():

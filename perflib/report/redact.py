@@ -10,7 +10,7 @@ import json
 import os
 import re
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
@@ -45,13 +45,31 @@ _NAMED = (
 )
 _URL_HOST = re.compile(r"://(?:[^\s/@'\"<>]*@)?(\[[0-9a-fA-F:.]+\]|[^\s/:?#'\"<>&\\]+)")
 _HOST_KEY = re.compile(r'"(?:host|hostname|server)"\s*:\s*"([^"\s]+)"')
-_MARKUP = re.compile(r"(<(?:style|script)\b.*?</(?:style|script)>|<[^>]*>)", re.DOTALL)
+_MARKUP = re.compile(r"(<(?:style|script)\b.*?</(?:style|script)>|<(?!wbr>)[^>]*>)", re.DOTALL)
+_BREAK = re.compile(r"<wbr>|\\(?=[!-/:-@\[-`{-~])")
+"""Where a page may break a long name, and Markdown's escape: neither is seen by a reader."""
+_WORD = re.compile(r"(?:\S+\s*[:=]\s*)?(?i:(?:bearer|basic)\s+)?\S+")
 _TOLD = re.compile(r'\b(alt|title|aria-label|href)="([^"]*)"')
 _STRUCTURE = ("cell_type", "output_type", "id", "kernelspec", "language_info")
 
 
 def certain(text: str) -> str:
     """`text` without what is a credential beyond doubt; none may reach a notebook or a page."""
+    return _as_read(_certain, text)
+
+
+def _as_read(redact: Callable[[str], str], text: str) -> str:
+    """`text` after `redact`, which sees its words without what breaks them."""
+
+    def word(found: re.Match[str]) -> str:
+        whole = _BREAK.sub("", found[0])
+        told = found[0] if whole == found[0] else redact(whole)
+        return found[0] if told == whole else told
+
+    return redact(_WORD.sub(word, text) if _BREAK.search(text) else text)
+
+
+def _certain(text: str) -> str:
     for value in _secret_values():
         text = text.replace(value, HIDDEN)
     for pattern, instead in _CERTAIN:
@@ -77,8 +95,11 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """`text` without what must not be told."""
+        return _as_read(self._text, text)
+
+    def _text(self, text: str) -> str:
         pattern, instead = _NAMED
-        text = pattern.sub(instead, certain(text))
+        text = pattern.sub(instead, _certain(text))
         if self._host is not None:
             text = self._host.sub(lambda found: self._hosts[found[0]], text)
         return text
