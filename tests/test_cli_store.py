@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -230,3 +231,15 @@ def test_what_a_result_brought_gives_the_terminal_no_orders(call, tmp_path, word
     assert "/a:cat:b\ufffd[31m\ufffdX" in printed
     assert not {"\x1b", "\u202e"} & {*printed}
     assert words != ["gate"] or "[b]✓ met" not in printed.splitlines()
+
+
+def test_an_encoding_without_our_signs_changes_no_verdict():
+    sample = ROOT / "data" / "sample"
+    done = subprocess.run(
+        [sys.executable, "-m", "perflib", "trend", "--data", sample],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"? improved     database" in done.stdout

@@ -11,6 +11,7 @@ import importlib
 import os
 import sys
 import traceback
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,9 @@ def perflib() -> None:
 
 def main(argv: list[str] | None = None) -> Any:
     """Run the command line and exit; `PERFLIB_TRACEBACK=1` shows where an error came from."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # an encoding without our signs changes no verdict
+            stream.reconfigure(errors="replace")
     try:
         code = perflib.main(argv, prog_name="perflib", standalone_mode=False)
     except PerflibError as error:
