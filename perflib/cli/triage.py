@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from perflib.cli.choose import CONFIG, DATA, open_store, pick_runs
 from perflib.cli.show import console
@@ -94,12 +94,13 @@ def _print_list(found: list[Decision]) -> None:
     if not found:
         console.print("no decisions yet\n  next: `perflib trend` shows what to decide about")
         return
-    table = Table("nr", "action", "run", "about", "reason", "when", box=None, pad_edge=False)
+    action = Column("action", no_wrap=True)
+    table = Table("nr", action, "run", "about", "reason", "when", box=None, pad_edge=False)
     for decision in found:
         about = " ".join(filter(None, (decision.target, decision.metric, decision.label)))
         style = "dim strike" if decision.undone else ""
         when = f"{decision.created_at} {decision.author}".strip()
-        action = f"{decision.action}, taken back" if decision.undone else decision.action
-        cells = (action, decision.run_id, about, decision.reason, when)
+        what = f"{decision.action}, taken back" if decision.undone else decision.action
+        cells = (what, decision.run_id, about, decision.reason, when)
         table.add_row(str(decision.number), *map(escape, cells), style=style)
     console.print(table)
