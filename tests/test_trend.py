@@ -580,6 +580,12 @@ def test_a_regression_comes_with_the_command_that_finds_its_commit(store):
     assert command in check.next_step
 
 
+@pytest.mark.parametrize("column", ["status", "load_key", "value", "low", "high"])
+def test_points_that_lack_a_column_are_refused(column):
+    with pytest.raises(ValuesError, match=f"no column `{column}`"):
+        analysis.trends(points(noise(1, 20)).drop(columns=column))
+
+
 def test_an_empty_history_is_unknown(store):
     store.root.mkdir()
     code, text = invoke(gate_verb, store)

@@ -33,7 +33,8 @@ SEEN = 20
 """So many results before make it rare, two in 231, that the newest two lie apart by chance."""
 VISIBLE = 0.10
 """A series too noisy to show a step of this size is inconclusive, not unchanged."""
-_NEEDED = ("run_id", "started_at", "status", "bad", *SeriesKey._fields, "load_key", "unit", "value")
+_OF_RUN, _OF_VALUE = ("run_id", "started_at", "status", "bad"), ("unit", "value", "low", "high")
+_NEEDED = (*_OF_RUN, *SeriesKey._fields, "load_key", *_OF_VALUE)
 
 
 def trend(points: pd.DataFrame, **options: Any) -> Trend:
