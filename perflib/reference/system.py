@@ -21,6 +21,7 @@ from typing import IO, Any
 
 import msgspec
 
+from perflib import files
 from perflib.errors import PerflibError, TargetError
 from perflib.reference import postgres
 from perflib.reference.context import Context
@@ -190,9 +191,7 @@ class System:
 
     def _announce(self) -> None:
         told = {"urls": self.urls, "ports": self.ports, "pids": self.pids, "pid": os.getpid()}
-        half = self.data / "system.json.half"
-        half.write_bytes(msgspec.json.format(msgspec.json.encode(told)))
-        half.rename(self.data / "system.json")
+        files.write(self.data / "system.json", msgspec.json.format(msgspec.json.encode(told)))
 
     def check(self) -> None:
         """Raise when a service ended by itself."""

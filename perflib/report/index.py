@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from perflib import files
 from perflib.model import BAD
 from perflib.report.assets import environment
-from perflib.report.cache import Made, replace
+from perflib.report.cache import Made
 from perflib.report.feed import feed
 from perflib.report.plan import Summary, by_target, newest
 from perflib.report.redact import certain
@@ -72,8 +73,8 @@ def write_index(
         ],
     }
     page = environment().get_template("index.html.jinja").render(told)
-    replace(out / "index.html", shortened(certain(page)).encode())
-    replace(out / "feed.xml", feed(rows))
+    files.write(out / "index.html", shortened(certain(page)).encode())
+    files.write(out / "feed.xml", feed(rows))
 
 
 def _cards(
