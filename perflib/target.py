@@ -93,7 +93,10 @@ Headers = Annotated[dict[str, str], AfterValidator(_headers)]
 
 def without_secrets(url: str) -> str:
     """`url` without user, password and query, as it may be shown."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "a URL that does not parse"
     host = parts.netloc.rpartition("@")[2]
     return parts._replace(netloc=host, query="", fragment="").geturl()
 

@@ -24,6 +24,7 @@ from perflib.report.page import make_page
 from perflib.report.past import read_past
 from perflib.report.plan import committed_records, summaries
 from perflib.report.redact import HIDDEN, Redactor, hosts_in, own_hosts
+from perflib.target import without_secrets
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -185,7 +186,7 @@ def _pack(stage: Path, names: Sequence[str], file: Path) -> None:
 
 def _send(stage: Path, names: Sequence[str], url: str) -> None:
     user = urlsplit(url).netloc.rpartition("@")[0]
-    shown = url.replace(f"{user}@", "") if user else url
+    shown = without_secrets(url)
     try:
         from fsspec.core import url_to_fs
 
