@@ -25,8 +25,8 @@ from perflib.objectives import PARSE_IT, parse_objective
 from perflib.samples import POLL, TIMES, is_measured, is_probe
 from perflib.stats import Interval
 from perflib.stats.intervals import share_inflation
+from perflib.stats.values import Floats
 
-Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 STATISTICS = ("mean", "p50", "p90", "p95", "p99", "max")

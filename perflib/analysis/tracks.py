@@ -19,8 +19,8 @@ from perflib.analysis.evidence import supported
 from perflib.analysis.triage import Decision, Decisions, seconds
 from perflib.analysis.usual import fit
 from perflib.model import find_metric
+from perflib.stats.values import Floats
 
-Floats = NDArray[np.float64]
 _Z = 1.959964
 
 
