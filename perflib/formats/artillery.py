@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, iso, mapping, number
+from perflib.formats.found import Found, counts, iso, mapping, number, refused
 
 TOOL = "Artillery"
 _STATISTICS = {
@@ -57,20 +57,16 @@ def read(source: Source) -> Iterator[Reading]:
 
 
 def _version_2(found: Found, aggregate: dict[str, Any]) -> None:
-    counters = mapping(aggregate, "counters")
-    requests = number(counters.get("http.requests"))
-    errors = sum(number(v) or 0.0 for key, v in counters.items() if key.startswith("errors."))
-    bad = sum(
-        number(v) or 0.0
-        for key, v in counters.items()
-        if key.startswith("http.codes.") and (number(key[11:]) or 0) >= 400
-    )
+    counters = counts(aggregate, "counters")
+    requests = counters.get("http.requests")
+    errors = sum(count for name, count in counters.items() if name.startswith("errors."))
+    codes = {name[11:]: n for name, n in counters.items() if name.startswith("http.codes.")}
+    failed = errors + refused(codes)
     found.add("requests", "value", requests, "req", source_name="http.requests")
     if requests:
-        found.add(
-            "failures", "value", errors + bad, "req", source_name="errors.* + http.codes.4xx, 5xx"
-        )
-        found.add_share(min(errors + bad, requests), requests)
+        source_name = "errors.* + http.codes.4xx, 5xx"
+        found.add("failures", "value", failed, "req", source_name=source_name)
+        found.add_share(min(failed, requests), requests)
     _rate(found, aggregate, requests)
     for name, summary in mapping(aggregate, "summaries").items():
         if not isinstance(summary, dict):
@@ -103,11 +99,9 @@ def _version_1(found: Found, aggregate: dict[str, Any]) -> None:
     mean = mapping(aggregate, "rps").get("mean")
     found.add("throughput", "value", mean, "req/s", source_name="rps.mean")
     _summary(found, "service_time", "", mapping(aggregate, "latency"), "latency", "ms")
-    errors = sum(number(v) or 0.0 for v in mapping(aggregate, "errors").values())
-    codes = mapping(aggregate, "codes")
-    bad = sum(number(v) or 0.0 for code, v in codes.items() if (number(code) or 0) >= 400)
+    errors = sum(counts(aggregate, "errors").values())
     if completed is not None:
-        found.add_share(errors + bad, completed + errors)
+        found.add_share(errors + refused(counts(aggregate, "codes")), completed + errors)
 
 
 def _summary(

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, mapping, number
+from perflib.formats.found import Found, has, mapping, number
 from perflib.formats.quantities import plain, quantity
 from perflib.formats.tables import header, rows
 
@@ -101,7 +101,7 @@ def _add_samples(found: Found, label: str, unit: str, given: list[float | None])
 
 
 def _is_estimate(value: Any) -> bool:
-    return isinstance(value, dict) and "point_estimate" in value
+    return has(value, "point_estimate")
 
 
 def _json(source: Source) -> Reading:

@@ -57,16 +57,41 @@ def last_digit(text: str) -> float:
     return 10.0 ** -len(text.partition(".")[2].rstrip("eE+-"))
 
 
+def has(value: Any, *keys: str) -> bool:
+    """Whether a value of a JSON document is an object with all of `keys`."""
+    return isinstance(value, dict) and set(keys) <= set(value)
+
+
 def mapping(document: Any, key: str) -> dict[str, Any]:
     """The object at `key` of a JSON document; an empty one where there is none."""
     value = document.get(key) if isinstance(document, dict) else None
     return value if isinstance(value, dict) else {}
 
 
+def counts(document: Any, key: str) -> dict[str, float]:
+    """The object at `key` as counts by name; what is no number counts nothing."""
+    return {name: number(value) or 0.0 for name, value in mapping(document, key).items()}
+
+
+def refused(by_status: Mapping[str, float]) -> float:
+    """How many of the answers counted by status have one of 400 or more."""
+    return sum(count for status, count in by_status.items() if (number(status) or 0) >= 400)
+
+
 def listing(document: Any, key: str) -> list[Any]:
     """The list at `key` of a JSON document; an empty one where there is none."""
     value = document.get(key) if isinstance(document, dict) else None
     return value if isinstance(value, list) else []
+
+
+def objects(document: Any, key: str) -> list[dict[str, Any]]:
+    """The objects in the list at `key` of a JSON document."""
+    return [each for each in listing(document, key) if isinstance(each, dict)]
+
+
+def quantile(percent: float) -> str:
+    """Our name of a percentile; those of 0 and 100 are the extremes."""
+    return {0.0: "min", 100.0: "max"}.get(percent, f"p{percent:g}")
 
 
 def summary(values: Sequence[float]) -> dict[str, float]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, mapping, number
+from perflib.formats.found import Found, has, mapping, number
 
 TOOL = "Gatling"
 _RATE = "meanNumberOfRequestsPerSecond"
@@ -38,15 +38,11 @@ def recognise(source: Source) -> bool:
 
 
 def _has_stats(node: Any) -> bool:
-    return (
-        isinstance(node, dict)
-        and isinstance(node.get("stats"), dict)
-        and "numberOfRequests" in node["stats"]
-    )
+    return "numberOfRequests" in mapping(node, "stats")
 
 
 def _is_assertions(document: dict[str, Any]) -> bool:
-    return {"simulation", "simulationId", "assertions"} <= set(document)
+    return has(document, "simulation", "simulationId", "assertions")
 
 
 def read(source: Source) -> Iterator[Reading]:

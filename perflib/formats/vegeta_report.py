@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, number
+from perflib.formats.found import Found, has, mapping, number
 
 TOOL = "Vegeta"
 # a t-digest of compression 100 keeps ranks to about 1 %
@@ -23,15 +23,14 @@ _STATISTICS = {
 
 def recognise(source: Source) -> bool:
     """`latencies`, `status_codes` and `success`."""
-    document = source.json
-    return isinstance(document, dict) and {"latencies", "success", "requests"} <= set(document)
+    return has(source.json, "latencies", "success", "requests")
 
 
 def read(source: Source) -> Iterator[Reading]:
     """One run; percentiles come from Vegeta's t-digest and are approximate."""
     report, found = source.json, Found()
     n = number(report["requests"])
-    latencies = report["latencies"] if isinstance(report["latencies"], dict) else {}
+    latencies = mapping(report, "latencies")
     for key, statistic in _STATISTICS.items():
         sketched = key.endswith("th")
         found.add(
