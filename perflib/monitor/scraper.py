@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from perflib.errors import TargetError
+from perflib.hidden import without_secrets
 from perflib.model import Caveat
 from perflib.monitor.exposition import Sample, parse_metrics
-from perflib.target import without_secrets
 
 SCHEMA = pa.schema(
     [

@@ -13,18 +13,17 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from perflib.errors import ReportError
 from perflib.files import in_one_step, write
+from perflib.hidden import HIDDEN, without_secrets
 from perflib.model import RECORD, RECORDS, SAMPLES, SCRAPED
 from perflib.report.cache import Cache
 from perflib.report.index import write_index
 from perflib.report.page import make_page
 from perflib.report.past import read_past
 from perflib.report.plan import committed_records, summaries
-from perflib.report.redact import HIDDEN, Redactor, hosts_in, own_hosts
-from perflib.target import without_secrets
+from perflib.report.redact import Redactor, hosts_in, own_hosts
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -185,7 +184,7 @@ def _pack(stage: Path, names: Sequence[str], file: Path) -> None:
 
 
 def _send(stage: Path, names: Sequence[str], url: str) -> None:
-    user = urlsplit(url).netloc.rpartition("@")[0]
+    user = url.partition("://")[2].partition("/")[0].rpartition("@")[0]
     shown = without_secrets(url)
     try:
         from fsspec.core import url_to_fs
