@@ -76,8 +76,8 @@ def estimates(
     ]
     if run.arrival != "watch" and len(samples) and until_s > run.measured_from_s:
         found += _scalars(samples, table, wanted, run.measured_from_s, until_s)
-    known = {(e.metric, e.statistic, e.label) for e in found}
-    return found + [e for e in _given(run) if (e.metric, e.statistic, e.label) not in known]
+    known = {estimate.key for estimate in found}
+    return found + [given for given in _given(run) if given.key not in known]
 
 
 class _Table:

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from perflib.cli.choose import CONFIG, DATA, RUNS_HELP, TOLERANCE, open_store, pick_runs
 from perflib.cli.show import console
-from perflib.cli.signs import badge
+from perflib.cli.signs import marked
 from perflib.errors import ExitCode, PerflibError, nearest
 from perflib.model import SAMPLES
 from perflib.units import format_number, format_quantity
@@ -118,7 +118,7 @@ def _table(found: Comparison, changes: list[Change]) -> Table:
         label = f' "{change.label}"' if change.label else ""
         statistic = "" if change.statistic == "value" else f"{change.statistic} "
         cells = [
-            badge(change.state),
+            marked(change.state),
             escape(f"{statistic}{change.metric}{label}"),
             format_quantity(change.a, change.unit),
             format_quantity(change.b, change.unit),

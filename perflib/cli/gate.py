@@ -13,7 +13,7 @@ from rich.markup import escape
 from perflib.cli.choose import CONFIG, DATA, TOLERANCE, open_store
 from perflib.cli.files import write
 from perflib.cli.show import console, exit_code
-from perflib.cli.signs import badge
+from perflib.cli.signs import marked
 from perflib.model import Outcome
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _print(found: Gate) -> None:
         # a line stays one where a pipeline searches it
         console.print(text.replace("\n", " "), soft_wrap=True)
 
-    say(f"{badge(found.outcome)} {escape(found.finding.partition(': ')[2])}")
+    say(f"{marked(found.outcome)} {escape(found.finding.partition(': ')[2])}")
     for check in found.checks:
         if check.outcome is not Outcome.MET:
             say(escape(f"  {check.outcome}: {check.target}, {check.name}: {check.reason}"))

@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from perflib.cli.signs import badge
+from perflib.cli.signs import marked
 from perflib.errors import ExitCode, PerflibError
 from perflib.model import Outcome, Run, worst
 from perflib.wording import interval_text
@@ -52,7 +52,7 @@ def verdict_table(runs: Iterable[Run]) -> Table:
     for run in runs:
         for verdict in run.verdicts:
             measured = interval_text(verdict.estimate) if verdict.estimate else "–"
-            cells = (run.target, badge(verdict.outcome), verdict.objective.text, measured)
+            cells = (run.target, marked(verdict.outcome), verdict.objective.text, measured)
             table.add_row(escape(cells[0]), cells[1], escape(cells[2]), escape(cells[3]))
     return table
 

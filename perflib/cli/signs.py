@@ -23,7 +23,7 @@ def tick(state: str) -> str:
     return f"[{colour}]{sign}[/]"
 
 
-def badge(state: str) -> str:
+def marked(state: str) -> str:
     """The coloured sign and word of `state`, as rich's markup."""
     sign, colour = SIGNS[state]
     return f"[{colour}]{sign} {state}[/]"

@@ -13,7 +13,7 @@ from rich.table import Table
 from perflib.cli.choose import CONFIG, DATA, TOLERANCE, open_store
 from perflib.cli.compare import exit_code_of
 from perflib.cli.show import console, print_damaged
-from perflib.cli.signs import SIGNS, badge
+from perflib.cli.signs import SIGNS, marked
 from perflib.units import format_quantity
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _print(found: list[Trend], store: Store) -> None:
     for one in found:
         cells = (one.key.target, one.name, format_quantity(one.level, one.unit))
         count = str(len(one.values))
-        table.add_row(badge(one.state), *map(escape, cells), count, sparkline(one))
+        table.add_row(marked(one.state), *map(escape, cells), count, sparkline(one))
     console.print(table)
     for one in found:
         for shift in one.shifts:

@@ -142,10 +142,7 @@ def add_rounded(
     """Add a percentile that Locust took from rounded times."""
     if value_ms is None or statistic == "max":
         return
-    if any(
-        (known.label, known.metric, known.statistic) == (name, "service_time", statistic)
-        for known in found.indicators[-20:]
-    ):
+    if any(known.key == ("service_time", statistic, name) for known in found.indicators[-20:]):
         return
     found.add(
         "service_time",

@@ -16,7 +16,6 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any
 
 import msgspec
@@ -215,17 +214,6 @@ class System:
         if self._lock is not None:
             self._lock.close()
 
-    def __enter__(self) -> System:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
-
 
 def _empty(folder: Path, pattern: str = "*") -> Path:
     folder.mkdir(parents=True, exist_ok=True)
@@ -298,8 +286,10 @@ def start(
     chosen = ports_from(ports) if isinstance(ports, int) else {**PORTS, **(ports or {})}
     system = System(Path(configs), chosen, Path(data))
     system.start(timeout_s, inherited)
-    with system:
+    try:
         yield system
+    finally:
+        system.stop()
 
 
 def running(data: Path | str = Path("data/reference")) -> dict[str, Any] | None:
