@@ -25,8 +25,6 @@ _STATISTICS = {
     "p99": "p99",
     "p999": "p99.9",
 }
-# Artillery's sketch keeps 1 % of relative accuracy
-ACCURACY = 0.01
 # answers of any protocol's engine: all, those of a status, those of an endpoint
 _ANSWERS = re.compile(r"(?:http|plugins\.metrics-by-endpoint)\.response_time(?:\.(.+))?")
 _TIMES = re.compile(
@@ -115,18 +113,6 @@ def _summary(
 ) -> None:
     """Version 2 times answers in whole milliseconds: `step`."""
     for key, statistic in _STATISTICS.items():
-        value = number(summary.get(key))
-        sketched = statistic.startswith("p")
-        if value is None or (key == "p50" and "median" in summary):
-            continue
-        found.add(
-            metric,
-            statistic,
-            value,
-            unit,
-            label=label,
-            source_name=f"{name}.{key}",
-            n=summary.get("count"),
-            approximate=sketched,
-            resolution=max(step, abs(value) * ACCURACY if sketched else 0.0),
-        )
+        if key != "p50" or "median" not in summary:
+            more = {"label": label, "source_name": f"{name}.{key}", "n": summary.get("count")}
+            found.add_sketched(metric, statistic, summary.get(key), unit, step=step, **more)

@@ -107,11 +107,10 @@ def _add_cell(found: Found, label: str, name: str, cell: str) -> bool:
     time = quantity(text) if measured and not text.strip()[-1:].isdecimal() else None
     if time is None:
         return False
-    more: dict[str, Any] = {"label": label, "source_name": name, "resolution": time.step}
     if name == "Allocated":
-        found.add("allocation", "mean", time.value, "B", **more)
+        found.add("allocation", "mean", time, "B", label=label, source_name=name)
         return False
-    found.add("time", _MEASURED[name], time.value, "s", **more)
+    found.add("time", _MEASURED[name], time, "s", label=label, source_name=name)
     return True
 
 

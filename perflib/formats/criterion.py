@@ -151,9 +151,7 @@ def _message(found: Found, message: dict[str, Any]) -> None:
 
 def _add(found: Found, label: str, match: re.Match[str]) -> None:
     for statistic, at in (("mean", 2), ("low", 1), ("high", 3)):
-        if time := quantity(match[at]):
-            more: dict[str, Any] = {"label": label, "source_name": "time", "resolution": time.step}
-            found.add("time", statistic, time.value, "s", **more)
+        found.add("time", statistic, quantity(match[at]), "s", label=label, source_name="time")
 
 
 def _add_rate(found: Found, label: str, match: re.Match[str]) -> None:

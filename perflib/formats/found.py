@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from perflib.units import UNITS, find_unit
 
 Stated = Mapping[str, tuple[str, str, str]]
 """Our metric, statistic and unit by the source's own name for a number."""
+
+ACCURACY = 0.01
+"""What sketches keep, relative to a percentile: t-digests of compression 100, and Artillery's."""
 
 _MAGNITUDES = {"k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}([,  ' ]\d{3})+(\.\d+)?")
@@ -127,6 +130,13 @@ def _count(value: Any) -> int:
     return int(read) if 0 <= read <= MOST else 0
 
 
+class Quantity(NamedTuple):
+    """A printed value in base units and the step of its last digit."""
+
+    value: float
+    step: float
+
+
 class Found:
     """Collects the indicators of one run; what is no number leaves no trace."""
 
@@ -146,7 +156,12 @@ class Found:
         approximate: bool = False,
         resolution: float = 0.0,
     ) -> None:
-        """Add `value` in `unit`, converted to base units; `resolution` is in `unit` as well."""
+        """Add `value` in `unit`, converted to base units; `resolution` is in `unit` as well.
+
+        A `Quantity` brings its own resolution.
+        """
+        if isinstance(value, Quantity):
+            value, resolution = value
         read = number(value)
         if read is None:
             return
@@ -175,6 +190,15 @@ class Found:
     ) -> None:
         """Add a number that was rounded to be printed: its last digit is the resolution."""
         self.add(metric, statistic, text, unit, resolution=last_digit(text), **more)
+
+    def add_sketched(
+        self, metric: str, statistic: str, value: Any, unit: str, step: float = 0.0, **more: Any
+    ) -> None:
+        """Add a number known to `step`, a percentile only as well as a sketch keeps it."""
+        sketched = statistic.startswith("p")
+        width = ACCURACY * abs(number(value) or 0.0) if sketched else 0.0
+        more |= {"approximate": sketched, "resolution": max(step, width)}
+        self.add(metric, statistic, value, unit, **more)
 
     def add_samples(
         self, metric: str, values: Sequence[float], unit: str = "1", **more: Any

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Any
 
-from perflib.formats.found import Found, last_digit, number
+from perflib.formats.found import Found, Quantity, last_digit, number
 
 _UNITS = {
     "ps": 1e-12,
@@ -39,13 +39,6 @@ def plain(text: str) -> str:
     return _ANSI.sub("", text)
 
 
-class Quantity(NamedTuple):
-    """A value in base units and the step of its last printed digit."""
-
-    value: float
-    step: float
-
-
 def quantity(text: str, *, binary: bool = True) -> Quantity | None:
     """`text` in seconds or bytes; None when it is no quantity.
 
@@ -74,16 +67,8 @@ def duration(text: str) -> Quantity | None:
 
 def add_time(found: Found, metric: str, statistic: str, text: str, source_name: str) -> None:
     """Add the time that `text` says, if it says one; percentiles are read off a histogram."""
-    if time := quantity(text):
-        found.add(
-            metric,
-            statistic,
-            time.value,
-            "s",
-            source_name=source_name,
-            approximate=statistic.startswith("p"),
-            resolution=time.step,
-        )
+    more: dict[str, Any] = {"source_name": source_name, "approximate": statistic.startswith("p")}
+    found.add(metric, statistic, quantity(text), "s", **more)
 
 
 def _size(unit: str, binary: bool) -> float | None:
