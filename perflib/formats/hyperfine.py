@@ -46,7 +46,8 @@ def read(source: Source) -> Iterator[Reading]:
                 _printed(found, columns, row)
         yield Reading(tool=TOOL, indicators=found.indicators)
         return
-    for entry in _entries(source):
+    entries = source.json["results"] if source.json else (row for _, row in rows(source))
+    for entry in entries:
         if not has(entry, "command"):
             source.skip(0, "a result without a command")
             continue
@@ -66,11 +67,3 @@ def _printed(found: Found, columns: list[str], row: dict[str, str]) -> None:
         for statistic, text in ((match[1].lower(), mean), ("stdev", deviation)):
             more: dict[str, Any] = {"label": row.get("Command", ""), "source_name": column}
             found.add_printed("time", statistic, text.strip(), match[2].replace("µ", "u"), **more)
-
-
-def _entries(source: Source) -> Iterator[Any]:
-    if source.json is None:
-        for _, row in rows(source):
-            yield row
-    else:
-        yield from source.json["results"]

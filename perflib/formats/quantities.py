@@ -6,23 +6,16 @@ import re
 from typing import Any
 
 from perflib.formats.found import Found, Quantity, last_digit, number
+from perflib.units import UNITS
 
-_UNITS = {
+_UNITS = {symbol: unit.factor for symbol, unit in UNITS.items() if unit.base == "s"} | {
     "ps": 1e-12,
-    "ns": 1e-9,
-    "us": 1e-6,
-    "µs": 1e-6,
-    "μs": 1e-6,
-    "ms": 1e-3,
-    "s": 1.0,
     "sec": 1.0,
     "secs": 1.0,
     "m": 60.0,
     "10 sec": 10.0,
     "10 min": 600.0,
-    "min": 60.0,
     "mins": 60.0,
-    "h": 3600.0,
     "hr": 3600.0,
     "b": 1.0,
     "bytes": 1.0,
