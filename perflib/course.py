@@ -20,7 +20,7 @@ from perflib.model import Metric, Objective, find_metric
 from perflib.objectives import parse_objective
 from perflib.store import Store
 from perflib.units import format_quantity
-from perflib.wording import Relative, clean, percent_change, words
+from perflib.wording import Relative, clean, named, percent_change
 
 DEFAULT_STATISTIC = "p95"
 MOST_LABELS = 12
@@ -86,9 +86,8 @@ class Course:
     def name(self) -> str:
         """The indicator as people say it: `p95 of query time`."""
         key = self.trend.key
-        statistic = "" if key.statistic == "value" else f"{key.statistic} of "
         label = f" of {clean(key.label, 24)}" if key.label else ""
-        return f"{statistic}{words(key.metric)}{label}"
+        return f"{named(key.metric, key.statistic)}{label}"
 
     @property
     def finding(self) -> str:
@@ -114,7 +113,7 @@ class Course:
         run = self.store.load(str(self.counted["run_id"].iloc[-1]))
         key = self.trend.key
         for promise in map(parse_objective, run.objectives):
-            if (promise.metric, promise.statistic, promise.label) == key[1:4]:
+            if promise.key == key[1:4]:
                 return promise
         return None
 
@@ -197,6 +196,6 @@ def indicators(target: str, data: str | Path = "data") -> list[Course]:
     store = open_store(data)
     newest = newest_good(store, target)
     promises = map(parse_objective, store.load(newest).objectives if newest else ())
-    parts = [store.points(target, p.metric, p.statistic, p.label) for p in promises]
+    parts = [store.points(target, *promise.key) for promise in promises]
     parts = [part for part in parts if len(part)]
     return _courses(pd.concat(parts, ignore_index=True), store) if parts else []

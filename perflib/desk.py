@@ -173,10 +173,8 @@ class Desk:
 
     def estimate(self, metric: str, statistic: str, label: str = "") -> Estimate | None:
         """The estimate of this statistic, or None."""
-        for found in self.estimates:
-            if (found.metric, found.statistic, found.label) == (metric, statistic, label):
-                return found
-        return None
+        key = metric, statistic, label
+        return next((found for found in self.estimates if found.key == key), None)
 
     def by_label(self, metric: str, statistic: str) -> list[Estimate]:
         """This statistic of each label, largest first."""

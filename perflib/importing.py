@@ -214,9 +214,7 @@ def _write_samples(reading: Reading, path: Path, run: Run) -> None:
     run.duration_s = tally.duration_s
     run.counts.recorded = tally.rows
     stated = {i.key for i in reading.indicators}
-    run.estimates += [
-        e for e in tally.estimates() if (e.label, e.metric, e.statistic) not in stated
-    ]
+    run.estimates += [estimate for estimate in tally.estimates() if estimate.key not in stated]
     if reading.clock and tally.zero_ns:
         run.started_at = datetime.fromtimestamp(tally.zero_ns * 1e-9, UTC).isoformat()
 

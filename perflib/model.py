@@ -96,6 +96,10 @@ class Caveat(Struct, frozen=True, kw_only=True):
         return "*" in self.voids or metric in self.voids
 
 
+Key = tuple[str, str, str]
+"""A metric, its statistic and the label, empty for the whole run."""
+
+
 class Estimate(Struct, frozen=True, kw_only=True):
     """A statistic of one metric with its confidence interval, in base units.
 
@@ -116,6 +120,11 @@ class Estimate(Struct, frozen=True, kw_only=True):
     resolution: float = 0.0
     caveats: tuple[Caveat, ...] = ()
 
+    @property
+    def key(self) -> Key:
+        """What it tells of."""
+        return self.metric, self.statistic, self.label
+
 
 class Objective(Struct, frozen=True, kw_only=True):
     """A promise: the statistic of a metric lies between `low` and `high` (base units).
@@ -132,6 +141,16 @@ class Objective(Struct, frozen=True, kw_only=True):
     high: float | None = None
     inclusive: bool = False
     label: str = ""
+
+    @property
+    def key(self) -> Key:
+        """What it promises of."""
+        return self.metric, self.statistic, self.label
+
+    @property
+    def limit(self) -> float | None:
+        """The bound to show where there is room for one: the upper of two."""
+        return self.low if self.high is None else self.high
 
     @property
     def bounds(self) -> tuple[float, ...]:

@@ -18,6 +18,7 @@ import msgspec
 from perflib import analysis
 from perflib.environment import differences, fingerprint
 from perflib.errors import PerflibError, StoreError
+from perflib.hidden import HIDDEN
 from perflib.model import SAMPLES, SCRAPED, Caveat, Run
 from perflib.monitor import Scraper
 from perflib.review.settings import read_settings
@@ -132,7 +133,7 @@ def _without(value: Any, secrets: tuple[str, ...]) -> Any:
     """`value` with every secret in its texts struck out."""
     if isinstance(value, str):
         for secret in secrets:
-            value = value.replace(secret, "***")
+            value = value.replace(secret, HIDDEN)
         return value
     if isinstance(value, dict):
         return {_without(key, secrets): _without(each, secrets) for key, each in value.items()}

@@ -23,6 +23,7 @@ from pydantic import (
 
 from perflib.errors import PerflibError
 from perflib.headers import TOKEN
+from perflib.hidden import without_secrets
 from perflib.model import Objective
 from perflib.objectives import parse_objective
 from perflib.units import parse_quantity
@@ -89,13 +90,6 @@ def _headers(fields: dict[str, str]) -> dict[str, str]:
 
 Headers = Annotated[dict[str, str], AfterValidator(_headers)]
 """Header fields that every client can send."""
-
-
-def without_secrets(url: str) -> str:
-    """`url` without user, password and query, as it may be shown."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return parts._replace(netloc=host, query="", fragment="").geturl()
 
 
 def _objective(value: Any) -> Objective:

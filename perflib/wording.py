@@ -115,6 +115,17 @@ def words(metric: str) -> str:
     return clean(metric.replace("_", " "), 40)
 
 
+def named(metric: str, statistic: str) -> str:
+    """An indicator as people say it: `p95 of query time`."""
+    return words(metric) if statistic == "value" else f"{statistic} of {words(metric)}"
+
+
+def indicator(metric: str, statistic: str, label: str) -> str:
+    """An indicator as people write it: `p95(query_time["by id"])`."""
+    name = f'{metric}["{label}"]' if label else metric
+    return name if statistic == "value" else f"{statistic}({name})"
+
+
 def against(value: float, objective: Objective | None) -> str:
     """How far `value` lies beside a bound: `38 % under the promise`; empty without a bound."""
     if objective is None:
@@ -122,7 +133,7 @@ def against(value: float, objective: Objective | None) -> str:
     low, high = objective.low, objective.high
     if low is not None and high is not None:
         return "inside the promise" if low <= value <= high else "outside the promise"
-    limit = high if high is not None else low
+    limit = objective.limit
     if not limit:
         return ""
     if value >= 2 * limit:

@@ -66,23 +66,23 @@ def read_yaml(file: Path, variables: Mapping[str, str] | None = None) -> Documen
     Raises `ConfigError` for a missing file, broken YAML, a key given twice, or an unset variable.
     Merges (`<<: *name`) are followed.
     """
+
+    def refused(found: str, next_step: str = "", line: int | None = None) -> ConfigError:
+        return ConfigError([PerflibError(found, file=file, line=line, next_step=next_step)])
+
     try:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise ConfigError(
-            [PerflibError("no such file", file=file, next_step="name the file with --config")]
-        ) from None
+        raise refused("no such file", "name the file with --config") from None
     except OSError as error:
-        problem = f"cannot be read ({error.strerror})"
         step = "name a readable file with --config"
-        raise ConfigError([PerflibError(problem, file=file, next_step=step)]) from None
+        raise refused(f"cannot be read ({error.strerror})", step) from None
     except UnicodeDecodeError as error:
-        problem = f"cannot be read as text (byte {error.start})"
         step = "save it as text in UTF-8"
-        raise ConfigError([PerflibError(problem, file=file, next_step=step)]) from None
+        raise refused(f"cannot be read as text (byte {error.start})", step) from None
     if len(text) > _MOST_CHARACTERS:
-        problem, step = f"too large ({len(text):,} characters)", "name a file that a person wrote"
-        raise ConfigError([PerflibError(problem, file=file, next_step=step)])
+        step = "name a file that a person wrote"
+        raise refused(f"too large ({len(text):,} characters)", step)
     builder = _Builder(file, variables)
     try:
         node = yaml.compose(text, Loader=_Loader)
@@ -90,17 +90,17 @@ def read_yaml(file: Path, variables: Mapping[str, str] | None = None) -> Documen
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else None
-        problem = f"broken YAML: {error.problem or error.context}"
         there = text.splitlines()[line - 1 : line] if line else []
         step = 'put "${NAME}" in quotes where it stands in braces' if "${" in "".join(there) else ""
-        raise ConfigError([PerflibError(problem, file=file, line=line, next_step=step)]) from None
+        raise refused(f"broken YAML: {error.problem or error.context}", step, line) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         problem = f"broken YAML: the character U+{error.character:04X} is not allowed"
-        raise ConfigError([PerflibError(problem, file=file, line=line)]) from None
+        raise refused(problem, line=line) from None
     except RecursionError:
-        problem = "broken YAML: an alias means a part that it stands in, or the parts lie too deep"
-        raise ConfigError([PerflibError(problem, file=file)]) from None
+        raise refused(
+            "broken YAML: an alias means a part that it stands in, or the parts lie too deep"
+        ) from None
     if builder.problems:
         raise ConfigError(builder.problems)
     return Document(file, data, builder.lines, frozenset(builder.secrets))

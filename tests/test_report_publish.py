@@ -165,7 +165,7 @@ def test_s3(root, bucket, tmp_path):
         assert bucket.cat(f"reports/team/site/{name}") == (tmp_path / "site" / name).read_bytes()
 
 
-NOWHERE = ["nothing://at/all", "s3://user:pass@nowhere/x", "{root}", "{root}/reports"]
+NOWHERE = ["nothing://at/all", "s3://user:pass@nowhere/x", "s3://[x/y", "{root}", "{root}/reports"]
 
 
 @pytest.mark.parametrize("destination", NOWHERE)

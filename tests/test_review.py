@@ -89,10 +89,13 @@ def test_words_of_keys() -> None:
 
 def test_secrets_are_not_shown(tmp_path: Path) -> None:
     (tmp_path / "a.env").write_text(
-        "CONNECTION=postgresql://me:hunter2@h/db\nCONNECTION_PASSWORD=hunter2\n"
+        "CONNECTION=postgresql://me:hunter2@h/db\n"
+        "CONNECTION_PASSWORD=hunter2\n"
+        "CONNECTION_MIRROR=postgresql://me:hunter2@[::1/db\n"
     )
     settings, _ = read_settings(tmp_path)
-    assert [one.shown for one in settings] == ["postgresql://h/db", "***"]
+    expected = ["postgresql://h/db", "***", "a URL that does not parse"]
+    assert [one.shown for one in settings] == expected
 
 
 def found_in(tmp_path: Path, files: dict[str, str], **given: Any) -> list[Finding]:

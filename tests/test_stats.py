@@ -52,12 +52,12 @@ def test_percentile_interval(values, q, value, low_known, high_known, why):
     found = stats.percentile_interval(values, q)
     assert found.value == pytest.approx(value)
     assert (found.low is not None, found.high is not None) == (low_known, high_known)
-    assert bool(found.warning) == (not (low_known and high_known))
+    assert bool(found.caveats) == (not (low_known and high_known))
 
 
 def test_a_short_sample_says_how_many_it_needs():
     found = stats.percentile_interval(range(100), 99)
-    assert found.warning == "p99 at 95 % needs ≥ 299 samples, has 100"
+    assert [c.message for c in found.caveats] == ["p99 at 95 % needs ≥ 299 samples, has 100"]
     assert found.low is not None
     assert found.low > 90
 
@@ -65,13 +65,13 @@ def test_a_short_sample_says_how_many_it_needs():
 def test_percentiles_of_a_list_need_no_order():
     (found,) = stats.percentiles([3.0, 1.0, math.nan, 2.0], [50])
     assert (found.value, found.n) == (2.0, 3)
-    assert "1 of 4 values are NaN" in found.warning
+    assert "1 of 4 values are NaN" in found.caveats[0].message
 
 
 def test_nan_is_left_out_and_told():
     found = stats.percentile_interval([1.0, math.nan] * 20, 50)
     assert (found.value, found.n) == (1.0, 20)
-    assert "20 of 40 values are NaN" in found.warning
+    assert "20 of 40 values are NaN" in found.caveats[0].message
 
 
 @pytest.mark.parametrize(

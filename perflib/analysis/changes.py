@@ -16,9 +16,8 @@ from msgspec import Struct
 from numpy.typing import ArrayLike, NDArray
 
 from perflib.errors import PerflibError
-from perflib.stats.values import number
+from perflib.stats.values import Floats, number
 
-Array = NDArray[np.float64]
 Status = Literal["provisional", "confirmed", "retracted"]
 
 WINDOW = 800
@@ -82,9 +81,9 @@ class Series(NamedTuple):
     """A history in order of time without missing results; `place` is where each was given."""
 
     place: NDArray[np.int64]
-    values: Array
-    times: Array | None
-    spread: Array | None
+    values: Floats
+    times: Floats | None
+    spread: Floats | None
 
     def part(self, start: int, stop: int | None = None) -> Series:
         """The results `start` … `stop` - 1."""
@@ -226,7 +225,7 @@ def series_of(values: ArrayLike, times: ArrayLike | None, spread: ArrayLike | No
     return Series(there, y, t, s)
 
 
-def _numbers(name: str, given: ArrayLike, length: int | None = None) -> Array:
+def _numbers(name: str, given: ArrayLike, length: int | None = None) -> Floats:
     try:
         array = np.asarray(given, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
@@ -254,7 +253,7 @@ def _numbers(name: str, given: ArrayLike, length: int | None = None) -> Array:
     return array
 
 
-def _axis(times: Array | None, n: int) -> Array:
+def _axis(times: Floats | None, n: int) -> Floats:
     """Where each result lies between -1 and 1; gaps count as at most ten usual ones."""
     if times is None:
         return (np.arange(n) + 0.5) / n * 2 - 1

@@ -9,11 +9,9 @@ from __future__ import annotations
 from math import exp, log
 
 import numpy as np
-from numpy.typing import NDArray
 
 from perflib.analysis.compiled import compiled
-
-Array = NDArray[np.float64]
+from perflib.stats.values import Floats
 
 NEIGHBOURS = 7
 """Results of a running median: a spike of three has no say in it."""
@@ -31,7 +29,7 @@ RELATIVE_PRICE = 9.0
 
 
 @compiled
-def insert(room: Array, size: int, value: float) -> None:
+def insert(room: Floats, size: int, value: float) -> None:
     """Put a value among the first `size` sorted ones."""
     place = size
     while place and room[place - 1] > value:
@@ -41,7 +39,7 @@ def insert(room: Array, size: int, value: float) -> None:
 
 
 @compiled
-def drop(room: Array, size: int, value: float) -> None:
+def drop(room: Floats, size: int, value: float) -> None:
     """Take a value from the first `size` sorted ones."""
     place = 0
     while room[place] != value:
@@ -51,7 +49,7 @@ def drop(room: Array, size: int, value: float) -> None:
 
 
 @compiled
-def median(values: Array, start: int, stop: int, room: Array) -> float:
+def median(values: Floats, start: int, stop: int, room: Floats) -> float:
     """The median of a few values, which are left sorted in `room`."""
     size = stop - start
     for i in range(size):
@@ -60,7 +58,7 @@ def median(values: Array, start: int, stop: int, room: Array) -> float:
 
 
 @compiled
-def levels(y: Array) -> tuple[Array, Array]:
+def levels(y: Floats) -> tuple[Floats, Floats]:
     """Running medians that end at, and that begin at, each result.
 
     At an end three results must all have left the other side's level, or three of four.
@@ -86,7 +84,7 @@ def levels(y: Array) -> tuple[Array, Array]:
 
 
 @compiled
-def clean(y: Array, root: Array, left: Array, right: Array, sd: float) -> Array:
+def clean(y: Floats, root: Floats, left: Floats, right: Floats, sd: float) -> Floats:
     """`y` with spikes set to the nearer local level and large noise pulled in.
 
     Between the levels before and after a place nothing is touched, so a step stays whole.
@@ -104,7 +102,7 @@ def clean(y: Array, root: Array, left: Array, right: Array, sd: float) -> Array:
 
 
 @compiled
-def proportional(y: Array, origin: float, left: Array, right: Array) -> bool:
+def proportional(y: Floats, origin: float, left: Floats, right: Floats) -> bool:
     """Whether noise is clearly likelier in proportion to the level of `y` + `origin`.
 
     Deviations from local levels, or from their logarithms, are taken as exponential in size.
@@ -123,7 +121,7 @@ def proportional(y: Array, origin: float, left: Array, right: Array) -> bool:
 
 
 @compiled
-def part_of_noise(size: Array, start: int, stop: int, grain: float) -> tuple[int, float]:
+def part_of_noise(size: Floats, start: int, stop: int, grain: float) -> tuple[int, float]:
     """Where the mean size of differences changes most, and how that compares with chance.
 
     The likelihood ratio (× 2) of two exponential distributions, less where sizes vary more,
@@ -149,7 +147,7 @@ def part_of_noise(size: Array, start: int, stop: int, grain: float) -> tuple[int
 
 
 @compiled
-def local_root(y: Array, weight: Array) -> tuple[Array, float]:
+def local_root(y: Floats, weight: Floats) -> tuple[Floats, float]:
     """Weights of stretches whose noise differs from the window's, `weight` where it is usual.
 
     And the chance that noise which is the same everywhere has such stretches.
@@ -186,7 +184,7 @@ def local_root(y: Array, weight: Array) -> tuple[Array, float]:
 
 
 @compiled
-def legendre(axis: Array, degree: int) -> Array:
+def legendre(axis: Floats, degree: int) -> Floats:
     """Legendre's polynomials 1 … degree, by Bonnet's recursion."""
     out = np.empty((degree, len(axis)))
     for t in range(len(axis)):

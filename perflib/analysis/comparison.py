@@ -22,7 +22,6 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
 from perflib import stats
-from perflib.analysis.estimate import Floats
 from perflib.analysis.sides import Key, Member, shared_keys, side
 from perflib.analysis.usual import earlier
 from perflib.environment import differences, environment_key, load_settings
@@ -30,6 +29,7 @@ from perflib.errors import ValuesError, require
 from perflib.model import Caveat, Estimate, find_metric
 from perflib.stats import Contrast
 from perflib.stats.shift import thinned
+from perflib.stats.values import Floats
 from perflib.store import OPEN_IT, Store
 
 TOLERANCE = 0.03

@@ -25,8 +25,8 @@ from perflib.objectives import PARSE_IT, parse_objective
 from perflib.samples import POLL, TIMES, is_measured, is_probe
 from perflib.stats import Interval
 from perflib.stats.intervals import share_inflation
+from perflib.stats.values import Floats
 
-Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 STATISTICS = ("mean", "p50", "p90", "p95", "p99", "max")
@@ -76,8 +76,8 @@ def estimates(
     ]
     if run.arrival != "watch" and len(samples) and until_s > run.measured_from_s:
         found += _scalars(samples, table, wanted, run.measured_from_s, until_s)
-    known = {(e.metric, e.statistic, e.label) for e in found}
-    return found + [e for e in _given(run) if (e.metric, e.statistic, e.label) not in known]
+    known = {estimate.key for estimate in found}
+    return found + [given for given in _given(run) if given.key not in known]
 
 
 class _Table:

@@ -13,11 +13,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from perflib import stats
+from perflib.stats.values import Floats
 
-Floats = NDArray[np.float64]
 NEIGHBOURS = 100
 """So many results on each side take part."""
 ROOM = 1.0

@@ -11,7 +11,6 @@ from scipy.special import stdtr, stdtrit
 
 from perflib.analysis.cleaning import clean, legendre, levels, local_root, proportional
 from perflib.analysis.segments import (
-    Array,
     Moments,
     Noise,
     Places,
@@ -26,6 +25,7 @@ from perflib.analysis.segments import (
     settle_on,
     spare,
 )
+from perflib.stats.values import Floats
 
 ROUNDS = 6
 """How often noise may be looked at again with the levels that the last look brought."""
@@ -51,7 +51,7 @@ class Model(NamedTuple):
     places: Places
     noise: Noise
     price: float
-    drift: Array
+    drift: Floats
     """Shape (degree, n)."""
     known: Moments
 
@@ -59,9 +59,9 @@ class Model(NamedTuple):
 class Relative(NamedTuple):
     """Relative changes with their 95 % intervals."""
 
-    change: Array
-    low: Array
-    high: Array
+    change: Floats
+    low: Floats
+    high: Floats
 
 
 class Course(NamedTuple):
@@ -77,13 +77,13 @@ class Fit(NamedTuple):
     """Steps in order, one entry each, and the drift."""
 
     places: Places
-    before: Array
+    before: Floats
     """The level just before, drift included."""
-    after: Array
+    after: Floats
     moved: Relative
     stands: NDArray[np.bool_]
     """Whether a step is strong enough by itself."""
-    chance: Array
+    chance: Floats
     """That an unchanged window shows such a step anywhere."""
     drift: Course | None
 
@@ -91,10 +91,10 @@ class Fit(NamedTuple):
 class Seen(NamedTuple):
     """Values in units of their first standard deviation, from the middle one."""
 
-    y: Array
-    root: Array
-    left: Array
-    right: Array
+    y: Floats
+    root: Floats
+    left: Floats
+    right: Floats
     """Local levels that end at, and that begin at, each result."""
     middle: float
     unit: float
@@ -102,7 +102,7 @@ class Seen(NamedTuple):
     """The least variance to assume."""
 
 
-def explain(values: Array, spread: Array | None, axis: Array) -> Fit | None:
+def explain(values: Floats, spread: Floats | None, axis: Floats) -> Fit | None:
     """What happened in one window of at least seven values, or None when nothing did.
 
     `spread` is how uncertain each value is, `axis` where each result lies between -1 and 1.
@@ -123,7 +123,7 @@ def explain(values: Array, spread: Array | None, axis: Array) -> Fit | None:
     return _fit(model, doubt, seen, sign)
 
 
-def _see(values: Array, spread: Array | None) -> Seen | None:
+def _see(values: Floats, spread: Floats | None) -> Seen | None:
     unit, floor = _unit(values)
     if unit == 0:
         return None
@@ -160,7 +160,7 @@ def _fit(model: Model, doubt: float, seen: Seen, sign: float) -> Fit:
 
 
 def _course(
-    model: Model, table: Array, variance: float, looks: float, seen: Seen, logs: bool
+    model: Model, table: Floats, variance: float, looks: float, seen: Seen, logs: bool
 ) -> Course:
     """What the drift does; `looks` is in how many ways all steps could have been chosen."""
     slow, p, unit = model.drift, 1 + len(model.drift), seen.unit
@@ -176,7 +176,9 @@ def _course(
     return Course(moved, p - 1, min(1.0, chance))
 
 
-def relative(jump: Array, before: Array, covariance: Array, freedom: float, logs: bool) -> Relative:
+def relative(
+    jump: Floats, before: Floats, covariance: Floats, freedom: float, logs: bool
+) -> Relative:
     """Relative changes, endless where the level before is zero; `logs` are exact without it."""
     of_jump, of_before, both = covariance.T
     t = stdtrit(freedom, 0.975)
@@ -192,19 +194,19 @@ def relative(jump: Array, before: Array, covariance: Array, freedom: float, logs
     return Relative(ratio, np.where(known, low, -np.inf), np.where(known, high, np.inf))
 
 
-def _covariance(rows: Array, inverse: Array, p: int) -> Array:
+def _covariance(rows: Floats, inverse: Floats, p: int) -> Floats:
     before = rows @ inverse
     both = before[:, p:].diagonal()
     return np.column_stack([inverse[p:, p:].diagonal(), (before * rows).sum(axis=1), both])
 
 
-def middle_of(values: Array) -> float:
+def middle_of(values: Floats) -> float:
     """The median, the upper one of two."""
     half = len(values) // 2
     return float(np.partition(values, half)[half])
 
 
-def soften(y: Array, fit: Array, values: Array, root: Array) -> Array | None:
+def soften(y: Floats, fit: Floats, values: Floats, root: Floats) -> Floats | None:
     """Pseudo-values of Huber's M-estimate that suits the noise around `fit` best.
 
     Their mean is the estimate's first step, and has its variance, E psi² / (E psi')² (Huber
@@ -223,7 +225,7 @@ def soften(y: Array, fit: Array, values: Array, root: Array) -> Array | None:
     return np.asarray(fit + (centre + psi / inside[best]) / root)
 
 
-def _unit(values: Array) -> tuple[float, float]:
+def _unit(values: Floats) -> tuple[float, float]:
     """A first standard deviation from differences, and the least variance to assume in it.
 
     The larger of what their median and their 80 % quantile say: noise that has two levels
@@ -238,7 +240,7 @@ def _unit(values: Array) -> tuple[float, float]:
     return (float(d[d > 0].min()), 0.01) if d.any() else (0.0, 0.0)
 
 
-def _roots(spread: Array | None, n: int) -> Array:
+def _roots(spread: Floats | None, n: int) -> Floats:
     """Square roots of the weights: a run noisier than 2.3 × the usual weighs less, none more."""
     if spread is None:
         return np.ones(n)
@@ -249,7 +251,7 @@ def _roots(spread: Array | None, n: int) -> Array:
     return np.asarray(np.nan_to_num(np.minimum(1.0, usual / known), nan=1.0), dtype=np.float64)
 
 
-def search(seen: Seen, axis: Array) -> tuple[Model, float]:
+def search(seen: Seen, axis: Floats) -> tuple[Model, float]:
     """The cheapest explanation, of values that are cleaned with what it says of their noise.
 
     And the chance that the noise is not as it was taken.
@@ -272,7 +274,7 @@ def search(seen: Seen, axis: Array) -> tuple[Model, float]:
     return model, doubt
 
 
-def steps_and_drift(values: Array, root: Array, axis: Array) -> Model:
+def steps_and_drift(values: Floats, root: Floats, axis: Floats) -> Model:
     """The cheapest explanation of cleaned values."""
     without = np.empty((0, len(values)))
     known = moments(values, root, without)
@@ -299,13 +301,13 @@ def promising(drifting: Model, best: Model) -> bool:
     return descend(drifting.known, best.places, skew, kurtosis)[1] < best.price + HOPELESS
 
 
-def white_variance(y: Array, root: Array) -> float:
+def white_variance(y: Floats, root: Floats) -> float:
     """Variance from the median difference, without memory: many steps do not raise it."""
     size = np.abs(np.diff(y)) * np.sqrt(root[1:] * root[:-1])
     return (middle_of(size) / 0.9539) ** 2
 
 
-def attempt(y: Array, root: Array, shown: Array, best: Model) -> Model:
+def attempt(y: Floats, root: Floats, shown: Floats, best: Model) -> Model:
     """The cheapest of `best` and its like with other places, proposed on `shown`."""
     variance, phi = first_noise(shown, root)
     if variance <= 0:

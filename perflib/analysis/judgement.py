@@ -15,7 +15,7 @@ from perflib.errors import require, require_each
 from perflib.model import Caveat, Estimate, Objective, Outcome, Run, Verdict, worst
 from perflib.objectives import PARSE_IT, parse_objective
 from perflib.units import format_number, format_quantity
-from perflib.wording import percent
+from perflib.wording import indicator, percent
 
 MET, MISSED, UNKNOWN = Outcome.MET, Outcome.MISSED, Outcome.UNKNOWN
 _EXCUSE_NOTHING = ("failures",)
@@ -32,11 +32,11 @@ def judge(
     """A verdict on each of `objectives` (the run's own, if not given) from its `estimates`."""
     require(run, Run, "run")
     known = require_each(estimates, Estimate, "estimate", "make them with `analysis.estimates`")
-    found = {(e.metric, e.statistic, e.label): e for e in known}
+    found = {estimate.key: estimate for estimate in known}
     if objectives is None:
         objectives = [parse_objective(text) for text in run.objectives]
     objectives = require_each(objectives, Objective, "objective", PARSE_IT)
-    return [_judge(run, o, found.get((o.metric, o.statistic, o.label))) for o in objectives]
+    return [_judge(run, o, found.get(o.key)) for o in objectives]
 
 
 def overall(verdicts: Iterable[Verdict]) -> Outcome:
@@ -60,7 +60,7 @@ def _judge(run: Run, objective: Objective, estimate: Estimate | None) -> Verdict
     if outcome is not MET and (idle := _underfed(run, objective, estimate)):
         return _verdict(objective, estimate, UNKNOWN, idle.message, idle.next_step)
     side = _side(objective, estimate, outcome)
-    reason = f"{_indicator(objective)} is {_range(objective, estimate)}, {side}"
+    reason = f"{indicator(*objective.key)} is {_range(objective, estimate)}, {side}"
     step = _next(run, objective, estimate, outcome)
     return _verdict(objective, estimate, outcome, reason, step)
 
@@ -127,7 +127,7 @@ def _offered(run: Run) -> float | None:
 
 
 def _missing(run: Run, objective: Objective) -> Caveat:
-    what, step = f"no {_indicator(objective)} was measured", "see the errors of the run"
+    what, step = f"no {indicator(*objective.key)} was measured", "see the errors of the run"
     if objective.metric in ("response_time", "lateness") and run.arrival == "closed":
         what += ": closed arrivals have no intended start, so no response time"
         step = "use open arrivals, or promise service_time instead"
@@ -224,12 +224,6 @@ def flip(objective: Objective, estimate: Estimate) -> float | None:
     missed = below(low - up) + 1 - below(high + down)
     chances = {MET: met, MISSED: missed, UNKNOWN: 1 - met - missed}
     return min(max(1 - chances[_outcome(objective, estimate)], 0.0), 1.0)
-
-
-def _indicator(objective: Objective) -> str:
-    label = f'["{objective.label}"]' if objective.label else ""
-    name = f"{objective.metric}{label}"
-    return name if objective.statistic == "value" else f"{objective.statistic}({name})"
 
 
 def _range(objective: Objective, estimate: Estimate) -> str:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from perflib.analysis.series import Array
+if TYPE_CHECKING:
+    from perflib.stats.values import Floats
 
 _IDLE = re.compile(r"(_bucket|_created|_info|_uncollectable_total|_start_time_seconds|_max_fds)$")
 _LEAST_SPREAD = 0.01
@@ -25,8 +26,8 @@ class Track(NamedTuple):
     """A series to draw: its name, moments (s from the run's start), values and their unit."""
 
     name: str
-    times: Array
-    values: Array
+    times: Floats
+    values: Floats
     unit: str
 
 
@@ -75,7 +76,7 @@ def _all(whole: pd.DataFrame) -> Iterator[Track]:
             yield Track(name, times, values, unit)
 
 
-def _growth(values: Array) -> Array:
+def _growth(values: Floats) -> Floats:
     """Steps of a counter; nan where it was set back by a restart."""
     steps = np.diff(values)
     return np.where(steps >= 0, steps, np.nan)

@@ -25,8 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perflib.analysis.compiled import compiled
-
-Array = NDArray[np.float64]
+from perflib.stats.values import Floats
 
 LARGEST_PHI = 0.9
 LAGS = 10
@@ -34,7 +33,7 @@ SELECTION = 2.0
 """How much more a chosen place of a step takes from autocorrelation than a given one would."""
 
 Places = NDArray[np.int64]
-Moments = tuple[Array, Array, Array, Array, Array]
+Moments = tuple[Floats, Floats, Floats, Floats, Floats]
 """Rows, their products at lags 0 and 1, and both with the level summed to the window's end."""
 Noise = tuple[float, float, float, float]
 """phi, variance, skewness and excess kurtosis of the innovations."""
@@ -66,7 +65,7 @@ steeply, since what wanders is more often many steps."""
 
 
 @compiled
-def difference_variance(y: Array, root: Array, lag: int) -> float:
+def difference_variance(y: Floats, root: Floats, lag: int) -> float:
     """Mean square of differences at `lag`; squares beyond 7 × the mean (steps) are cut there."""
     n, mean = len(y) - lag, inf
     for _ in range(3):
@@ -79,7 +78,7 @@ def difference_variance(y: Array, root: Array, lag: int) -> float:
 
 
 @compiled
-def first_noise(y: Array, root: Array) -> tuple[float, float]:
+def first_noise(y: Floats, root: Floats) -> tuple[float, float]:
     """Variance and lag-1 autocorrelation from differences at lags 1 and 2.
 
     For AR(1) noise their mean squares are 2 v (1 - phi) and 2 v (1 - phi²) (Chakar et al. 2017).
@@ -100,7 +99,7 @@ def inflation(phi: float, size: int) -> float:
 
 
 @compiled
-def left_noise(rest: Array, used: int) -> tuple[float, float, float, float]:
+def left_noise(rest: Floats, used: int) -> tuple[float, float, float, float]:
     """phi, variance, skewness and excess kurtosis of the innovations behind residuals.
 
     `used` coefficients were fitted: each lowers autocorrelations (Kendall 1954). The variance
@@ -135,7 +134,7 @@ def left_noise(rest: Array, used: int) -> tuple[float, float, float, float]:
 
 
 @compiled
-def sweep(table: Array, k: int) -> None:
+def sweep(table: Floats, k: int) -> None:
     """Take regressor `k` into the fit, or out of it again."""
     pivot, size = table[k, k], len(table)
     for j in range(size):
@@ -150,7 +149,7 @@ def sweep(table: Array, k: int) -> None:
 
 
 @compiled
-def moments(y: Array, root: Array, drift: Array) -> Moments:
+def moments(y: Floats, root: Floats, drift: Floats) -> Moments:
     """Cross products of (level, drift.., y) at lags 0 and 1, and their sums to the window's end.
 
     Whitening with AR(1) is quadratic in phi, so from these any phi and any steps are regressed
@@ -181,7 +180,7 @@ def moments(y: Array, root: Array, drift: Array) -> Moments:
 
 
 @compiled
-def regress(known: Moments, phi: float, places: Places) -> Array:
+def regress(known: Moments, phi: float, places: Places) -> Floats:
     """Swept products of (level, drift.., steps.., y): inverse | coefficients | squares left."""
     rows, square, cross, zero, one = known
     p, k, n = len(rows) - 1, len(places), rows.shape[1]
@@ -326,7 +325,7 @@ def spare(known: Moments, places: Places, i: int, noise: Noise) -> tuple[float, 
 
 
 @compiled
-def residuals(y: Array, root: Array, drift: Array, places: Places, table: Array) -> Array:
+def residuals(y: Floats, root: Floats, drift: Floats, places: Places, table: Floats) -> Floats:
     """What the fit leaves, in units of equal noise."""
     p, q, s = 1 + len(drift), len(table) - 1, 0
     rest, level = np.empty_like(y), table[0, q]
@@ -342,7 +341,9 @@ def residuals(y: Array, root: Array, drift: Array, places: Places, table: Array)
 
 
 @compiled
-def refine(y: Array, root: Array, drift: Array, places: Places, table: Array, phi: float) -> Places:
+def refine(
+    y: Floats, root: Floats, drift: Floats, places: Places, table: Floats, phi: float
+) -> Places:
     """Each step at its likeliest place while the levels are held."""
     n, p, q = len(y), 1 + len(drift), len(table) - 1
     moved, d, level = places.copy(), y.copy(), table[0, q]
@@ -365,7 +366,9 @@ def refine(y: Array, root: Array, drift: Array, places: Places, table: Array, ph
 
 
 @compiled
-def candidates(y: Array, root: Array, variance: float, phi: float) -> tuple[Places, Array, Array]:
+def candidates(
+    y: Floats, root: Floats, variance: float, phi: float
+) -> tuple[Places, Floats, Floats]:
     """Places where means of equal width before and after differ, and running sums of weights."""
     n = len(y)
     weight, total = np.zeros(n + 1), np.zeros(n + 1)
@@ -396,7 +399,7 @@ def candidates(y: Array, root: Array, variance: float, phi: float) -> tuple[Plac
 
 
 @compiled
-def propose(y: Array, root: Array, variance: float, phi: float) -> Places:
+def propose(y: Floats, root: Floats, variance: float, phi: float) -> Places:
     """The partition of the candidates with the least squares plus a generous penalty."""
     places, weight, total = candidates(y, root, variance, phi)
     n, m = len(y), len(places) + 2
@@ -428,7 +431,7 @@ def propose(y: Array, root: Array, variance: float, phi: float) -> Places:
 
 @compiled
 def settle_on(
-    y: Array, root: Array, drift: Array, known: Moments, places: Places
+    y: Floats, root: Floats, drift: Floats, known: Moments, places: Places
 ) -> tuple[Places, Noise, float]:
     """From proposed places to those of the cheapest model, its noise and its price."""
     used = 1 + len(drift) + len(places)

@@ -6,35 +6,39 @@ Pure arrays in, arrays out; times and values in base units, times sorted where i
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+if TYPE_CHECKING:
+    from perflib.stats.values import Floats
+
 
 _STEPS_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0)
 
 
-def bin_edges(until_s: float, about: int = 60) -> Array:
+def bin_edges(until_s: float, about: int = 60) -> Floats:
     """Edges from 0 past `until_s` in round steps, about as many as asked; at least one bin."""
     width = next((step for step in _STEPS_S if until_s / step <= about * 1.5), until_s / about)
     return np.arange(0, max(until_s, width) + width, width)
 
 
-def rate(times: Array, edges: Array) -> Array:
+def rate(times: Floats, edges: Floats) -> Floats:
     """Events a second in each bin of `edges`; events outside are not counted."""
     return np.histogram(times, edges)[0] / np.diff(edges)
 
 
-def in_flight(starts: Array, ends: Array, at: Array) -> Array:
+def in_flight(starts: Floats, ends: Floats, at: Floats) -> Floats:
     """How many intervals are open at each moment of `at` (any order of starts and ends)."""
     begun = np.searchsorted(np.sort(starts), at, side="right")
     return (begun - np.searchsorted(np.sort(ends), at, side="right")).astype(np.float64)
 
 
-def quantiles_over(times: Array, values: Array, edges: Array, levels: tuple[float, ...]) -> Array:
+def quantiles_over(
+    times: Floats, values: Floats, edges: Floats, levels: tuple[float, ...]
+) -> Floats:
     """Quantiles of `values` in each bin, shape (levels, bins); nan in bins with under 5 values."""
     bins = np.digitize(times, edges) - 1
     order = np.argsort(bins, kind="stable")
@@ -46,7 +50,7 @@ def quantiles_over(times: Array, values: Array, edges: Array, levels: tuple[floa
     return out
 
 
-def log_edges(values: Array, count: int = 60) -> Array:
+def log_edges(values: Floats, count: int = 60) -> Floats:
     """`count` + 1 edges in equal ratios that hold every positive value."""
     positive = values[values > 0]
     low, high = (positive.min(), positive.max()) if len(positive) else (1e-3, 1.0)
@@ -54,7 +58,7 @@ def log_edges(values: Array, count: int = 60) -> Array:
     return np.geomspace(low * 0.9999, high, count + 1)
 
 
-def heat(times: Array, values: Array, time_edges: Array, value_edges: Array) -> Array:
+def heat(times: Floats, values: Floats, time_edges: Floats, value_edges: Floats) -> Floats:
     """Counts, shape (value bins, time bins); `value_edges` in equal ratios (`log_edges`)."""
     columns, rows = len(time_edges) - 1, len(value_edges) - 1
     across = np.digitize(times, time_edges) - 1
@@ -64,7 +68,7 @@ def heat(times: Array, values: Array, time_edges: Array, value_edges: Array) -> 
     return np.bincount(flat, minlength=rows * columns).reshape(rows, columns).astype(np.float64)
 
 
-def log_bins(values: Array, edges: Array) -> NDArray[np.int64]:
+def log_bins(values: Floats, edges: Floats) -> NDArray[np.int64]:
     """The bin of each value in edges of equal ratios, clipped to the first and last bin."""
     count = len(edges) - 1
     low, high = np.log(edges[0]), np.log(edges[-1])
@@ -75,7 +79,7 @@ def log_bins(values: Array, edges: Array) -> NDArray[np.int64]:
     return bins
 
 
-def envelope(times: Array, values: Array, columns: int) -> tuple[Array, Array]:
+def envelope(times: Floats, values: Floats, columns: int) -> tuple[Floats, Floats]:
     """First, lowest, highest and last point of each of `columns` slices of sorted `times`.
 
     Drawn as a line it covers the same pixels as all points would, extremes included
@@ -100,7 +104,7 @@ class Brush(NamedTuple):
     counts: NDArray[np.int64]
     """Shape (labels, value bins)."""
 
-    def quantiles(self, edges: Array, level: float) -> Array:
+    def quantiles(self, edges: Floats, level: float) -> Floats:
         """The quantile of each label, to the width of a bin; nan for a label without samples."""
         below = np.cumsum(self.counts, axis=1)
         whole = below[:, -1:]
@@ -129,8 +133,8 @@ class TimeIndex:
 
     def __init__(
         self,
-        times: Array,
-        values: Array,
+        times: Floats,
+        values: Floats,
         labels: pd.Series[Any],
         *,
         steps: int = 2000,
@@ -163,12 +167,12 @@ class TimeIndex:
         high = max(high, low)
         return Brush(slice(self._cut[low], self._cut[high]), self._total[high] - self._total[low])
 
-    def heat(self, since_s: float, until_s: float, columns: int = 100) -> Array:
+    def heat(self, since_s: float, until_s: float, columns: int = 100) -> Floats:
         """Counts between the two moments, shape (value bins, `columns`)."""
         width, last = self.marks[1], len(self.marks) - 1
         edges = np.linspace(since_s, until_s, columns + 1) / width
         rows = self._total[np.clip(np.round(edges), 0, last).astype(np.int64)].sum(axis=1)
-        found: Array = np.diff(rows, axis=0).T.astype(np.float64)
+        found: Floats = np.diff(rows, axis=0).T.astype(np.float64)
         return found
 
     def slowest(self, rows: slice, count: int = 10) -> NDArray[np.int64]:

@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from perflib.analysis.estimate import Column, Floats, describe, estimates, sample_columns
+from perflib.analysis.estimate import Column, describe, estimates, sample_columns
 from perflib.errors import StoreError, ValuesError
 from perflib.model import Estimate, Run
 from perflib.stats.intervals import finite
 from perflib.stats.shift import thinned
+from perflib.stats.values import Floats
 from perflib.store import Store
 
 KEPT_POINTS = 4096

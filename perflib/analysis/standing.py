@@ -19,11 +19,11 @@ import pandas as pd
 from perflib import stats
 from perflib.analysis.changes import FEWEST, LEAST, Drift
 from perflib.analysis.comparison import TOLERANCE, State, tolerated
-from perflib.analysis.tracks import Floats, SeriesKey, Shift, Trend, between, tracks, worse
+from perflib.analysis.tracks import SeriesKey, Shift, Trend, between, tracks, worse
 from perflib.analysis.triage import Decisions
 from perflib.errors import ValuesError, require
 from perflib.model import find_metric
-from perflib.stats.values import number
+from perflib.stats.values import Floats, number
 from perflib.units import format_number, format_quantity
 from perflib.wording import many
 

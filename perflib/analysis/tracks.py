@@ -19,8 +19,9 @@ from perflib.analysis.evidence import supported
 from perflib.analysis.triage import Decision, Decisions, seconds
 from perflib.analysis.usual import fit
 from perflib.model import find_metric
+from perflib.stats.values import Floats
+from perflib.wording import indicator
 
-Floats = NDArray[np.float64]
 _Z = 1.959964
 
 
@@ -79,9 +80,7 @@ class Trend:
     @property
     def name(self) -> str:
         """The series as people write it: `p95(query_time["by id"])`."""
-        label = f'["{self.key.label}"]' if self.key.label else ""
-        metric = f"{self.key.metric}{label}"
-        return metric if self.key.statistic == "value" else f"{self.key.statistic}({metric})"
+        return indicator(*self.key[1:4])
 
     @property
     def bisect(self) -> str:

@@ -23,8 +23,6 @@ from perflib.model import METRICS
 from perflib.store import Store
 from perflib.yamlfile import read_yaml
 
-Floats = NDArray[np.float64]
-
 Action = Literal["acknowledge", "explain", "baseline", "bad"]
 ACTIONS: dict[str, str] = {
     "acknowledge": "the shift at this run is known; it raises no alarm any more",
@@ -137,7 +135,7 @@ class Decisions:
         return int(np.searchsorted(one.times_s, began[2]))
 
 
-def seconds(points: pd.DataFrame) -> Floats:
+def seconds(points: pd.DataFrame) -> NDArray[np.float64]:
     """When each run began, in seconds since 1970."""
     micros = points["started_at"].astype("datetime64[us, UTC]").astype("int64")
     return np.asarray(micros.to_numpy() / 1e6, dtype=np.float64)

@@ -10,9 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from perflib.analysis.changes import change_points
-from perflib.analysis.estimate import Floats
 from perflib.analysis.sides import Key, Member
 from perflib.environment import environment_key, load_key
+from perflib.stats.values import Floats
 from perflib.store import Store
 
 MOST = 20

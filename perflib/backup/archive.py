@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import stat
 import struct
 import zipfile
@@ -20,6 +19,7 @@ from msgspec import Struct
 from perflib import __version__
 from perflib.config import is_configuration
 from perflib.errors import StoreError
+from perflib.files import in_one_step
 from perflib.model import RECORD, SAMPLES, SCRAPED, to_json
 from perflib.store import Store
 from perflib.store.folder import check_id, explained
@@ -64,7 +64,6 @@ def create(
     """
     if file.exists():
         raise StoreError("this file exists already", next_step="name another file", file=file)
-    aside = file.with_name(f".{file.name}.{os.getpid()}")
     manifest = Manifest(
         format=FORMAT,
         created_at=datetime.now(UTC).replace(microsecond=0),
@@ -74,14 +73,13 @@ def create(
     )
     with explained(file, "written"):
         file.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED) as archive:
-                for name, source in _contents(store, root, settings, samples):
-                    manifest.files[name] = _put(archive, name, source)
-                archive.writestr(MANIFEST, to_json(manifest))
-            aside.rename(file)
-        finally:
-            aside.unlink(missing_ok=True)
+        with (
+            in_one_step(file) as aside,
+            zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED) as archive,
+        ):
+            for name, source in _contents(store, root, settings, samples):
+                manifest.files[name] = _put(archive, name, source)
+            archive.writestr(MANIFEST, to_json(manifest))
     return manifest
 
 

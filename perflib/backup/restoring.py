@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -15,6 +14,7 @@ import msgspec
 
 from perflib.backup.archive import CHANGES, SAMPLE_FILES, TRIAGE, Archive, digest_of
 from perflib.errors import StoreError
+from perflib.files import in_one_step
 from perflib.model import RECORD
 from perflib.store import Store
 from perflib.store.folder import explained
@@ -165,9 +165,5 @@ def _put(source: Path, place: Path, old: Path, undo: ExitStack) -> None:
 
 def _replace(source: Path, place: Path) -> None:
     """Let the content of `source` appear at `place` in one step, whatever disk it is on."""
-    aside = place.with_name(f".{place.name}.{os.getpid()}")
-    try:
+    with in_one_step(place) as aside:
         shutil.copy2(source, aside)
-        aside.replace(place)
-    finally:
-        aside.unlink(missing_ok=True)

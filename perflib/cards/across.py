@@ -48,12 +48,11 @@ def _promise_row(desk: Desk, verdict: Verdict) -> list[Cell]:
     values = desk.past(objective)
     ends = f"from {_said(values, 0, objective)} to {_said(values, -1, objective)}"
     text = f"{many(len(values), 'run')}, {ends}"
-    bound = objective.high if objective.high is not None else objective.low
     return [
         State(str(verdict.outcome)),
         (desk.run.target, Code(objective.text)),
         Number(interval_text(estimate) if estimate else "–", estimate.value if estimate else None),
-        Spark(values, text, bound, str(verdict.outcome)),
+        Spark(values, text, objective.limit, str(verdict.outcome)),
         desk.since(verdict),
     ]
 

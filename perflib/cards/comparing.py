@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from perflib.cards.card import Block, Card, Cell, Code, Number, State, Table
 from perflib.units import format_number
-from perflib.wording import caution, shown, signed, words
+from perflib.wording import caution, named, shown, signed, words
 
 if TYPE_CHECKING:
     from perflib.analysis import Change, Comparison
@@ -47,9 +47,7 @@ def verdict(comparison: Comparison, metric: str = "") -> Card:
 
 
 def _finding(change: Change) -> str:
-    name = words(change.metric)
-    name = name if change.statistic == "value" else f"{change.statistic} of {name}"
-    contrast = change.contrast
+    name, contrast = named(change.metric, change.statistic), change.contrast
     if contrast is None or contrast.kind != "ratio":
         return f"{name} cannot be compared: {change.reason}"
     low, value, high = (

@@ -17,10 +17,10 @@ from perflib.wording import (
     count,
     interval_text,
     many,
+    named,
     percent,
     shown,
     signed,
-    words,
 )
 
 if TYPE_CHECKING:
@@ -113,10 +113,8 @@ def _metric_order(estimate: Estimate) -> tuple[int, str]:
 
 def _name(estimate: Estimate) -> str:
     """`p95 of response time`, and of which label."""
-    statistic = "" if estimate.statistic == "value" else f"{estimate.statistic} of "
-    return f"{statistic}{words(estimate.metric)}" + (
-        f", {estimate.label}" if estimate.label else ""
-    )
+    name = named(estimate.metric, estimate.statistic)
+    return f"{name}, {estimate.label}" if estimate.label else name
 
 
 def _fact_row(estimate: Estimate) -> list[Cell]:

@@ -14,6 +14,7 @@ from rich.table import Table
 from perflib import analysis, campaign, config
 from perflib.cli import show
 from perflib.cli.choose import CONFIG
+from perflib.cli.signs import tick
 from perflib.errors import ExitCode, PerflibError, TargetError
 from perflib.load.capacity import Bracket, Held, Step, search
 from perflib.load.usl import fit_usl
@@ -119,10 +120,8 @@ class Seeker:
         """Run steps until the bounds are close enough; each is printed as it ends."""
         for step, bracket in search(self.attempt, first, limit=limit, precision=precision):
             self.bracket = bracket
-            sign = {"held": "[green]✓[/]", "broke": "[red]✗[/]", "unknown": "[yellow]?[/]"}
-            show.console.print(
-                f"{sign[step.outcome]} {format_quantity(step.rate, 'req/s')}: {step.reason}"
-            )
+            rate = format_quantity(step.rate, "req/s")
+            show.console.print(f"{tick(step.outcome)} {rate}: {step.reason}")
 
     def attempt(self, rate: float) -> Step:
         """One step at `rate`; judged again over a longer time when it cannot be judged."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from perflib import config
+from perflib import config, files
 from perflib.cli.choose import CONFIG
 from perflib.cli.show import console
 from perflib.cli.watch import metrics_urls, reading_table
@@ -71,10 +70,8 @@ def _page(target: str, samples: list[Sample]) -> dict[str, Any]:
 
 
 def _keep(page: dict[str, Any], folder: Path) -> Path:
-    """Write `page` in one step."""
     folder.mkdir(parents=True, exist_ok=True)
     stamp = page["collected_at"].replace("-", "").replace(":", "").partition("+")[0]
     path = folder / f"{stamp}Z-{page['target'].replace('/', '-')}.json"
-    aside = path.with_suffix(f".{os.getpid()}")
-    aside.write_bytes(msgspec.json.format(msgspec.json.encode(page), indent=1))
-    return aside.replace(path)
+    files.write(path, msgspec.json.format(msgspec.json.encode(page), indent=1))
+    return path

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from perflib.cli.choose import CONFIG, DATA, RUNS_HELP, TOLERANCE, open_store, pick_runs
 from perflib.cli.show import console
+from perflib.cli.signs import marked
 from perflib.errors import ExitCode, PerflibError, nearest
 from perflib.model import SAMPLES
 from perflib.units import format_number, format_quantity
@@ -20,13 +21,6 @@ from perflib.units import format_number, format_quantity
 if TYPE_CHECKING:
     from perflib.analysis import Change, Comparison, Trend
 
-SIGNS = {
-    "regressed": "[red]✗ regressed[/]",
-    "improved": "[green]✓ improved[/]",
-    "unchanged": "= unchanged",
-    "inconclusive": "[yellow]? inconclusive[/]",
-    "no data": "[dim]– no data[/]",
-}
 EFFECT = 0.05
 """The relative change whose chance of being seen is told."""
 
@@ -124,7 +118,7 @@ def _table(found: Comparison, changes: list[Change]) -> Table:
         label = f' "{change.label}"' if change.label else ""
         statistic = "" if change.statistic == "value" else f"{change.statistic} "
         cells = [
-            SIGNS[change.state],
+            marked(change.state),
             escape(f"{statistic}{change.metric}{label}"),
             format_quantity(change.a, change.unit),
             format_quantity(change.b, change.unit),

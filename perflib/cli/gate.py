@@ -12,7 +12,8 @@ from rich.markup import escape
 
 from perflib.cli.choose import CONFIG, DATA, TOLERANCE, open_store
 from perflib.cli.files import write
-from perflib.cli.show import SIGNS, console, exit_code
+from perflib.cli.show import console, exit_code
+from perflib.cli.signs import marked
 from perflib.model import Outcome
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def _print(found: Gate) -> None:
         # a line stays one where a pipeline searches it
         console.print(text.replace("\n", " "), soft_wrap=True)
 
-    say(f"{SIGNS[found.outcome]} {escape(found.finding.partition(': ')[2])}")
+    say(f"{marked(found.outcome)} {escape(found.finding.partition(': ')[2])}")
     for check in found.checks:
         if check.outcome is not Outcome.MET:
             say(escape(f"  {check.outcome}: {check.target}, {check.name}: {check.reason}"))

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from perflib.cli import show
 from perflib.cli.choose import CONFIG, DATA, RUNS_HELP, open_store, pick_runs
+from perflib.cli.signs import tick
 from perflib.errors import ExitCode, PerflibError
 from perflib.model import Run, to_json
 from perflib.units import format_quantity, parse_quantity
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from perflib.store import Store
 
 SHOWN = ("mean", "p50", "p95", "p99", "max")
-TICKS = {"met": "[green]✓[/]", "missed": "[red]✗[/]", "unknown": "[yellow]?[/]"}
 
 
 class _ListFirst(click.Group):
@@ -182,7 +182,7 @@ def _utc(moment: datetime | None) -> datetime | None:
 
 
 def _runs_table(runs: pd.DataFrame, verdicts: pd.DataFrame) -> Table:
-    signs = verdicts["outcome"].map(TICKS).groupby(verdicts["run_id"]).agg("".join)
+    signs = verdicts["outcome"].map(tick).groupby(verdicts["run_id"]).agg("".join)
     wide = show.console.width >= 100
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for name in ("run", "promises", "lasted", "status", "commit", *(["started (UTC)"] * wide)):

@@ -19,8 +19,7 @@ def main(target: str, metric: str, statistic: str, file: str) -> int:
     except PerflibError as error:
         print(str(error).splitlines()[0], file=sys.stderr)
         return error.exit_code
-    wanted = (metric, statistic, "")
-    found = [e.value for e in run.estimates if (e.metric, e.statistic, e.label) == wanted]
+    found = [each.value for each in run.estimates if each.key == (metric, statistic, "")]
     if run.status != "complete" or not found:
         print(f"the run is {run.status} and has no {statistic}({metric})", file=sys.stderr)
         return ExitCode.UNKNOWN

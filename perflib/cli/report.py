@@ -10,14 +10,13 @@ from typing import Any
 
 import click
 
+from perflib.cli.signs import SIGNS
 from perflib.errors import ExitCode, ReportError
 from perflib.model import HISTORY
 from perflib.report.flow import Page, Reports, render_reports
 from perflib.report.parameters import Written
 from perflib.report.plan import NOTEBOOKS, Order
 from perflib.report.settings import Settings
-
-SIGNS = {"met": ("✓", "green"), "missed": ("✗", "red"), "unknown": ("?", "yellow")}
 
 
 @click.command()
@@ -125,7 +124,7 @@ def show(reports: Reports) -> int:
     for run in reports.latest:
         click.secho(f"{run.target[:60]}", bold=True)
         for verdict in run.verdicts:
-            sign, color = SIGNS[str(verdict.outcome)]
+            sign, color = SIGNS[verdict.outcome]
             click.echo(
                 f"  {click.style(f'{sign} {verdict.outcome:8}', fg=color)}{verdict.objective.text}"
             )

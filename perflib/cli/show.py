@@ -16,15 +16,11 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from perflib.cli.signs import marked
 from perflib.errors import ExitCode, PerflibError
 from perflib.model import Outcome, Run, worst
 from perflib.wording import interval_text
 
-SIGNS = {
-    Outcome.MET: "[green]✓ met[/]",
-    Outcome.MISSED: "[red]✗ missed[/]",
-    Outcome.UNKNOWN: "[yellow]? unknown[/]",
-}
 PIPED_WIDTH = 160
 """Columns where the output goes to a file or a pipe, so that no value is broken."""
 
@@ -56,7 +52,7 @@ def verdict_table(runs: Iterable[Run]) -> Table:
     for run in runs:
         for verdict in run.verdicts:
             measured = interval_text(verdict.estimate) if verdict.estimate else "–"
-            cells = (run.target, SIGNS[verdict.outcome], verdict.objective.text, measured)
+            cells = (run.target, marked(verdict.outcome), verdict.objective.text, measured)
             table.add_row(escape(cells[0]), cells[1], escape(cells[2]), escape(cells[3]))
     return table
 

@@ -11,8 +11,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from perflib.cli.choose import CONFIG, DATA, TOLERANCE, open_store
-from perflib.cli.compare import SIGNS, exit_code_of
+from perflib.cli.compare import exit_code_of
 from perflib.cli.show import console, print_damaged
+from perflib.cli.signs import SIGNS, marked
 from perflib.units import format_quantity
 
 if TYPE_CHECKING:
@@ -72,14 +73,14 @@ def _print(found: list[Trend], store: Store) -> None:
         )
         return
     order = [*SIGNS]
-    found = sorted(found, key=lambda one: (order.index(one.state.value), one.key))
+    found = sorted(found, key=lambda one: (order.index(one.state), one.key))
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for name in ("state", "target", "", "now", "runs", ""):
         table.add_column(name, no_wrap=name != "", overflow="fold")
     for one in found:
         cells = (one.key.target, one.name, format_quantity(one.level, one.unit))
         count = str(len(one.values))
-        table.add_row(SIGNS[one.state.value], *map(escape, cells), count, sparkline(one))
+        table.add_row(marked(one.state), *map(escape, cells), count, sparkline(one))
     console.print(table)
     for one in found:
         for shift in one.shifts:

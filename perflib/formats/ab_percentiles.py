@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, number
+from perflib.formats.found import Found, number, quantile
 from perflib.formats.tables import header, rows
 
 TOOL = "ab"
@@ -25,6 +25,5 @@ def read(source: Source) -> Iterator[Reading]:
         if q is None or not 0 <= q <= 100:
             source.skip(line, "no percentage")
             continue
-        statistic = {0.0: "min", 100.0: "max"}.get(q, f"p{q:g}")
-        found.add("service_time", statistic, row[_COLUMNS[1]], "ms", source_name=_COLUMNS[1])
+        found.add("service_time", quantile(q), row[_COLUMNS[1]], "ms", source_name=_COLUMNS[1])
     yield Reading(tool=TOOL, indicators=found.indicators)

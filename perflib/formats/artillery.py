@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, iso, mapping, number
+from perflib.formats.found import Found, counts, iso, mapping, number, refused
 
 TOOL = "Artillery"
 _STATISTICS = {
@@ -25,8 +25,6 @@ _STATISTICS = {
     "p99": "p99",
     "p999": "p99.9",
 }
-# Artillery's sketch keeps 1 % of relative accuracy
-ACCURACY = 0.01
 # answers of any protocol's engine: all, those of a status, those of an endpoint
 _ANSWERS = re.compile(r"(?:http|plugins\.metrics-by-endpoint)\.response_time(?:\.(.+))?")
 _TIMES = re.compile(
@@ -57,20 +55,16 @@ def read(source: Source) -> Iterator[Reading]:
 
 
 def _version_2(found: Found, aggregate: dict[str, Any]) -> None:
-    counters = mapping(aggregate, "counters")
-    requests = number(counters.get("http.requests"))
-    errors = sum(number(v) or 0.0 for key, v in counters.items() if key.startswith("errors."))
-    bad = sum(
-        number(v) or 0.0
-        for key, v in counters.items()
-        if key.startswith("http.codes.") and (number(key[11:]) or 0) >= 400
-    )
+    counters = counts(aggregate, "counters")
+    requests = counters.get("http.requests")
+    errors = sum(count for name, count in counters.items() if name.startswith("errors."))
+    codes = {name[11:]: n for name, n in counters.items() if name.startswith("http.codes.")}
+    failed = errors + refused(codes)
     found.add("requests", "value", requests, "req", source_name="http.requests")
     if requests:
-        found.add(
-            "failures", "value", errors + bad, "req", source_name="errors.* + http.codes.4xx, 5xx"
-        )
-        found.add_share(min(errors + bad, requests), requests)
+        source_name = "errors.* + http.codes.4xx, 5xx"
+        found.add("failures", "value", failed, "req", source_name=source_name)
+        found.add_share(min(failed, requests), requests)
     _rate(found, aggregate, requests)
     for name, summary in mapping(aggregate, "summaries").items():
         if not isinstance(summary, dict):
@@ -103,11 +97,9 @@ def _version_1(found: Found, aggregate: dict[str, Any]) -> None:
     mean = mapping(aggregate, "rps").get("mean")
     found.add("throughput", "value", mean, "req/s", source_name="rps.mean")
     _summary(found, "service_time", "", mapping(aggregate, "latency"), "latency", "ms")
-    errors = sum(number(v) or 0.0 for v in mapping(aggregate, "errors").values())
-    codes = mapping(aggregate, "codes")
-    bad = sum(number(v) or 0.0 for code, v in codes.items() if (number(code) or 0) >= 400)
+    errors = sum(counts(aggregate, "errors").values())
     if completed is not None:
-        found.add_share(errors + bad, completed + errors)
+        found.add_share(errors + refused(counts(aggregate, "codes")), completed + errors)
 
 
 def _summary(
@@ -121,18 +113,6 @@ def _summary(
 ) -> None:
     """Version 2 times answers in whole milliseconds: `step`."""
     for key, statistic in _STATISTICS.items():
-        value = number(summary.get(key))
-        sketched = statistic.startswith("p")
-        if value is None or (key == "p50" and "median" in summary):
-            continue
-        found.add(
-            metric,
-            statistic,
-            value,
-            unit,
-            label=label,
-            source_name=f"{name}.{key}",
-            n=summary.get("count"),
-            approximate=sketched,
-            resolution=max(step, abs(value) * ACCURACY if sketched else 0.0),
-        )
+        if key != "p50" or "median" not in summary:
+            more = {"label": label, "source_name": f"{name}.{key}", "n": summary.get("count")}
+            found.add_sketched(metric, statistic, summary.get(key), unit, step=step, **more)

@@ -25,6 +25,7 @@ import pyarrow as pa
 from msgspec import Meta, Struct, field
 
 from perflib.errors import BesideError, FormatError
+from perflib.model import Key
 
 HEAD_BYTES = 64 * 2**10
 DOCUMENT_BYTES = 256 * 2**20
@@ -63,9 +64,9 @@ class Indicator(Struct, frozen=True, kw_only=True):
     source_name: str = ""
 
     @property
-    def key(self) -> tuple[str, str, str]:
-        """What is said, without the number."""
-        return self.label, self.metric, self.statistic
+    def key(self) -> Key:
+        """What it tells of."""
+        return self.metric, self.statistic, self.label
 
 
 class Skipped(NamedTuple):

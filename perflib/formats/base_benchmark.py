@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from perflib.formats.base import Moment, Reading, Source, over_time
-from perflib.formats.found import Found, number
+from perflib.formats.found import Found, has, number
 
 TOOL = "base-benchmark"
 
@@ -18,11 +18,7 @@ def recognise(source: Source) -> bool:
 
 
 def _is_block(block: Any) -> bool:
-    return (
-        isinstance(block, dict)
-        and "BlockNumber" in block
-        and isinstance(block.get("ExecutionMetrics"), dict)
-    )
+    return has(block, "BlockNumber") and isinstance(block.get("ExecutionMetrics"), dict)
 
 
 def read(source: Source) -> Iterator[Reading]:

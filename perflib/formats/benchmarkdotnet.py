@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, listing, mapping, number
+from perflib.formats.found import Found, has, listing, mapping, number, objects
 from perflib.formats.quantities import quantity
 from perflib.formats.tables import header, markdown, rows
 
@@ -37,8 +37,7 @@ def recognise(source: Source) -> bool:
     columns = {name.partition(" [")[0] for name in header(source)[0]}
     if columns >= _NEEDED or (_NAME in source.head_text and next(_tables(source, head=True), None)):
         return True
-    document = source.json
-    return isinstance(document, dict) and {"HostEnvironmentInfo", "Benchmarks"} <= set(document)
+    return has(source.json, "HostEnvironmentInfo", "Benchmarks")
 
 
 def read(source: Source) -> Iterator[Reading]:
@@ -53,7 +52,7 @@ def read(source: Source) -> Iterator[Reading]:
         return
     document, found = source.json, Found()
     listed = listing(document, "Benchmarks")
-    labels = Counter(_label(entry) for entry in listed if isinstance(entry, dict))
+    labels = Counter(map(_label, objects(document, "Benchmarks")))
     for entry in listed:
         statistics = entry.get("Statistics") if isinstance(entry, dict) else None
         if not isinstance(statistics, dict):
@@ -108,11 +107,10 @@ def _add_cell(found: Found, label: str, name: str, cell: str) -> bool:
     time = quantity(text) if measured and not text.strip()[-1:].isdecimal() else None
     if time is None:
         return False
-    more: dict[str, Any] = {"label": label, "source_name": name, "resolution": time.step}
     if name == "Allocated":
-        found.add("allocation", "mean", time.value, "B", **more)
+        found.add("allocation", "mean", time, "B", label=label, source_name=name)
         return False
-    found.add("time", _MEASURED[name], time.value, "s", **more)
+    found.add("time", _MEASURED[name], time, "s", label=label, source_name=name)
     return True
 
 

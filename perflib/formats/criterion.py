@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, mapping, number
+from perflib.formats.found import Found, has, listing, mapping, number
 from perflib.formats.quantities import plain, quantity
 from perflib.formats.tables import header, rows
 
@@ -86,10 +86,6 @@ def _raw(source: Source) -> Reading:
     return Reading(tool=TOOL, indicators=found.indicators)
 
 
-def _are_lists(*values: Any) -> bool:
-    return all(isinstance(value, list) for value in values)
-
-
 def _each(total: Any, count: Any) -> float | None:
     took, times = number(total), number(count)
     return took / times if took is not None and times and times > 0 else None
@@ -101,36 +97,34 @@ def _add_samples(found: Found, label: str, unit: str, given: list[float | None])
 
 
 def _is_estimate(value: Any) -> bool:
-    return isinstance(value, dict) and "point_estimate" in value
+    return has(value, "point_estimate")
 
 
 def _json(source: Source) -> Reading:
     """`estimates.json` is in nanoseconds, its name stands in a file beside; messages carry both."""
-    found, label = Found(), _name_beside(source)
-    if isinstance(source.json, dict) and _DESCRIPTION.issubset(source.json):
+    document, found, label = source.json, Found(), _name_beside(source)
+    if has(document, *_DESCRIPTION):
         raise source.beside(
             "criterion's description of a benchmark", "import `estimates.json` beside it"
         )
-    if isinstance(source.json, dict) and "iters" in source.json:
-        totals, counts = (source.json[key] for key in ("times", "iters"))
-        pairs = zip(totals, counts, strict=False) if _are_lists(totals, counts) else ()
+    if has(document, "iters"):
+        pairs = zip(listing(document, "times"), listing(document, "iters"), strict=False)
         _add_samples(found, label, "ns", [_each(total, count) for total, count in pairs])
-        return Reading(tool=TOOL, indicators=found.indicators)
-    if isinstance(source.json, dict) and "reason" not in source.json:
-        if not {"std_dev", "stddev"} & {str(name).lower() for name in source.json}:
+    elif isinstance(document, dict) and "reason" not in document:
+        if not {"std_dev", "stddev"} & {str(name).lower() for name in document}:
             raise source.beside(
                 "criterion's change since the run before, in ratios",
                 "import `new/estimates.json` beside its folder",
             )
-        for name, value in source.json.items():
+        for name, value in document.items():
             statistic = _ESTIMATES.get(str(name).lower())
             if statistic and _is_estimate(value):
                 more: dict[str, Any] = {"label": label, "source_name": f"{name}.point_estimate"}
                 found.add("time", statistic, value["point_estimate"], "ns", **more)
-        return Reading(tool=TOOL, indicators=found.indicators)
-    for _, message in source.json_lines():
-        if isinstance(message, dict) and message.get("reason") == "benchmark-complete":
-            _message(found, message)
+    else:
+        for _, message in source.json_lines():
+            if has(message, "reason") and message["reason"] == "benchmark-complete":
+                _message(found, message)
     return Reading(tool=TOOL, indicators=found.indicators)
 
 
@@ -151,9 +145,7 @@ def _message(found: Found, message: dict[str, Any]) -> None:
 
 def _add(found: Found, label: str, match: re.Match[str]) -> None:
     for statistic, at in (("mean", 2), ("low", 1), ("high", 3)):
-        if time := quantity(match[at]):
-            more: dict[str, Any] = {"label": label, "source_name": "time", "resolution": time.step}
-            found.add("time", statistic, time.value, "s", **more)
+        found.add("time", statistic, quantity(match[at]), "s", label=label, source_name="time")
 
 
 def _add_rate(found: Found, label: str, match: re.Match[str]) -> None:

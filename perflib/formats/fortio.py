@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, listing, mapping, number
+from perflib.formats.found import Found, counts, has, number, objects
 from perflib.formats.quantities import duration
 
 TOOL = "fortio"
@@ -24,8 +24,7 @@ _STATED = {
 
 def recognise(source: Source) -> bool:
     """`DurationHistogram` and `ActualQPS`."""
-    document = source.json
-    return isinstance(document, dict) and {"DurationHistogram", "ActualQPS"} <= set(document)
+    return has(source.json, "DurationHistogram", "ActualQPS")
 
 
 def read(source: Source) -> Iterator[Reading]:
@@ -40,10 +39,10 @@ def read(source: Source) -> Iterator[Reading]:
     # without any request the histogram is of zeros
     found.add_all(histogram, _STATED if n else {}, n=n)
     _duration(found, document)
-    buckets = _listed(histogram, "Data")
+    buckets = objects(histogram, "Data")
     if "Percentiles" not in histogram:
         _from_buckets(found, buckets, n)
-    for entry in _listed(histogram, "Percentiles") if n else ():
+    for entry in objects(histogram, "Percentiles") if n else ():
         q, value = number(entry.get("Percentile")), number(entry.get("Value"))
         if q is not None and value is not None:
             found.add(
@@ -97,18 +96,13 @@ def _width(buckets: list[dict[str, Any]], value: float) -> float:
 
 
 def _errors(found: Found, document: dict[str, Any], n: float | None) -> None:
-    counts = {code: number(count) or 0.0 for code, count in mapping(document, "RetCodes").items()}
-    total = sum(counts.values())
+    answers = counts(document, "RetCodes")
+    total = sum(answers.values())
     good = sum(
-        v
-        for code, v in counts.items()
+        count
+        for code, count in answers.items()
         if 200 <= (number(code) or 0) < 400 or code in ("SERVING", "OK")
     )
     if total:
-        found.add(
-            "error_rate", "value", (total - good) / total, n=n or total, source_name="RetCodes"
-        )
-
-
-def _listed(histogram: dict[str, Any], key: str) -> list[dict[str, Any]]:
-    return [each for each in listing(histogram, key) if isinstance(each, dict)]
+        share = (total - good) / total
+        found.add("error_rate", "value", share, n=n or total, source_name="RetCodes")

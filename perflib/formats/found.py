@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from perflib.units import UNITS, find_unit
 
 Stated = Mapping[str, tuple[str, str, str]]
 """Our metric, statistic and unit by the source's own name for a number."""
+
+ACCURACY = 0.01
+"""What sketches keep, relative to a percentile: t-digests of compression 100, and Artillery's."""
 
 _MAGNITUDES = {"k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9}
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}([,  ' ]\d{3})+(\.\d+)?")
@@ -57,16 +60,41 @@ def last_digit(text: str) -> float:
     return 10.0 ** -len(text.partition(".")[2].rstrip("eE+-"))
 
 
+def has(value: Any, *keys: str) -> bool:
+    """Whether a value of a JSON document is an object with all of `keys`."""
+    return isinstance(value, dict) and set(keys) <= set(value)
+
+
 def mapping(document: Any, key: str) -> dict[str, Any]:
     """The object at `key` of a JSON document; an empty one where there is none."""
     value = document.get(key) if isinstance(document, dict) else None
     return value if isinstance(value, dict) else {}
 
 
+def counts(document: Any, key: str) -> dict[str, float]:
+    """The object at `key` as counts by name; what is no number counts nothing."""
+    return {name: number(value) or 0.0 for name, value in mapping(document, key).items()}
+
+
+def refused(by_status: Mapping[str, float]) -> float:
+    """How many of the answers counted by status have one of 400 or more."""
+    return sum(count for status, count in by_status.items() if (number(status) or 0) >= 400)
+
+
 def listing(document: Any, key: str) -> list[Any]:
     """The list at `key` of a JSON document; an empty one where there is none."""
     value = document.get(key) if isinstance(document, dict) else None
     return value if isinstance(value, list) else []
+
+
+def objects(document: Any, key: str) -> list[dict[str, Any]]:
+    """The objects in the list at `key` of a JSON document."""
+    return [each for each in listing(document, key) if isinstance(each, dict)]
+
+
+def quantile(percent: float) -> str:
+    """Our name of a percentile; those of 0 and 100 are the extremes."""
+    return {0.0: "min", 100.0: "max"}.get(percent, f"p{percent:g}")
 
 
 def summary(values: Sequence[float]) -> dict[str, float]:
@@ -102,6 +130,13 @@ def _count(value: Any) -> int:
     return int(read) if 0 <= read <= MOST else 0
 
 
+class Quantity(NamedTuple):
+    """A printed value in base units and the step of its last digit."""
+
+    value: float
+    step: float
+
+
 class Found:
     """Collects the indicators of one run; what is no number leaves no trace."""
 
@@ -121,7 +156,12 @@ class Found:
         approximate: bool = False,
         resolution: float = 0.0,
     ) -> None:
-        """Add `value` in `unit`, converted to base units; `resolution` is in `unit` as well."""
+        """Add `value` in `unit`, converted to base units; `resolution` is in `unit` as well.
+
+        A `Quantity` brings its own resolution.
+        """
+        if isinstance(value, Quantity):
+            value, resolution = value
         read = number(value)
         if read is None:
             return
@@ -150,6 +190,15 @@ class Found:
     ) -> None:
         """Add a number that was rounded to be printed: its last digit is the resolution."""
         self.add(metric, statistic, text, unit, resolution=last_digit(text), **more)
+
+    def add_sketched(
+        self, metric: str, statistic: str, value: Any, unit: str, step: float = 0.0, **more: Any
+    ) -> None:
+        """Add a number known to `step`, a percentile only as well as a sketch keeps it."""
+        sketched = statistic.startswith("p")
+        width = ACCURACY * abs(number(value) or 0.0) if sketched else 0.0
+        more |= {"approximate": sketched, "resolution": max(step, width)}
+        self.add(metric, statistic, value, unit, **more)
 
     def add_samples(
         self, metric: str, values: Sequence[float], unit: str = "1", **more: Any

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, mapping, number
+from perflib.formats.found import Found, has, mapping, number
 
 TOOL = "Gatling"
 _RATE = "meanNumberOfRequestsPerSecond"
@@ -25,8 +25,6 @@ _TIMES = {
     "percentiles4": "percentiles4",
 }
 DEEPEST = 50
-# Gatling's t-digest, of compression 100, keeps ranks to about 1 %
-ACCURACY = 0.01
 
 
 def recognise(source: Source) -> bool:
@@ -38,15 +36,11 @@ def recognise(source: Source) -> bool:
 
 
 def _has_stats(node: Any) -> bool:
-    return (
-        isinstance(node, dict)
-        and isinstance(node.get("stats"), dict)
-        and "numberOfRequests" in node["stats"]
-    )
+    return "numberOfRequests" in mapping(node, "stats")
 
 
 def _is_assertions(document: dict[str, Any]) -> bool:
-    return {"simulation", "simulationId", "assertions"} <= set(document)
+    return has(document, "simulation", "simulationId", "assertions")
 
 
 def read(source: Source) -> Iterator[Reading]:
@@ -82,17 +76,6 @@ def _add(found: Found, label: str, stats: dict[str, Any]) -> None:
     rate, name = mapping(stats, _RATE).get("total"), f"{_RATE}.total"
     found.add("throughput", "value", rate, "req/s", label=label, source_name=name)
     for key, statistic in _TIMES.items():
-        value = number(mapping(stats, key).get("total"))
-        if total and value is not None:
-            sketched = statistic == key
-            found.add(
-                "service_time",
-                statistic,
-                value,
-                "ms",
-                label=label,
-                source_name=f"{key}.total",
-                n=total,
-                approximate=sketched,
-                resolution=max(1.0, ACCURACY * abs(value)) if sketched else 1.0,
-            )
+        value = mapping(stats, key).get("total") if total else None
+        more: dict[str, Any] = {"label": label, "source_name": f"{key}.total", "n": total}
+        found.add_sketched("service_time", statistic, value, "ms", step=1.0, **more)

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, iso, mapping, number
+from perflib.formats.found import Found, has, iso, mapping, number
 
 TOOL = "github-action-benchmark"
 _PREFIX = re.compile(r"^\s*window\.BENCHMARK_DATA\s*=\s*")
@@ -32,7 +32,7 @@ def recognise(source: Source) -> bool:
 
 
 def _is_entry(entry: Any) -> bool:
-    return isinstance(entry, dict) and {"name", "unit", "value"} <= set(entry)
+    return has(entry, "name", "unit", "value")
 
 
 def read(source: Source) -> Iterator[Reading]:

@@ -70,8 +70,7 @@ def _entries(source: Source, steps: dict[tuple[str, str], float]) -> Iterator[An
     if isinstance(source.json, dict):
         yield from source.json["benchmarks"]
     elif set(header(source)[0]) >= _COLUMNS:
-        for _, row in rows(source):
-            yield row
+        yield from (row for _, row in rows(source))
     else:
         for _, text in source.lines():
             if match := _LINE.fullmatch(plain(text).rstrip()):
@@ -92,12 +91,8 @@ def _with_aggregates(entries: list[Any]) -> Iterator[Any]:
     """Aggregates that only their names tell (CSV, console, old JSON) are marked as such."""
     names = {str(entry.get("name")) for entry in entries if isinstance(entry, dict)}
     for entry in entries:
-        marked = isinstance(entry, dict) and ("run_type" in entry or "aggregate_name" in entry)
-        match = (
-            None
-            if marked or not isinstance(entry, dict)
-            else _SUFFIX.fullmatch(str(entry.get("name")))
-        )
+        unmarked = isinstance(entry, dict) and not {"run_type", "aggregate_name"} & set(entry)
+        match = _SUFFIX.fullmatch(str(entry.get("name"))) if unmarked else None
         if match and {f"{match[1]}_{last}" for last in _together(match[2])} <= names:
             yield {**entry, "run_name": match[1], "aggregate_name": match[2]}
         else:

@@ -47,8 +47,7 @@ def _reading(lines: list[str]) -> Reading:
     timed = quantity(fields.get("Average", "")) is not None
     for name, statistic in _TIMES.items() if timed else ():
         add_time(found, "service_time", statistic, fields.get(name, ""), name)
-    if (total := quantity(fields.get("Total", ""))) is not None:
-        found.add("duration", "value", total.value, "s", resolution=total.step)
+    found.add("duration", "value", quantity(fields.get("Total", "")), "s")
     rate = fields.get("Requests/sec", "")
     found.add_printed("throughput", "value", rate, "req/s", source_name="Requests/sec")
     seen = set[float]()

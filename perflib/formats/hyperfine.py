@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, listing, number
+from perflib.formats.found import Found, has, listing, number
 from perflib.formats.tables import header, markdown, rows
 
 TOOL = "hyperfine"
@@ -34,8 +34,7 @@ def recognise(source: Source) -> bool:
         return True
     if _HEADING.match(source.head_text):
         return True
-    listed = listing(source.json, "results")
-    return any(isinstance(each, dict) and {"command", "mean"} <= set(each) for each in listed)
+    return any(has(each, "command", "mean") for each in listing(source.json, "results"))
 
 
 def read(source: Source) -> Iterator[Reading]:
@@ -47,8 +46,9 @@ def read(source: Source) -> Iterator[Reading]:
                 _printed(found, columns, row)
         yield Reading(tool=TOOL, indicators=found.indicators)
         return
-    for entry in _entries(source):
-        if not isinstance(entry, dict) or "command" not in entry:
+    entries = source.json["results"] if source.json else (row for _, row in rows(source))
+    for entry in entries:
+        if not has(entry, "command"):
             source.skip(0, "a result without a command")
             continue
         more: dict[str, Any] = {"label": str(entry["command"])}
@@ -67,11 +67,3 @@ def _printed(found: Found, columns: list[str], row: dict[str, str]) -> None:
         for statistic, text in ((match[1].lower(), mean), ("stdev", deviation)):
             more: dict[str, Any] = {"label": row.get("Command", ""), "source_name": column}
             found.add_printed("time", statistic, text.strip(), match[2].replace("µ", "u"), **more)
-
-
-def _entries(source: Source) -> Iterator[Any]:
-    if source.json is None:
-        for _, row in rows(source):
-            yield row
-    else:
-        yield from source.json["results"]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, number
+from perflib.formats.found import Found, has, number
 
 TOOL = "JMeter"
 # by default JMeter takes median and percentiles from the last rows only
@@ -40,7 +40,7 @@ def recognise(source: Source) -> bool:
 
 
 def _is_entry(entry: Any) -> bool:
-    return isinstance(entry, dict) and {"transaction", "sampleCount"} <= set(entry)
+    return has(entry, "transaction", "sampleCount")
 
 
 def read(source: Source) -> Iterator[Reading]:

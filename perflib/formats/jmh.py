@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, mapping, number, with_point
+from perflib.formats.found import Found, has, mapping, number, with_point
 from perflib.formats.tables import header, rows
 
 TOOL = "JMH"
@@ -43,7 +43,7 @@ def recognise(source: Source) -> bool:
     """Entries with `jmhVersion` or `primaryMetric`, or JMH's columns."""
     document = source.json
     if isinstance(document, list):
-        return any(isinstance(e, dict) and "primaryMetric" in e for e in document)
+        return any(has(entry, "primaryMetric") for entry in document)
     if _is_csv(source):
         return True
     # the table stands at the end of a log

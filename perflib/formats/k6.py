@@ -52,33 +52,20 @@ def add_metric(found: Found, name: str, values: Mapping[str, Any], contains: str
     """Add one metric of a summary; `values` are k6's own keys."""
     metric, label = base_and_label(name)
     unit = "ms" if is_time(metric, contains) else ("B" if contains == "data" else "1")
+    more: dict[str, Any] = {"label": label, "source_name": name}
     if metric == "http_req_failed":
-        found.add("error_rate", "value", label=label, source_name=name, **_share(values))
+        found.add("error_rate", "value", **more, **_share(values))
         return
     for key, value in once(values.items()):
         if found_as := statistic(key):
-            ours = _OURS.get(metric, metric)
-            found.add(
-                ours,
-                found_as,
-                value,
-                unit,
-                label=label,
-                source_name=f"{name}.{key}",
-                n=values.get("count"),
-            )
-    _add_counts(found, name, values, contains)
-
-
-def _add_counts(found: Found, name: str, values: Mapping[str, Any], contains: str) -> None:
-    metric, label = base_and_label(name)
+            ours, told = _OURS.get(metric, metric), {**more, "source_name": f"{name}.{key}"}
+            found.add(ours, found_as, value, unit, n=values.get("count"), **told)
     data = contains == "data" or metric in ("data_sent", "data_received")
-    more: dict[str, Any] = {"label": label, "source_name": name}
     if metric == "http_reqs":
         found.add("requests", "value", values.get("count"), "req", **more)
         found.add("throughput", "value", values.get("rate"), "req/s", **more)
     elif "matches" in values or ("passes" in values and "fails" in values):
-        found.add(metric, "value", label=label, source_name=name, **_share(values))
+        found.add(metric, "value", **more, **_share(values))
     elif "count" in values and not set(values) & set(_STATISTICS):
         found.add(metric, "count", values["count"], "B" if data else "1", **more)
         found.add(metric, "rate", values.get("rate"), "B/s" if data else "1/s", **more)

@@ -59,15 +59,12 @@ def _add(found: Found, name: str, label: str, rest: str) -> None:
     ours = "service_time" if name == "http_req_duration" else name
     for key, value in once(_TIMES.findall(rest)):
         more: dict[str, Any] = {"label": label, "source_name": f"{name}.{key}"}
-        if time := duration(value):
-            found.add(ours, statistic(key), time.value, "s", resolution=time.step, **more)
-        else:
-            found.add(ours, statistic(key), value, **more)
+        time = duration(value)
+        found.add(ours, statistic(key), time or value, "s" if time else "1", **more)
     more = {"label": label, "source_name": name}
     if match := _SIZED.match(rest):
         for key, at, unit in (("count", 1, "B"), ("rate", 2, "B/s")):
-            if size := quantity(match[at], binary=False):
-                found.add(name, key, size.value, unit, resolution=size.step, **more)
+            found.add(name, key, quantity(match[at], binary=False), unit, **more)
     elif match := _COUNTED.match(rest):
         if name == "http_reqs":
             found.add("requests", "value", match[1], "req", **more)

@@ -10,22 +10,23 @@ from collections.abc import Iterator
 
 from perflib.formats.base import Moment, Reading, Source, over_time
 from perflib.formats.found import Found, iso, number
-from perflib.formats.locust_stats import TOOL, add_error_rate, label, stated, whole
+from perflib.formats.locust_stats import (
+    STATED,
+    TOOL,
+    add_error_rate,
+    add_stated,
+    label,
+    stated,
+    whole,
+)
 from perflib.formats.tables import header, rows
 
-_TOTALS = {  # since 1.0, and before
-    "Total Request Count": ("requests", "value", "req"),
-    "Total Failure Count": ("failures", "value", "req"),
-    "Total Average Response Time": ("service_time", "mean", "ms"),
-    "Total Min Response Time": ("service_time", "min", "ms"),
-    "Total Max Response Time": ("service_time", "max", "ms"),
-    "Total Average Content Size": ("content_size", "mean", "B"),
-    "# requests": ("requests", "value", "req"),
-    "# failures": ("failures", "value", "req"),
-    "Average response time": ("service_time", "mean", "ms"),
-    "Min response time": ("service_time", "min", "ms"),
-    "Max response time": ("service_time", "max", "ms"),
-    "Average Content Size": ("content_size", "mean", "B"),
+# since 1.0, and before
+_TOTALS = {
+    f"{total}{column}": stated
+    for total in ("Total ", "")
+    for column, stated in STATED.items()
+    if stated[2] != "req/s"
 }
 _CURRENT = {
     "User Count": "users",
@@ -69,18 +70,7 @@ def read(source: Source) -> Iterator[Reading]:
     found = Found()
     for name, row in last.items():
         requests = stated(row, _COUNTS) or 0
-        for column, (metric, statistic, unit) in _TOTALS.items():
-            if requests or unit == "req":
-                found.add(
-                    metric,
-                    statistic,
-                    row.get(column),
-                    unit,
-                    label=name,
-                    source_name=column,
-                    n=requests,
-                    resolution=whole(row.get(column, ""), unit),
-                )
+        add_stated(found, name, requests, row, _TOTALS, whole)
         add_error_rate(found, name, requests, stated(row, _FAILURES))
     yield Reading(
         tool=TOOL,

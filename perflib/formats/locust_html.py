@@ -11,7 +11,7 @@ import msgspec
 from perflib.formats.base import Reading, Source
 from perflib.formats.found import Found, last_digit, number
 from perflib.formats.html_tables import table_rows
-from perflib.formats.locust_stats import TOOL, add_error_rate, add_rounded, label
+from perflib.formats.locust_stats import TOOL, add_error_rate, add_rounded, add_stated, label
 
 _ARGUMENTS = re.compile(r"window\.templateArgs\s*=\s*(\{)")
 _STATED = {
@@ -86,16 +86,15 @@ def _tables(source: Source) -> Reading:
 def _add_row(found: Found, row: dict[str, str]) -> None:
     name = label(row.get("Method") or row.get("Type"), row["Name"])
     requests, failures = number(row.get("# Requests")), number(row.get("# Fails"))
-    for column, (metric, statistic, unit) in _PRINTED.items():
-        text = row.get(column, "")
-        if requests or unit not in ("ms", "B"):
-            step = 0.0 if unit == "req" else last_digit(text)
-            more: dict[str, Any] = {"label": name, "source_name": column, "n": requests}
-            found.add(metric, statistic, text, unit, resolution=step, **more)
+    add_stated(found, name, requests, row, _PRINTED, _digit)
     add_error_rate(found, name, requests, failures)
     for column, text in row.items():
         if (match := _QUANTILE.fullmatch(column)) and match[1] != "100":
             add_rounded(found, f"p{match[1]}", number(text), name, column, 0)
+
+
+def _digit(text: str, unit: str) -> float:
+    return 0.0 if unit == "req" else last_digit(text)
 
 
 def _arguments(source: Source) -> dict[str, Any] | None:

@@ -72,10 +72,9 @@ def _checked(source: Source, entries: Any, line: int) -> Iterator[dict[str, Any]
 def _merge(total: dict[str, Any], entry: dict[str, Any]) -> None:
     for key in ("num_requests", "num_failures", "total_response_time", "total_content_length"):
         total[key] = total.get(key, 0.0) + (number(entry.get(key)) or 0.0)
-    for key, pick in (("min_response_time", min), ("max_response_time", max)):
-        values = [v for v in (total.get(key), number(entry.get(key))) if v is not None]
-        total[key] = pick(values) if values else None
     for key, source_key, pick in (
+        ("min_response_time", "min_response_time", min),
+        ("max_response_time", "max_response_time", max),
         ("start", "start_time", min),
         ("end", "last_request_timestamp", max),
     ):

@@ -8,15 +8,15 @@ maximum are exact.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, number
+from perflib.formats.found import Found, Stated, number, quantile
 from perflib.formats.tables import header, rows
 
 TOOL = "Locust"
-_STATED = {  # our metric, statistic, unit ← Locust's columns, new and old
+STATED = {  # our metric, statistic, unit ← Locust's columns, new and old
     "Request Count": ("requests", "value", "req"),
     "# requests": ("requests", "value", "req"),
     "# reqs": ("requests", "value", "req"),
@@ -68,6 +68,22 @@ def stated(row: Mapping[str, Any], columns: tuple[str, ...]) -> float | None:
     return number(next((row[column] for column in columns if column in row), None))
 
 
+def add_stated(
+    found: Found,
+    name: str,
+    requests: float | None,
+    row: Mapping[str, Any],
+    columns: Stated,
+    step: Callable[[Any, str], float],
+) -> None:
+    """Add what a row states, each known to its `step`; without requests it has no times."""
+    for column, (metric, statistic, unit) in columns.items():
+        if column in row and (requests or unit not in ("ms", "B")):
+            more: dict[str, Any] = {"label": name, "source_name": column, "n": requests}
+            value = row[column]
+            found.add(metric, statistic, value, unit, resolution=step(value, unit), **more)
+
+
 def whole(text: Any, unit: str) -> float:
     """The step of a time that an old version cut to whole milliseconds."""
     return 1.0 if unit == "ms" and str(text).strip().isdecimal() else 0.0
@@ -88,12 +104,7 @@ def add_row(found: Found, row: Mapping[str, Any]) -> None:
     """Add one row of statistics; a row without requests has no times."""
     name = label(row.get("Type", row.get("Method")), row.get("Name"))
     requests = stated(row, _COUNTS) or 0
-    for column, (metric, statistic, unit) in _STATED.items():
-        timed = unit in ("ms", "B")
-        if column in row and (requests or not timed):
-            more: dict[str, Any] = {"label": name, "source_name": column, "n": requests}
-            step = whole(row[column], unit)
-            found.add(metric, statistic, row[column], unit, resolution=step, **more)
+    add_stated(found, name, requests, row, STATED, whole)
     failures = stated(row, _FAILURES)
     # the kind was called a method before 0.13
     add_error_rate(found, name, requests, failures, sure="Type" in row)
@@ -121,9 +132,8 @@ def add_error_rate(
 
 
 def _percentile(column: str) -> str:
-    if not column.endswith("%") or number(column[:-1]) is None:
-        return ""
-    return "max" if column == "100%" else f"p{number(column[:-1]):g}"
+    q = number(column[:-1]) if column.endswith("%") else None
+    return "" if q is None else quantile(q)
 
 
 def add_rounded(
@@ -132,10 +142,7 @@ def add_rounded(
     """Add a percentile that Locust took from rounded times."""
     if value_ms is None or statistic == "max":
         return
-    if any(
-        (known.label, known.metric, known.statistic) == (name, "service_time", statistic)
-        for known in found.indicators[-20:]
-    ):
+    if any(known.key == ("service_time", statistic, name) for known in found.indicators[-20:]):
         return
     found.add(
         "service_time",

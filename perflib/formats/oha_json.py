@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, mapping, number
+from perflib.formats.found import Found, counts, has, mapping, number, refused
 from perflib.formats.hey import DEADLINE
 
 TOOL = "oha"
@@ -21,8 +21,7 @@ _STATED = {
 
 def recognise(source: Source) -> bool:
     """Its `summary` and `latencyPercentiles`."""
-    document = source.json
-    return isinstance(document, dict) and {"summary", "latencyPercentiles"} <= set(document)
+    return has(source.json, "summary", "latencyPercentiles")
 
 
 def read(source: Source) -> Iterator[Reading]:
@@ -33,19 +32,12 @@ def read(source: Source) -> Iterator[Reading]:
     for key, value in mapping(document, "latencyPercentiles").items():
         if key.startswith("p") and (q := number(key[1:])) is not None:
             found.add("service_time", f"p{q:g}", value, "s", source_name=key)
-    statuses = mapping(document, "statusCodeDistribution")
-    errors = sum(
-        number(count) or 0.0
-        for name, count in mapping(document, "errorDistribution").items()
-        if DEADLINE not in name
-    )
-    requests = errors + sum(number(count) or 0.0 for count in statuses.values())
-    failed = errors + sum(
-        number(count) or 0.0 for status, count in statuses.items() if (number(status) or 0) >= 400
-    )
+    answers, errors = (counts(document, f"{of}Distribution") for of in ("statusCode", "error"))
+    failed = sum(count for name, count in errors.items() if DEADLINE not in name)
+    requests = failed + sum(answers.values())
     if requests:
         found.add("requests", "value", requests, "req", source_name="statusCodeDistribution")
-        found.add_share(failed, requests)
+        found.add_share(failed + refused(answers), requests)
     elif (success := number(summary.get("successRate"))) is not None:
         found.add("error_rate", "value", 1 - success, source_name="successRate")
     yield Reading(tool=TOOL, indicators=found.indicators)

@@ -121,5 +121,5 @@ def _count_by_buckets(found: Found, samples: list[Sample]) -> None:
         if bound.lstrip("+").lower() == "inf" and base != sample.name:
             labels = {name: value for name, value in sample.labels.items() if name != "le"}
             label = sample._replace(labels=labels).label_text
-            if (label, base, "count") not in known:
+            if (base, "count", label) not in known:
                 found.add(base, "count", sample.value, label=label, source_name=sample.name)

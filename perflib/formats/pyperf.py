@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, listing, mapping, number
+from perflib.formats.found import Found, has, listing, mapping, number, objects
 
 TOOL = "pyperf"
 _UNITS = {"second": ("time", "s"), "byte": ("memory", "B"), "integer": ("value", "1")}
@@ -16,9 +16,7 @@ _UNITS = {"second": ("time", "s"), "byte": ("memory", "B"), "integer": ("value",
 
 def recognise(source: Source) -> bool:
     """`benchmarks` with `runs`."""
-    document = source.json
-    listed = document.get("benchmarks") if isinstance(document, dict) else None
-    return isinstance(listed, list) and any(isinstance(b, dict) and "runs" in b for b in listed)
+    return any(has(benchmark, "runs") for benchmark in listing(source.json, "benchmarks"))
 
 
 def read(source: Source) -> Iterator[Reading]:
@@ -31,7 +29,7 @@ def read(source: Source) -> Iterator[Reading]:
             source.skip(0, "a benchmark without runs")
             continue
         metadata = {**shared, **mapping(entry, "metadata")}
-        runs = [run for run in entry["runs"] if isinstance(run, dict)]
+        runs = objects(entry, "runs")
         dates += [str(date) for run in runs if (date := mapping(run, "metadata").get("date"))]
         values = [v for run in runs for x in listing(run, "values") if (v := number(x)) is not None]
         _add(found, metadata, values)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, listing, mapping
+from perflib.formats.found import Found, has, listing, mapping
 from perflib.formats.tables import header, rows
 
 TOOL = "pytest-benchmark"
@@ -29,10 +29,7 @@ _NO_COMMIT = ("unversioned", "unknown")
 
 def recognise(source: Source) -> bool:
     """`benchmarks` with `stats`, beside `machine_info`, or the columns that `--csv` may have."""
-    if _csv(source):
-        return True
-    document = source.json
-    return isinstance(document, dict) and {"benchmarks", "machine_info"} <= set(document)
+    return _csv(source) or has(source.json, "benchmarks", "machine_info")
 
 
 def _csv(source: Source) -> bool:

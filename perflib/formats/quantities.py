@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Any
 
-from perflib.formats.found import Found, last_digit, number
+from perflib.formats.found import Found, Quantity, last_digit, number
+from perflib.units import UNITS
 
-_UNITS = {
+_UNITS = {symbol: unit.factor for symbol, unit in UNITS.items() if unit.base == "s"} | {
     "ps": 1e-12,
-    "ns": 1e-9,
-    "us": 1e-6,
-    "µs": 1e-6,
-    "μs": 1e-6,
-    "ms": 1e-3,
-    "s": 1.0,
     "sec": 1.0,
     "secs": 1.0,
     "m": 60.0,
     "10 sec": 10.0,
     "10 min": 600.0,
-    "min": 60.0,
     "mins": 60.0,
-    "h": 3600.0,
     "hr": 3600.0,
     "b": 1.0,
     "bytes": 1.0,
@@ -37,13 +30,6 @@ _TEXT = re.compile(r"([+-]?[\d.,]+)\s*((?:10 (?=sec|min))?[a-zA-Zµμ]*)")
 def plain(text: str) -> str:
     """`text` without the colours of a terminal."""
     return _ANSI.sub("", text)
-
-
-class Quantity(NamedTuple):
-    """A value in base units and the step of its last printed digit."""
-
-    value: float
-    step: float
 
 
 def quantity(text: str, *, binary: bool = True) -> Quantity | None:
@@ -74,16 +60,8 @@ def duration(text: str) -> Quantity | None:
 
 def add_time(found: Found, metric: str, statistic: str, text: str, source_name: str) -> None:
     """Add the time that `text` says, if it says one; percentiles are read off a histogram."""
-    if time := quantity(text):
-        found.add(
-            metric,
-            statistic,
-            time.value,
-            "s",
-            source_name=source_name,
-            approximate=statistic.startswith("p"),
-            resolution=time.step,
-        )
+    more: dict[str, Any] = {"source_name": source_name, "approximate": statistic.startswith("p")}
+    found.add(metric, statistic, quantity(text), "s", **more)
 
 
 def _size(unit: str, binary: bool) -> float | None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, last_digit, number
+from perflib.formats.found import Found, instant, last_digit, number
 from perflib.formats.tables import header, rows
 
 TOOL = "siege"
@@ -29,10 +28,8 @@ def recognise(source: Source) -> bool:
 def read(source: Source) -> Iterator[Reading]:
     """One run a row; notes that the user had written between them are skipped."""
     for line, row in rows(source):
-        try:
-            # siege writes local time without a zone
-            when = datetime.fromisoformat(row["Date & Time"].strip())
-        except ValueError:
+        # siege writes local time without a zone
+        if not (started := instant(row["Date & Time"])):
             source.skip(line, "no date and time")
             continue
         found = Found()
@@ -48,8 +45,4 @@ def read(source: Source) -> Iterator[Reading]:
         if done is not None and failed is not None:
             # a 4xx is a transaction for siege 4, but no successful one
             found.add_share(max(failed, total - done), total)
-        yield Reading(
-            tool=TOOL,
-            started_at=when.replace(tzinfo=UTC).isoformat(),
-            indicators=found.indicators,
-        )
+        yield Reading(tool=TOOL, started_at=started, indicators=found.indicators)

@@ -118,15 +118,8 @@ def _reading(part: str) -> Reading:
             _count(found, match)
         elif match := _QUERIES.match(line):
             found.add(f"queries_{match[1]}", "value", match[2], source_name=match[1])
-        elif (match := _TOTAL.match(line)) and (total := quantity(match[1])):
-            found.add(
-                "duration",
-                "value",
-                total.value,
-                "s",
-                source_name="total time",
-                resolution=total.step,
-            )
+        elif match := _TOTAL.match(line):
+            found.add("duration", "value", quantity(match[1]), "s", source_name="total time")
         for pattern, metric, unit in _RATES:
             if match := pattern.match(line):
                 found.add_printed(metric, "value", match[1], unit, source_name=metric)

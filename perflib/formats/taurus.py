@@ -10,7 +10,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, number
+from perflib.formats.found import Found, number, quantile
 from perflib.formats.tables import header, rows
 
 TOOL = "Taurus"
@@ -73,7 +73,7 @@ def _add(found: Found, label: str, values: dict[str, Any]) -> None:
     for key, value in values.items():
         q = number(key[5:]) if key.startswith("perc_") else None
         if q is not None:
-            statistic = {0.0: "min", 100.0: "max"}.get(q, f"p{q:g}")
+            statistic = quantile(q)
             more |= {"source_name": key, "approximate": statistic[0] == "p"}
             step = 1e-3 if more["approximate"] else 0.0
             found.add("service_time", statistic, value, "s", resolution=step, **more)

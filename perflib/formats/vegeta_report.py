@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, number
+from perflib.formats.found import Found, has, mapping, number
 
 TOOL = "Vegeta"
-# a t-digest of compression 100 keeps ranks to about 1 %
-ACCURACY = 0.01
 _STATISTICS = {
     "mean": "mean",
     "50th": "p50",
@@ -23,27 +21,17 @@ _STATISTICS = {
 
 def recognise(source: Source) -> bool:
     """`latencies`, `status_codes` and `success`."""
-    document = source.json
-    return isinstance(document, dict) and {"latencies", "success", "requests"} <= set(document)
+    return has(source.json, "latencies", "success", "requests")
 
 
 def read(source: Source) -> Iterator[Reading]:
     """One run; percentiles come from Vegeta's t-digest and are approximate."""
     report, found = source.json, Found()
     n = number(report["requests"])
-    latencies = report["latencies"] if isinstance(report["latencies"], dict) else {}
+    latencies = mapping(report, "latencies")
     for key, statistic in _STATISTICS.items():
-        sketched = key.endswith("th")
-        found.add(
-            "service_time",
-            statistic,
-            latencies.get(key),
-            "ns",
-            source_name=f"latencies.{key}",
-            n=n,
-            approximate=sketched,
-            resolution=ACCURACY * abs(number(latencies.get(key)) or 0.0) if sketched else 0.0,
-        )
+        name, value = f"latencies.{key}", latencies.get(key)
+        found.add_sketched("service_time", statistic, value, "ns", source_name=name, n=n)
     found.add("requests", "value", n, "req", source_name="requests")
     found.add("offered_rate", "value", report.get("rate"), "req/s", source_name="rate")
     found.add(

@@ -9,12 +9,11 @@ from typing import Any
 from perflib.formats.base import Reading, Source
 from perflib.formats.found import Found, last_digit, number
 from perflib.formats.quantities import duration
-from perflib.formats.vegeta_report import ACCURACY
 
 TOOL = "Vegeta"
 # people quote reports in notes of their own
 _LINE = re.compile(r"^[ \t#>]*([A-Z][A-Za-z ]+?)\s+\[([a-z0-9:, ]+)\]\s+(\S.*)$", re.MULTILINE)
-_STATISTICS = {"min": "min", "mean": "mean", "max": "max"}
+_EXTREMES = ("min", "mean", "max")
 
 
 def recognise(source: Source) -> bool:
@@ -42,9 +41,8 @@ def _indicators(text: str) -> Found:
     found.add("requests", "value", n, "req", source_name="Requests total")
     for name, metric in (("rate", "offered_rate"), ("throughput", "throughput")):
         found.add(metric, "value", values.get(("Requests", name)), "req/s", source_name=name, n=n)
-    if total := duration(values.get(("Duration", "total"), "")):
-        more: dict[str, Any] = {"source_name": "Duration total", "resolution": total.step}
-        found.add("duration", "value", total.value, "s", **more)
+    total = duration(values.get(("Duration", "total"), ""))
+    found.add("duration", "value", total, "s", source_name="Duration total")
     for (line, name), text_value in values.items():
         if line == "Latencies":
             _latency(found, name, text_value, n)
@@ -57,12 +55,8 @@ def _indicators(text: str) -> Found:
 
 
 def _latency(found: Found, name: str, text: str, n: float | None) -> None:
-    if (time := duration(text)) is None:
-        return
-    more: dict[str, Any] = {"source_name": f"Latencies {name}", "n": n}
-    if name in _STATISTICS:
-        statistic = _STATISTICS[name]
-        found.add("service_time", statistic, time.value, "s", resolution=time.step, **more)
-    elif (q := number(name)) is not None:
-        more |= {"approximate": True, "resolution": max(time.step, ACCURACY * time.value)}
-        found.add("service_time", f"p{q:g}", time.value, "s", **more)
+    q, time = number(name), duration(text)
+    if time is not None and (q is not None or name in _EXTREMES):
+        statistic = name if q is None else f"p{q:g}"
+        more: dict[str, Any] = {"source_name": f"Latencies {name}", "n": n}
+        found.add_sketched("service_time", statistic, time.value, "s", time.step, **more)

@@ -74,8 +74,8 @@ def _reading(source: Source, url: str, lines: list[str]) -> Reading:
                 add_time(found, metric, f"p{q:g}", match[2], f"{match[1]}%")
         elif match := _RATE.match(text):
             found.add("throughput", "value", match[1], "req/s", source_name="Requests/sec")
-        elif (match := _TRANSFER.match(text)) and (rate := quantity(match[1])):
-            found.add("data_rate", "value", rate.value, "B/s", resolution=rate.step)
+        elif match := _TRANSFER.match(text):
+            found.add("data_rate", "value", quantity(match[1]), "B/s")
     _counts(found, lines)
     _spectrum(found, corrected, lines)
     if not found.indicators:
@@ -89,8 +89,7 @@ def _counts(found: Found, lines: list[str]) -> None:
         if match := _TOTAL.match(text):
             requests = number(match[1])
             found.add("requests", "value", match[1], "req", source_name="requests")
-            if duration := quantity(match[2]):
-                found.add("duration", "value", duration.value, "s", resolution=duration.step)
+            found.add("duration", "value", quantity(match[2]), "s")
         elif match := _ERRORS.match(text):
             *broken, late = (number(count) or 0.0 for count in match.groups())
             errors = sum(broken) + late

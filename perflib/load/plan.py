@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct, field
 
+from perflib import files
 from perflib.load.schedule import Schedule, Shape, make_schedule
 from perflib.model import GeneratorHealth
 
@@ -109,9 +110,7 @@ class Outcome(Struct, kw_only=True):
 
 def write(record: Struct, path: Path) -> None:
     """Write `record` as JSON in one step."""
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(msgspec.json.encode(record))
-    partial.rename(path)
+    files.write(path, msgspec.json.encode(record))
 
 
 def read_plan(path: Path) -> Plan:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from perflib import files
 from perflib.samples import TIMES, schema, write_table
 
 ROW = np.dtype(
@@ -126,9 +127,8 @@ class PartWriter:
         table = pa.concat_tables(taken).unify_dictionaries()
         path = self.folder / f"{self._parts:06d}.parquet"
         self._parts += 1
-        partial = path.with_suffix(".partial")
-        write_table(table, partial)
-        partial.rename(path)  # a part is whole or absent
+        with files.in_one_step(path) as aside:
+            write_table(table, aside)
         self.written += len(table)
 
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from perflib.errors import TargetError
+from perflib.hidden import without_secrets
 from perflib.model import Caveat
 from perflib.monitor.exposition import Sample, parse_metrics
 
@@ -38,7 +39,7 @@ def scrape(url: str, timeout_s: float = 5.0) -> list[Sample]:
 
     The whole exchange takes `timeout_s` at most, however slowly the page drips.
     """
-    place = safe_url(url)
+    place = without_secrets(url)
     deadline = time.monotonic() + timeout_s
     body = bytearray()
     # certificates, also those of `SSL_CERT_FILE`, take a while to load
@@ -71,14 +72,6 @@ def _trouble(place: str, found: str) -> TargetError:
         next_step="start the service, or correct `metrics_url`",
         file=place,
     )
-
-
-def safe_url(url: str) -> str:
-    """`url` without credentials and query, fit for messages and results."""
-    try:
-        return str(httpx.URL(url).copy_with(userinfo=b"", query=None, fragment=None))
-    except (httpx.InvalidURL, TypeError):
-        return "metrics_url"
 
 
 class Scraper:
@@ -119,7 +112,7 @@ class Scraper:
         self._stop.set()
         self._thread.join(self.timeout_s + self.interval_s + 5)
         if self._thread.is_alive():
-            self.failures.append(f"{safe_url(self.url)}: the page never ended")
+            self.failures.append(f"{without_secrets(self.url)}: the page never ended")
             self.path.unlink(missing_ok=True)
         if not self.failures:
             return []

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from perflib.plots.house import FAINT, GREY, Drawing, in_house_style, missing, sheet
-from perflib.plots.marks import end_labels, note, row_names, row_text, state_of
+from perflib.plots.marks import end_labels, interval_row, note, row_names, row_text, state_of
 from perflib.units import format_quantity
 from perflib.wording import distinct, signed, words
 
@@ -113,8 +113,7 @@ def _row(axes: Axes, row: int, change: Change) -> list[float]:
     assert contrast is not None
     _, color, marker = state_of(change.state)
     low, high = max(contrast.low, 0.05), min(contrast.high, 20.0)
-    axes.plot([low, high], [row, row], color=color, linewidth=4.5, alpha=0.35)
-    axes.plot([contrast.value], [row], marker=marker, color=color, markersize=7, zorder=5)
+    interval_row(axes, row, contrast.value, low, high, (color, marker))
     row_text(axes, row, _told(change), color)
     return [low, high]
 

@@ -133,9 +133,8 @@ def _promise(axes: Axes, course: Course) -> None:
     if objective.low is not None and objective.high is not None:
         band(axes, objective.low, objective.high, promised(objective))
         return
-    limit = objective.high if objective.high is not None else objective.low
-    if limit is not None:
-        bound_line(axes, limit, promised(objective))
+    if objective.limit is not None:
+        bound_line(axes, objective.limit, promised(objective))
 
 
 def _run_axis(axes: Axes, points: pd.DataFrame) -> None:

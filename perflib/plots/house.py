@@ -87,13 +87,6 @@ class Drawing(Figure):
         width = int(self.get_size_inches()[0] * 96 * PIXEL_RATIO)
         return _compact(raw.getvalue(), width)
 
-    @in_house_style
-    def svg(self) -> bytes:
-        """The figure as SVG with fixed ids and no date."""
-        out = io.BytesIO()
-        self.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
-        return out.getvalue()
-
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         width, height = (round(inches * 96) for inches in self.get_size_inches())
         return picture(self.png(), width, height, self.alt)

@@ -28,6 +28,7 @@ from perflib.plots.house import (
 from perflib.plots.marks import (
     bound_line,
     end_labels,
+    interval_row,
     note,
     row_names,
     row_text,
@@ -141,9 +142,7 @@ def _interval_row(
 ) -> None:
     outcome = next((v.outcome for v in desk.verdicts if v.objective == objective), None)
     sign, color, marker = state_of(outcome) if outcome else ("", BLUE, "o")
-    if estimate.low is not None and estimate.high is not None:
-        axes.plot([estimate.low, estimate.high], [row, row], color=color, linewidth=5, alpha=0.35)
-    axes.plot([estimate.value], [row], marker=marker, color=color, markersize=7, zorder=5)
+    interval_row(axes, row, estimate.value, estimate.low, estimate.high, (color, marker))
     row_text(axes, row, f"{interval_text(estimate)}  {sign}", color)
     if objective is not None:
         for limit in objective.bounds:
@@ -268,9 +267,7 @@ def _label_row(
     axes.plot(
         [start], [row], marker="o", color=GREY, markerfacecolor="white", markersize=6, zorder=4
     )
-    if tail.low is not None and tail.high is not None:
-        axes.plot([tail.low, tail.high], [row, row], color=color, linewidth=5, alpha=0.35, zorder=3)
-    axes.plot([tail.value], [row], marker=marker, color=color, markersize=7, zorder=5)
+    interval_row(axes, row, tail.value, tail.low, tail.high, (color, marker))
     row_text(
         axes, row, f"{interval_text(tail)}  n {count(tail.n)}", MUTED if over is False else color
     )

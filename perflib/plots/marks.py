@@ -171,6 +171,21 @@ def _width_pt(text: str) -> float:
     return float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0])
 
 
+def interval_row(
+    axes: Axes,
+    row: float,
+    value: float,
+    low: float | None,
+    high: float | None,
+    mark: tuple[str, str],
+) -> None:
+    """A value with its interval in a row of values, in a colour and a marker."""
+    color, marker = mark
+    if low is not None and high is not None:
+        axes.plot([low, high], [row, row], color=color, linewidth=5, alpha=0.35, zorder=3)
+    axes.plot([value], [row], marker=marker, color=color, markersize=7, zorder=5)
+
+
 def row_text(axes: Axes, row: float, text: str, color: str = MUTED) -> None:
     """What a row amounts to, in a column right of the axes."""
     beside = ("axes fraction", "data")

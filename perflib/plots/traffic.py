@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from perflib.analysis.scraped import Track, tracks
-from perflib.analysis.series import Array, bin_edges, in_flight, rate
+from perflib.analysis.series import bin_edges, in_flight, rate
 from perflib.plots.house import (
     BLUE,
     INK,
@@ -36,6 +36,7 @@ from perflib.wording import against, clean, count, percent, promised
 
 if TYPE_CHECKING:
     from perflib.desk import Desk
+    from perflib.stats.values import Floats
 
 
 @in_house_style
@@ -75,7 +76,7 @@ def throughput(desk: Desk) -> Drawing:
     return figure
 
 
-def _last(values: Array) -> float:
+def _last(values: Floats) -> float:
     """The height at which a line's label reads well: the last full bin's."""
     return float(values[-2] if len(values) > 1 else values[-1])
 
@@ -118,7 +119,7 @@ def arrivals(desk: Desk) -> Drawing:
     return figure
 
 
-def _keeping_up(inside: Array, edges: Array, desk: Desk) -> str:
+def _keeping_up(inside: Floats, edges: Floats, desk: Desk) -> str:
     rows = desk.samples
     if not rows["ok"].any():
         return f"No request was answered: all {count(len(rows))} failed"
@@ -186,10 +187,10 @@ def monitored(desk: Desk, names: tuple[str, ...] = ()) -> Drawing:
     return figure
 
 
-def _lone(values: Array) -> Array:
+def _lone(values: Floats) -> Floats:
     """Which values have no known neighbour."""
     known = np.pad(np.isfinite(values), 1)
-    lone: Array = known[1:-1] & ~known[:-2] & ~known[2:]
+    lone: Floats = known[1:-1] & ~known[:-2] & ~known[2:]
     return lone
 
 

@@ -7,15 +7,14 @@ not stop the chain: blocks wait for it.
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
 from perflib.reference import ledger, schema
+from perflib.reference.ledger import Message
 from perflib.reference.schema import blocks
 
-Message = dict[str, Any]
 _REMEMBERED = 100_000
 
 

@@ -35,11 +35,10 @@ from perflib.reference import ledger, schema
 from perflib.reference.blocks import Blocks
 from perflib.reference.consensus import Consensus
 from perflib.reference.context import Context
+from perflib.reference.ledger import Message
 from perflib.reference.service import Json, in_background, read_json, refuse
 from perflib.reference.settings import Configs
 from perflib.reference.wire import open_wire
-
-Message = dict[str, Any]
 
 
 class TransactionForm(msgspec.Struct, forbid_unknown_fields=True):

@@ -16,11 +16,11 @@ import sqlalchemy as sa
 
 from perflib.reference import ledger
 from perflib.reference.blocks import Blocks
+from perflib.reference.ledger import Message
 from perflib.reference.service import BUCKETS_S
 from perflib.reference.settings import Chain as Settings
 from perflib.reference.wire import Wire
 
-Message = dict[str, Any]
 _BLOCK_TIME_BUCKETS_S = (
     0.1, 0.25, 0.5, 0.9, 1.1, 2.0, 5.0, 8.0, 9.0, 9.5, 10.5, 11.0, 12.0, 15.0, 20.0, 30.0, 60.0
 )  # fmt: skip

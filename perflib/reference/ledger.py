@@ -17,6 +17,8 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+Message = dict[str, Any]
+"""What validators tell each other, and the blocks and anchors in it."""
 NO_HASH = "0" * 64
 """`previous_hash` of the first block, and the root of an empty tree."""
 _HEADER = (

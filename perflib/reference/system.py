@@ -16,11 +16,11 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any
 
 import msgspec
 
+from perflib import files
 from perflib.errors import PerflibError, TargetError
 from perflib.reference import postgres
 from perflib.reference.context import Context
@@ -190,9 +190,7 @@ class System:
 
     def _announce(self) -> None:
         told = {"urls": self.urls, "ports": self.ports, "pids": self.pids, "pid": os.getpid()}
-        half = self.data / "system.json.half"
-        half.write_bytes(msgspec.json.format(msgspec.json.encode(told)))
-        half.rename(self.data / "system.json")
+        files.write(self.data / "system.json", msgspec.json.format(msgspec.json.encode(told)))
 
     def check(self) -> None:
         """Raise when a service ended by itself."""
@@ -215,17 +213,6 @@ class System:
             self._nursery.close()
         if self._lock is not None:
             self._lock.close()
-
-    def __enter__(self) -> System:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
 
 
 def _empty(folder: Path, pattern: str = "*") -> Path:
@@ -299,8 +286,10 @@ def start(
     chosen = ports_from(ports) if isinstance(ports, int) else {**PORTS, **(ports or {})}
     system = System(Path(configs), chosen, Path(data))
     system.start(timeout_s, inherited)
-    with system:
+    try:
         yield system
+    finally:
+        system.stop()
 
 
 def running(data: Path | str = Path("data/reference")) -> dict[str, Any] | None:

@@ -12,13 +12,11 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from perflib.reference import ledger
-
-Message = dict[str, Any]
+from perflib.reference.ledger import Message
 
 
 class Validator:

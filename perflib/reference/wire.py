@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-Message = dict[str, Any]
+from perflib.reference.ledger import Message
+
 _MAX_LINE = 64 * 1024 * 1024
 _MAX_UNSENT = 16 * 1024 * 1024
 

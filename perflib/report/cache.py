@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from perflib.files import write
 from perflib.report.plan import Order, Summary
 
 FILE = ".state.json"
@@ -70,7 +71,7 @@ class Cache:
         self.state.pages = {
             stem: made for stem, made in self.state.pages.items() if self._whole(made)
         }
-        replace(self.out / FILE, msgspec.json.encode(self.state))
+        write(self.out / FILE, msgspec.json.encode(self.state))
 
     def _whole(self, made: Made) -> bool:
         return all(self.digest(self.out / name) == known for name, known in made.files.items())
@@ -120,19 +121,6 @@ def _files(place: Path) -> list[Path]:
         return [place]
     with os.scandir(place) as entries:
         return sorted(Path(entry) for entry in entries if entry.is_file())
-
-
-def replace(file: Path, data: bytes) -> None:
-    """Write `file` so that a reader sees the old or the new content, never a part."""
-    aside = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        aside.write_bytes(data)
-        aside.replace(file)
-    except OSError as error:
-        error.filename = os.fspath(file)  # a full disk does not tell
-        raise
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def library() -> str:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from perflib import files
 from perflib.errors import ReportError
 from perflib.report import notebook as books
-from perflib.report.cache import Cache, Made, replace
+from perflib.report.cache import Cache, Made
 from perflib.report.past import Past, read_past
 from perflib.report.plan import Order, Planner, Summary, by_target, newest, summaries
 from perflib.report.settings import Follow, Settings
@@ -160,8 +161,8 @@ def write(out: Path, order: Order, content: books.Notebook, key: str) -> Made:
     data = books.canonical(content, told)
     page = make_page(data, order.stem, order.run)
     names = f"{order.stem}.ipynb", f"{order.stem}.html"
-    replace(out / names[0], data)
-    replace(out / names[1], page.html.encode())
+    files.write(out / names[0], data)
+    files.write(out / names[1], page.html.encode())
     failed = f"{page.failure.name}: {page.failure.text}" if page.failure else ""
     return Made(
         key,

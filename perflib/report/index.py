@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from perflib import files
 from perflib.model import BAD
 from perflib.report.assets import environment
-from perflib.report.cache import Made, replace
+from perflib.report.cache import Made
 from perflib.report.feed import feed
 from perflib.report.plan import Summary, by_target, newest
 from perflib.report.redact import certain
@@ -55,25 +56,20 @@ def write_index(
     """Write `index.html` and `feed.xml` into `out`, from where `records` leads to the runs."""
     by_run = {made.run_id: stem for stem, made in sorted(pages.items()) if made.run_id}
     rows = [row_of(out / records, records, run, by_run.get(run.id, "")) for run in reversed(runs)]
+    links = [
+        (made, Link(f"{stem}.html", made.title or stem)) for stem, made in sorted(pages.items())
+    ]
     told: dict[str, Any] = {
         "title": "Performance reports",
         "cards": _cards(pages, runs, by_run),
         "rows": rows,
         "signs": SIGNS,
-        "others": [
-            Link(f"{stem}.html", made.title or stem)
-            for stem, made in sorted(pages.items())
-            if not made.run_id and len(made.targets) != 1
-        ],
-        "broken": [
-            Link(f"{stem}.html", made.title or stem)
-            for stem, made in sorted(pages.items())
-            if made.failed
-        ],
+        "others": [link for made, link in links if not made.run_id and len(made.targets) != 1],
+        "broken": [link for made, link in links if made.failed],
     }
     page = environment().get_template("index.html.jinja").render(told)
-    replace(out / "index.html", shortened(certain(page)).encode())
-    replace(out / "feed.xml", feed(rows))
+    files.write(out / "index.html", shortened(certain(page)).encode())
+    files.write(out / "feed.xml", feed(rows))
 
 
 def _cards(
@@ -130,8 +126,7 @@ def sparkline(runs: Sequence[Summary]) -> Spark | None:
         for verdict in run.verdicts
         if verdict.objective.text == first.objective.text and verdict.estimate is not None
     ]
-    bound = first.objective.high if first.objective.high is not None else first.objective.low
-    drawn = line(values, bound, 120, 32)
+    drawn = line(values, first.objective.limit, 120, 32)
     if drawn is None:
         return None
     ends = [shown(value, first.objective.unit) for value in (values[0], values[-1])]

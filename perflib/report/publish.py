@@ -13,16 +13,17 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from perflib.errors import ReportError
+from perflib.files import in_one_step, write
+from perflib.hidden import HIDDEN, without_secrets
 from perflib.model import RECORD, RECORDS, SAMPLES, SCRAPED
-from perflib.report.cache import Cache, replace
+from perflib.report.cache import Cache
 from perflib.report.index import write_index
 from perflib.report.page import make_page
 from perflib.report.past import read_past
 from perflib.report.plan import committed_records, summaries
-from perflib.report.redact import HIDDEN, Redactor, hosts_in, own_hosts
+from perflib.report.redact import Redactor, hosts_in, own_hosts
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -168,31 +169,23 @@ def _copy(stage: Path, names: Sequence[str], folder: Path, own: Sequence[Path]) 
         place.parent.mkdir(parents=True, exist_ok=True)
         data = (stage / name).read_bytes()
         if not place.exists() or place.read_bytes() != data:
-            replace(place, data)
+            write(place, data)
 
 
 def _pack(stage: Path, names: Sequence[str], file: Path) -> None:
     """A zip whose bytes depend on its content only."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    aside = file.with_name(f".{file.name}.part")
-    try:
-        with zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name in names:
-                entry = zipfile.ZipInfo(name, _EARLIEST)
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                entry.external_attr = 0o644 << 16
-                archive.writestr(entry, (stage / name).read_bytes())
-        aside.replace(file)
-    except OSError as error:
-        error.filename = str(file)  # a full disk does not tell
-        raise
-    finally:
-        aside.unlink(missing_ok=True)
+    with in_one_step(file) as aside, zipfile.ZipFile(aside, "w") as archive:
+        for name in names:
+            entry = zipfile.ZipInfo(name, _EARLIEST)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, (stage / name).read_bytes())
 
 
 def _send(stage: Path, names: Sequence[str], url: str) -> None:
-    user = urlsplit(url).netloc.rpartition("@")[0]
-    shown = url.replace(f"{user}@", "") if user else url
+    user = url.partition("://")[2].partition("/")[0].rpartition("@")[0]
+    shown = without_secrets(url)
     try:
         from fsspec.core import url_to_fs
 

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
-HIDDEN = "***"
+from perflib.hidden import HIDDEN, SECRET
+
 _LOOPBACK = re.compile(r"localhost|127\.[\d.]+|\[?::1\]?|0\.0\.0\.0", re.IGNORECASE)
-_SECRET_NAME = re.compile(r"PASSW|SECRET|TOKEN|API_?KEY|CREDENTIAL|PRIVATE_KEY", re.IGNORECASE)
 _CERTAIN = (
     (re.compile(r"(?<=://)[^\s/@:'\"<>]*:[^\s/@'\"<>]+(?=@)"), f"{HIDDEN}:{HIDDEN}"),
     (
@@ -80,7 +80,7 @@ def _certain(text: str) -> str:
 @cache
 def _secret_values() -> list[str]:
     """The values of the environment's secrets, longest first."""
-    values = {value for name, value in os.environ.items() if _SECRET_NAME.search(name)}
+    values = {value for name, value in os.environ.items() if SECRET.search(name)}
     return sorted((value for value in values if len(value) >= 8), key=len, reverse=True)
 
 
@@ -133,7 +133,7 @@ class Redactor:
     def _entry(self, key: str, value: Any) -> Any:
         if key in _STRUCTURE or key in ("image/png", "image/jpeg"):
             return value
-        if isinstance(value, str) and value and _SECRET_NAME.search(key):
+        if isinstance(value, str) and value and SECRET.search(key):
             return HIDDEN
         if key in ("text/html", "image/svg+xml"):
             page = value if isinstance(value, str) else "".join(value)

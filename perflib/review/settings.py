@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from perflib.errors import ConfigError, PerflibError, UnitError
+from perflib.hidden import HIDDEN, SECRET, without_secrets
 from perflib.review.finding import Place
-from perflib.target import without_secrets
 from perflib.units import parse_quantity
 from perflib.yamlfile import read_yaml
 
@@ -33,7 +33,6 @@ TOPICS: dict[str, frozenset[str]] = {
     "connection": frozenset({"connection", "connections", "connect", "dsn"}),
 }
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_SECRET = re.compile(r"passw|secret|token|credential|private|api_?key", re.IGNORECASE)
 _SUFFIXES = {"ms": "ms", "millis": "ms", "s": "s", "sec": "s", "seconds": "s", "minutes": "min"}
 
 Leaf = tuple[tuple[str, ...], Any, int]
@@ -71,8 +70,8 @@ class Setting:
     @property
     def shown(self) -> str:
         """The value as it may be shown: never a secret."""
-        if _SECRET.search(self.key):
-            return "***"
+        if SECRET.search(self.key):
+            return HIDDEN
         text = str(self.value)
         return without_secrets(text) if "://" in text else text
 

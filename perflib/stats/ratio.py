@@ -23,9 +23,8 @@ from scipy.special import nctdtr, stdtr, stdtrit
 
 from perflib.errors import ValuesError
 from perflib.stats.intervals import fraction
-from perflib.stats.values import number, numbers
+from perflib.stats.values import Floats, number, numbers
 
-Floats = NDArray[np.float64]
 Kind = Literal["ratio", "difference"]
 FEWEST = 6
 """Differences of runs in a history that tell how they differ."""

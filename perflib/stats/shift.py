@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import bdtr, ndtr, ndtri
 
 from perflib.errors import ValuesError
 from perflib.stats.intervals import finite
-from perflib.stats.values import numbers
+from perflib.stats.values import Floats, numbers
 
-Floats = NDArray[np.float64]
 _POINTS = 512
 """Longer samples are represented by this many of their quantiles in pairwise statistics."""
 

@@ -13,9 +13,10 @@ from typing import ClassVar, Literal
 import httpx
 from pydantic import Field, model_validator
 
+from perflib.hidden import without_secrets
 from perflib.samples import POLL
 from perflib.session import Session
-from perflib.target import Headers, Scenario, Seconds, as_base, without_secrets
+from perflib.target import Headers, Scenario, Seconds, as_base
 from perflib.units import format_quantity
 from perflib.workloads.anchors import Anchors, AnchorSettings
 from perflib.workloads.chain import Block, Chain, Story, Watch

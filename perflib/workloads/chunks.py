@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from perflib.errors import TargetError
+from perflib.hidden import without_secrets
 from perflib.monitor import scrape
 from perflib.session import Session
 from perflib.target import (
@@ -21,7 +22,6 @@ from perflib.target import (
     Seconds,
     Settings,
     Target,
-    without_secrets,
 )
 from perflib.workloads.chunk_task import METRICS, STAGES, size_label
 from perflib.workloads.crew import Crew

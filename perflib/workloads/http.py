@@ -12,6 +12,7 @@ from msgspec import to_builtins
 from pydantic import AfterValidator, Field, model_validator
 
 from perflib.errors import PerflibError, nearest
+from perflib.hidden import without_secrets
 from perflib.load.calibrate import machine_ceiling
 from perflib.load.findings import (
     bottleneck,
@@ -37,7 +38,6 @@ from perflib.target import (
     Seconds,
     Settings,
     Target,
-    without_secrets,
 )
 
 DEFAULT_RATE = 100.0

@@ -12,8 +12,9 @@ import sqlalchemy as sa
 from pydantic import Field, model_validator
 
 from perflib.errors import TargetError
+from perflib.hidden import without_secrets
 from perflib.session import Session
-from perflib.target import Scenario, Seconds, Settings, Target, without_secrets
+from perflib.target import Scenario, Seconds, Settings, Target
 from perflib.workloads.crew import Crew
 from perflib.workloads.sql_task import DIALECTS, open_engine, plan_text, shown_url
 

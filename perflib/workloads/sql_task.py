@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from perflib.hidden import HIDDEN, SECRET
 from perflib.samples import PROBE
 from perflib.workloads.worker import Done, NoContactError
 
 CONNECT_TIMEOUT = {"psycopg", "psycopg2", "pymysql", "mysqldb", "mariadbconnector"}
-SECRET = ("password", "passwd", "secret", "token", "key")
 SIGNS = {
     "lock timeout": ("lock timeout", "lock wait timeout"),
     "timeout": ("timeout", "timed out", "max_statement_time", "execution time exceeded"),
@@ -87,7 +87,7 @@ def shown_url(url: str) -> str:
     except sa.exc.ArgumentError:
         return "a URL that does not parse"
     query = {
-        name: "***" if any(word in name.lower() for word in SECRET) else value
+        name: HIDDEN if SECRET.search(name) or "key" in name.lower() else value
         for name, value in parsed.query.items()
     }
     return parsed.set(query=query).render_as_string(hide_password=True)
@@ -211,7 +211,7 @@ class SqlTask:
         cause = getattr(error, "orig", None) or error
         text = (str(cause).strip().splitlines() or [""])[0]
         if self.url.password:
-            text = text.replace(str(self.url.password), "***")
+            text = text.replace(str(self.url.password), HIDDEN)
         kind = kind_of(cause, text)
         self.messages.setdefault(kind, text)
         return kind, text

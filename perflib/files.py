@@ -1,0 +1,28 @@
+"""A file appears whole or not at all: it is written beside its place and renamed into it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def in_one_step(file: Path) -> Iterator[Path]:
+    """A path to write to, which becomes `file` at the end; after an error nothing has changed."""
+    aside = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        yield aside
+        aside.replace(file)
+    except OSError as error:
+        error.filename = os.fspath(file)  # a full disk does not tell
+        raise
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def write(file: Path, data: bytes) -> None:
+    """Write `file` so that a reader sees the old or the new content, never a part."""
+    with in_one_step(file) as aside:
+        aside.write_bytes(data)
