@@ -15,6 +15,7 @@ import pytest
 from perflib.cli import main
 from perflib.model import Estimate, Objective, Outcome, Run, Verdict
 from perflib.store import BASELINE, Store
+from tests.fabricate import keep
 from tests.test_monitor import HISTOGRAM, page, serving
 from tests.test_store import recorded, verdict
 
@@ -226,7 +227,7 @@ def test_what_a_result_brought_gives_the_terminal_no_orders(call, tmp_path, word
         duration_s=1,
     )
     run.verdicts, run.estimates = [told], [estimate]
-    Store(tmp_path / "data").add_many([run])
+    keep(Store(tmp_path / "data"), [run])
     _, printed = call(*words, "--data", str(tmp_path / "data"))
     assert "/a:cat:b\ufffd[31m\ufffdX" in printed
     assert not {"\x1b", "\u202e"} & {*printed}

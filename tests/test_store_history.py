@@ -25,6 +25,7 @@ from perflib.errors import StoreError
 from perflib.model import Environment, Outcome, Run, to_json
 from perflib.store import BAD, Store
 from perflib.store.schema import REVISIONS, VERSION_TABLE, metadata
+from tests.fabricate import keep
 from tests.test_store import estimate, recorded, verdict
 
 OLD = Path(__file__).with_name("history_v1.sql")
@@ -60,7 +61,7 @@ def test_both_databases_tell_the_same(url, tmp_path):
     assert len(store.points(label="nul \0 é 漢")) == 1
     assert points["low"].isna().all()
     assert store.verdicts()["outcome"].tolist() == ["met"]
-    assert store.latest("database") == run.id
+    assert store.runs("database")["run_id"].iloc[-1] == run.id
     number = store.add_triage(target="database", action=BAD, reason="x", run_id=run.id)
     assert store.points()["bad"].all()
     store.undo_triage(number)
@@ -140,7 +141,7 @@ IMPORTED = {"kind": "imported", "source": {"tool": "k6"}}
 )
 def test_verdicts_of_the_newest_runs(url, tmp_path, runs, target, expected):
     store = Store(tmp_path / "data", url)
-    store.add_many(runs)
+    keep(store, runs)
     found = store.verdicts(target, newest=True)
     told = found[["run_id", "label", "outcome"]].itertuples(index=False, name=None)
     assert list(told) == expected
@@ -149,7 +150,7 @@ def test_verdicts_of_the_newest_runs(url, tmp_path, runs, target, expected):
 
 def test_a_bad_newest_run_stays_the_newest_and_says_that_it_is_bad(url, tmp_path):
     store = Store(tmp_path / "data", url)
-    store.add_many([told_by("01-db-a", "met"), told_by("02-db-b", "missed")])
+    keep(store, [told_by("01-db-a", "met"), told_by("02-db-b", "missed")])
     number = store.add_triage(target="db", action=BAD, reason="a power cut", run_id="02-db-b")
     assert store.verdicts(newest=True)[["run_id", "bad"]].values.tolist() == [["02-db-b", True]]
     store.undo_triage(number)
@@ -326,7 +327,7 @@ def test_reading_makes_no_history_and_sees_the_one_that_another_makes(tmp_path):
 def test_reading_waits_for_no_writer(tmp_path):
     run = recorded(Store(tmp_path))
     with Store(tmp_path).database.writing():
-        assert Store(tmp_path).latest("database") == run.id
+        assert Store(tmp_path).runs("database")["run_id"].iloc[-1] == run.id
 
 
 def test_who_comes_while_another_makes_the_history_waits(tmp_path):
@@ -383,7 +384,7 @@ def test_many_points_come_as_columns(tmp_path):
         for month in range(12, 0, -1)
         for target in range(10)
     ]
-    assert len(store.add_many(runs)) == 120
+    assert len(keep(store, runs)) == 120
     points = store.points()
     assert len(points) == 600
     assert points["started_at"].is_monotonic_increasing

@@ -26,7 +26,7 @@ from perflib.samples import read_samples
 from perflib.store import folder as folders
 from perflib.store import history, rows
 from perflib.store.database import Database
-from perflib.store.decisions import Decisions
+from perflib.store.decisions import DecisionLog
 from perflib.store.folder import new_run_id
 from perflib.store.history import BASELINE
 
@@ -38,7 +38,7 @@ OPEN_IT = "open one with `perflib.desk.open_store(folder)`"
 _ABANDONED = timedelta(days=1)
 
 
-class Store(Decisions):
+class Store(DecisionLog):
     """Runs under `root`, their history at SQLAlchemy URL `history_url`.
 
     Without a URL the history is `root/history.sqlite`. Every method raises `StoreError` with
@@ -119,20 +119,6 @@ class Store(Decisions):
             raise
         return final
 
-    def add_many(self, runs: Iterable[Run]) -> list[str]:
-        """Record many runs without samples, such as imports; returns the ids that were new."""
-        added = []
-        for run in runs:
-            if (self._runs / folders.check_id(run.id)).exists():
-                continue
-            _, staging = self.begin(run.target)
-            folders.publish(staging, self._runs, run, flush=False)
-            added.append(run)
-        os.sync()
-        with self.database.writing() as connection:
-            rows.add(connection, added)
-        return [run.id for run in added]
-
     def import_records(self, lines: Iterable[bytes], source: str | Path = RECORDS) -> list[str]:
         """Add records, one `run.json` a line, to the history alone; returns the new ids."""
         runs = [
@@ -198,11 +184,6 @@ class Store(Decisions):
         with self._history.reading() as connection:
             frame = history.read_runs(connection, where, since, until, limit)
         return frame.drop(columns="key")
-
-    def latest(self, target: str) -> str | None:
-        """The id of the newest run of `target`, or None."""
-        with self._history.reading() as connection:
-            return history.newest(connection, target)
 
     def points(
         self,
