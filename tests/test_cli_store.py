@@ -81,6 +81,22 @@ def test_history_lists_shows_and_prunes(call, tmp_path, monkeypatch):
     assert "in the history: 2 runs" in call("history", "reindex")[1]
 
 
+def test_prune_names_what_is_pruned_elsewhere(call, tmp_path):
+    url = f"sqlite:///{tmp_path / 'shared.sqlite'}"
+    configure(tmp_path, more=f"history: {url}\n")
+    there = recorded(Store(tmp_path / "there", url), started_at="2026-01-01T12:00:00Z")
+    sweep = ("history", "prune", "--keep", "0")
+    code, text = call(*sweep, "--yes")
+    assert (code, "0 runs would go" in text, f"1 run, such as {there.id}" in text) == (
+        0,
+        True,
+        True,
+    )
+    assert "1 run would go" in call(*sweep, "--dry-run", "--everywhere")[1]
+    code, text = call(*sweep, "--yes", "--everywhere")
+    assert (code, "gone: 1 run" in text, "elsewhere" in text) == (0, True, False)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

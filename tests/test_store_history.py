@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from threading import Timer
 from typing import Any
@@ -123,7 +125,7 @@ IMPORTED = {"kind": "imported", "source": {"tool": "k6"}}
             [told_by("01-db-b", "missed"), told_by("01-db-a", "met")],
             None,
             [("01-db-b", "", "missed")],
-            id="of two in the same second one is the newest, as `latest` says",
+            id="of two in the same second one is the newest",
         ),
         pytest.param(
             [told_by("01-db-a", "met"), told_by("02-db-b")],
@@ -165,6 +167,33 @@ def test_a_run_of_another_machine_is_read_from_the_shared_history(url, tmp_path)
         here.samples(run.id)
     assert here.reindex() == 0
     assert here.runs()["run_id"].tolist() == [run.id]
+
+
+def test_what_is_pruned_of_a_shared_history_stays_pruned(url, tmp_path):
+    """A folder brings its run back, so a run goes where its folder is."""
+    here, there = Store(tmp_path / "here", url), Store(tmp_path / "there", url)
+    own, other = (recorded(store, started_at="2026-01-01T00:00:00Z") for store in (here, there))
+    gone = recorded(there, started_at="2026-01-02T00:00:00Z")
+    shutil.rmtree(there.folder(gone.id))
+    old = here.prune(timedelta(days=30), keep=0, dry_run=False)
+    assert dict(zip(old["run_id"], old["goes"], strict=True)) == {
+        own.id: True,
+        other.id: False,
+        gone.id: False,
+    }
+    assert not here.folder(own.id).exists()
+    assert Store(there.root, url).runs()["run_id"].tolist() == [other.id, gone.id]
+    here.prune(timedelta(days=30), keep=0, everywhere=True, dry_run=False)
+    assert Store(tmp_path / "third", url).runs().empty
+    assert Store(there.root, url).runs()["run_id"].tolist() == [other.id]
+
+
+def test_a_folder_that_was_deleted_by_hand_is_pruned_from_a_history_of_ones_own(tmp_path):
+    store = Store(tmp_path)
+    run = recorded(store, started_at="2026-01-01T00:00:00Z")
+    shutil.rmtree(store.folder(run.id))
+    store.prune(timedelta(days=30), keep=0, dry_run=False)
+    assert store.runs().empty
 
 
 def test_runs_that_a_killed_process_left_out_are_taken_in(url, tmp_path):

@@ -232,11 +232,14 @@ class Store(DecisionLog):
         *,
         keep: int = 10,
         target: str | None = None,
+        everywhere: bool = False,
         dry_run: bool = True,
     ) -> pd.DataFrame:
         """Remove runs older than `older_than`, never the newest `keep` of a target or a baseline.
 
-        Returns the rows of `runs` that went, or with `dry_run` would go. Folders of runs that
+        Returns their rows of `runs` with a column `goes`, which tells those that went, or with
+        `dry_run` would go. In a shared history a run goes where its folder is, for that would
+        bring it back; with `everywhere` also those that have none here. Folders of runs that
         were killed more than a day ago go as well.
         """
         now = datetime.now(UTC)
@@ -245,13 +248,15 @@ class Store(DecisionLog):
         runs = self.runs(target)
         newest = runs.groupby("target").tail(keep)["run_id"]
         stays = runs["run_id"].isin({*newest, *baselines}) | (runs["started_at"] > now - older_than)
-        doomed = runs[~stays].reset_index(drop=True)
+        old = runs[~stays].reset_index(drop=True)
+        every = everywhere or self.history_url is None
+        old["goes"] = [every or self.folder(run_id).exists() for run_id in old["run_id"]]
         if not dry_run:
             self._refuse_read_only()
             self.database.require_writable()  # or folders would go whose rows stay
-            self._remove(doomed["run_id"].tolist())
+            self._remove(old.loc[old["goes"], "run_id"].tolist())
             self._sweep(now - _ABANDONED)
-        return doomed
+        return old
 
     def _remove(self, run_ids: Sequence[str]) -> None:
         gone = []
