@@ -613,7 +613,7 @@ def test_a_face_that_finds_no_room_is_named(store, capsys):
         (["db", "db"], False, 0, "all 2 checks"),
         (["ghost"], False, 3, "`perflib run ghost`, or name one of db"),
         (["db", "bd"], False, 3, "`perflib run bd`, or name the nearest, `db`"),
-        (["db"], True, 3, "no run is recorded that is not marked bad"),
+        (["db"], True, 3, "all its runs are marked bad"),
     ],
 )
 def test_a_target_that_was_asked_for_is_never_passed_over(store, asked, bad, code, says):
@@ -623,6 +623,37 @@ def test_a_target_that_was_asked_for_is_never_passed_over(store, asked, bad, cod
     found, text = invoke(gate_verb, store, *asked)
     assert found == code
     assert says in " ".join(text.split())
+
+
+@pytest.mark.parametrize(
+    ("asked", "code", "says"),
+    [
+        ([], 3, "ghost, a run to judge: it never ran (1 unknown, 4 met)"),
+        (["db", "old"], 0, "all 4 checks"),
+        (["--data", "data"], 0, "all 4 checks"),
+    ],
+    ids=["a pipeline that lost a target", "those that are meant", "another folder"],
+)
+def test_a_configured_target_that_never_ran_is_unknown(
+    store, tmp_path, monkeypatch, asked, code, says
+):
+    monkeypatch.chdir(tmp_path)
+    kind = "{kind: chunks, url: 'http://127.0.0.1:9'}"
+    Path("my.yml").write_text(f"data: data\ntargets:\n  db: {kind}\n  ghost: {kind}\n")
+    for name in ("db", "old"):  # one is no longer configured
+        recorded(store, noise(1, 30), target=name, outcome="met")
+    done = CliRunner().invoke(gate_verb, ["--config", "my.yml", *asked], standalone_mode=False)
+    text = " ".join(done.output.split())
+    assert (done.return_value, says in text) == (code, True)
+    assert ("`perflib run ghost`, or name the targets that are meant" in text) == (code == 3)
+
+
+def test_a_target_whose_only_record_is_damaged_did_run(store):
+    (only,) = recorded(store, [1.0])
+    (store.folder(only) / "run.json").write_text("{")
+    (store.root / "history.sqlite").unlink()
+    (check,) = analysis.gate(Store(store.root), configured=["db"]).checks
+    assert (check.outcome, "record is damaged" in check.reason) == ("unknown", True)
 
 
 @pytest.mark.parametrize(
