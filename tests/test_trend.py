@@ -372,6 +372,16 @@ def test_decisions_travel_in_a_file(store, tmp_path):
     assert before == after
 
 
+def test_a_file_that_git_merged_brings_each_decision_once(store, tmp_path):
+    (run,) = recorded(store, [1.0])
+    one = f"- {{target: db, action: explain, run_id: {run}, reason: x, created_at: '2026-11-24'}}"
+    file = tmp_path / "triage.yml"
+    undone = one.replace("}", ", undone: true}")
+    file.write_text(f"triage:\n{one}\n{undone}\n{one}\n")
+    assert (triage.read_file(store, file), triage.read_file(store, file)) == (1, 0)
+    assert [decision.undone for decision in triage.read(store, undone=True)] == [True]
+
+
 def test_a_file_written_by_hand_can_be_read_again(store, tmp_path):
     ids = recorded(store, [1.0])
     file = tmp_path / "triage.yml"
@@ -412,7 +422,7 @@ def test_times_and_reasons_in_a_file_need_no_quotes(store, tmp_path):
         ),
         ("triage:\n- {target: a}\n- {target: b}", "yml:3: "),
         ("triage: [{target: a, action: bad, run_id: x, reason: y, created_at: now}]", "no time"),
-        ("triage:\n<<<<<<< here\n- {}\n=======\n- {}\n>>>>>>> there", "yml:3: broken YAML"),
+        ("triage:\n<<<<<<< here\n- {}\n=======\n- {}\n>>>>>>> there", "yml:2: a merge left"),
         ("triage: []\ntraige: []", "not decisions"),
         ("", "not decisions"),
         (None, "no such file"),
@@ -646,6 +656,16 @@ def test_a_configured_target_that_never_ran_is_unknown(
     text = " ".join(done.output.split())
     assert (done.return_value, says in text) == (code, True)
     assert ("`perflib run ghost`, or name the targets that are meant" in text) == (code == 3)
+
+
+def test_a_record_that_was_damaged_since_hides_no_other_target(store):
+    *_, last = recorded(store, noise(1, 3), outcome="met")
+    recorded(store, [1.0], target="other", outcome="missed")
+    assert len(store.runs()) == 4
+    (store.folder(last) / "run.json").write_text("{")
+    missed, unknown = analysis.gate(store).checks
+    assert (missed.target, missed.outcome) == ("other", "missed")
+    assert (unknown.run_id, "record is damaged" in unknown.reason) == (last, True)
 
 
 def test_a_target_whose_only_record_is_damaged_did_run(store):

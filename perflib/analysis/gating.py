@@ -85,7 +85,7 @@ def gate(
     names = dict.fromkeys(targets or sorted({*configured, *measured}))
     for name in names:
         newest = str(runs.loc[name, "run_id"]) if name in runs.index else ""
-        own = [*promises(store.load(newest))] if newest else []
+        own = [*_promised(store, name, newest)] if newest else []
         own += _unread(name, newest, store.damaged)
         if not newest and not own:
             other = nearest(name, [*runs.index]) if targets else "the targets that are meant"
@@ -114,6 +114,14 @@ def _unmeasured(name: str, other: str, *, bad: bool) -> Check:
     why = "all its runs are marked bad" if bad else "it never ran"
     step = f"measure it with `perflib run {name}`{other and f', or name {other}'}"
     return _unknown(name, "a run to judge", why, step)
+
+
+def _promised(store: Store, name: str, newest: str) -> Iterator[Check]:
+    """The promises of the newest run; where its record was damaged since they are unknown."""
+    try:
+        yield from promises(store.load(newest))
+    except StoreError as error:
+        yield _unknown(name, "the newest run", error.found, error.next_step, newest)
 
 
 def _unread(name: str, newest: str, damaged: Iterable[StoreError]) -> Iterator[Check]:
