@@ -207,7 +207,7 @@ class TestAcross:
 
     def test_one_damaged_run_does_not_hide_the_others(self, store: Store, tmp_path: Path) -> None:
         shutil.copytree(store.root, tmp_path / "data")
-        run = store.latest("database")
+        run = store.runs("database")["run_id"].iloc[-1]
         (tmp_path / "data/runs" / str(run) / "samples.parquet").write_bytes(b"PAR1 cut off")
         desks = open_all(data=tmp_path / "data")
         assert "blockchain" in repr(cards.across.overview(desks))
@@ -312,7 +312,7 @@ class TestWrongCalls:
         assert caught.value.next_step
 
     def test_a_run_of_another_target_is_refused(self, store: Store) -> None:
-        run = store.latest("blockchain")
+        run = store.runs("blockchain")["run_id"].iloc[-1]
         assert run is not None
         with pytest.raises(StoreError, match="is of `blockchain`"):
             open_desk("database", run, store.root)
