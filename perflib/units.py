@@ -91,9 +91,10 @@ def parse_quantity(text: str, base: str | None = None) -> float:
     unit = find_unit(symbol or "1")
     if base is not None and unit.base != base:
         raise UnitError(f"`{text}` is in {unit.base}", expected=f"a unit of {base}{_such_as(base)}")
-    if not math.isfinite(number):
+    value = number * unit.factor
+    if not math.isfinite(value):
         raise UnitError(f"`{text}` is not finite", expected="a finite number")
-    return number * unit.factor
+    return value
 
 
 def _such_as(base: str | None) -> str:
