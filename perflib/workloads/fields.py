@@ -125,7 +125,11 @@ def _from_iso(text: str, path: str) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-NEXT_STEPS = {"certificate not trusted": "name its authority in `SSL_CERT_FILE`"}
+NEXT_STEPS = {
+    "certificate not trusted": "name its authority in `SSL_CERT_FILE`",
+    "status 401": "give `headers` what the target wants to know you by",
+    "status 429": "lift the rate limit for this client, or ask less often",
+}
 """What to do about a kind of error, where that is known better than to start the target."""
 
 
