@@ -21,6 +21,7 @@ from perflib.units import find_unit
 TIMEOUT = "timeout"
 LARGEST = 32 * 1024 * 1024
 """Bytes of an answer, also when decoded: each user may hold one."""
+MOST_SAID = 200
 _EPOCH_STEPS = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3))
 
 
@@ -133,14 +134,24 @@ NEXT_STEPS = {
 """What to do about a kind of error, where that is known better than to start the target."""
 
 
-def answer_of(response: httpx.Response) -> Any:
-    """The JSON of a successful answer; raises `AnswerError` for any other."""
+def accept(response: httpx.Response) -> None:
+    """Raise `AnswerError` unless the status tells of success."""
     if not response.is_success:
         raise AnswerError(f"status {response.status_code}")
+
+
+def answer_of(response: httpx.Response) -> Any:
+    """The JSON of a successful answer; raises `AnswerError` for any other."""
+    accept(response)
     try:
         return response.json()
     except (ValueError, RecursionError):
         raise AnswerError("the answer is no JSON") from None
+
+
+def first_words(text: str) -> str:
+    """The first line of what an error says, shortened: some say all that they were given."""
+    return next(iter(text.strip().splitlines()), "")[:MOST_SAID]
 
 
 def kind_of(error: BaseException) -> str:
