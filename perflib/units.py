@@ -116,7 +116,7 @@ def format_quantity(value: float, base: str, digits: int = 3) -> str:
     """`value` (base units) with its unit to `digits` significant digits; `–` when not known."""
     if value is None or math.isnan(value):
         return "–"
-    symbol, factor = scale_of(_rounded(value, digits), base)
+    symbol, factor = scale_of(rounded(value, digits), base)
     return f"{format_number(value / factor, digits)} {symbol}".rstrip()
 
 
@@ -124,13 +124,13 @@ def format_number(value: float, digits: int = 3) -> str:
     """`value` to `digits` significant digits, never with an exponent."""
     if not math.isfinite(value):
         return str(value)
-    value = _rounded(value, digits)
+    value = rounded(value, digits)
     if value == 0:
         return "0"
     places = digits - 1 - math.floor(math.log10(abs(value)))
     return f"{value:,.{max(places, 0)}f}".replace(",", " ")
 
 
-def _rounded(value: float, digits: int) -> float:
+def rounded(value: float, digits: int = 3) -> float:
     """`value` to `digits` significant digits, so that 999.9 has the digits of 1000."""
     return float(f"{value:.{digits - 1}e}")
