@@ -146,12 +146,12 @@ class Investigation:
         """What most likely costs the time inside the brush, strongest first."""
         began, (since_s, until_s) = self.desk.samples["start"], self.span
         inside = self.desk.samples[(began >= since_s) & (began <= until_s)]
-        if len(inside) > SUSPECT_ROWS:
-            inside = inside.iloc[:: -(-len(inside) // SUSPECT_ROWS)]
+        every = max(-(-len(inside) // SUSPECT_ROWS), 1)
+        inside = inside.iloc[::every]
         metrics = self.desk.metrics
         if metrics is not None:
             metrics = metrics[metrics["time_s"].between(since_s, until_s)]
-        found = suspects(self.desk.run, inside, metrics, self.desk.findings)[:most]
+        found = suspects(self.desk.run, inside, metrics, self.desk.findings, every=every)[:most]
         if not found:
             return Card("Nothing stands out here")
         return Card(f"First suspect: {found[0].title}", blocks=[ranked(found)])

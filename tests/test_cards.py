@@ -135,6 +135,13 @@ class TestRun:
         desk = Desk(run, samples)
         assert repr(cards.generator(desk)).startswith("? unknown: 1 of 7 checks")
 
+    def test_a_generator_that_had_no_core_is_told(self) -> None:
+        run, samples = fabricate.run_of("api_gateway")
+        assert run.generator is not None
+        run.generator.cpu_wait_share = 0.6
+        text = repr(cards.generator(Desk(run, samples)))
+        assert re.search("missed +share of a core that the busiest used or waited for +100 %", text)
+
     @pytest.mark.parametrize(
         ("outcomes", "told"),
         [
