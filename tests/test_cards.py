@@ -304,13 +304,15 @@ class TestWrongCalls:
         ("call", "expected"),
         [
             (lambda root: open_desk("nothing", data=root), "no run of `nothing`"),
-            (lambda root: open_course("nothing", data=root), "no history of `nothing`"),
+            (lambda root: open_course("nothing", data=root), "no run of `nothing`"),
             (lambda root: open_course("database", "query_tim", data=root), "no metric `query_tim`"),
             (
                 lambda root: open_course("database", "query_time", "p95", "x", root),
                 "under label `x`",
             ),
-            (lambda root: open_comparison("nothing", data=root), "0 runs of `nothing`"),
+            (lambda root: open_comparison("nothing", data=root), "no run of `nothing`"),
+            (lambda root: open_desk("databse", data=root), "expected the nearest, `database`"),
+            (lambda root: open_desk("database", data="elsewhere"), "no folder `elsewhere`"),
         ],
     )
     def test_each_gets_a_sentence(self, call, expected: str, store: Store) -> None:
