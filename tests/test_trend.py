@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from perflib import analysis
 from perflib.analysis import gating, triage
+from perflib.analysis.behind import Causes
 from perflib.analysis.standing import visible
 from perflib.cli import main
 from perflib.cli.gate import gate as gate_verb
@@ -565,6 +566,21 @@ def test_the_trend_verb_names_what_may_be_behind(store, tmp_path, monkeypatch):
     assert json.loads(text)[0]["state"] == "regressed"
     (tmp_path / "none").mkdir()
     assert invoke(trend_verb, Store(tmp_path / "none"))[0] == 3
+
+
+def test_a_named_target_shows_its_earlier_shifts_too(store):
+    ids = recorded(store, noise(2, 60) * np.repeat([1.5, 2.0, 1.0], 20))
+    _, text = invoke(trend_verb, store, "--metric", "query_time")
+    assert (ids[40] in text, ids[20] in text) == (True, False)
+    _, text = invoke(trend_verb, store, "db", "--metric", "query_time")
+    assert ids[40] in text.split(ids[20])[0]
+
+
+def test_what_was_changed_leads_and_many_commits_are_counted():
+    commits = tuple(f"{number:07x} change {number}" for number in range(9))
+    told = Causes(commits=commits, differences=("setting a.yml: x: 1 → 2",)).leads()
+    assert told[0] == "setting a.yml: x: 1 → 2"
+    assert told[1:] == [*commits[:6], "and 3 more commits"]
 
 
 @pytest.mark.parametrize(
