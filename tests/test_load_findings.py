@@ -16,6 +16,7 @@ from perflib.load.capacity import Step, search
 from perflib.load.findings import (
     bottleneck,
     broken_off,
+    denials,
     refusals,
     steadiness,
     unasked,
@@ -71,6 +72,26 @@ def test_refusals_are_told_apart(failed, codes, void):
     found = list(refusals(failed, 100))
     assert [caveat.code for caveat in found] == codes
     assert any(caveat.forbids("throughput") for caveat in found) is void
+
+
+@pytest.mark.parametrize(
+    ("failed", "says"),
+    [
+        ({401: 100}, "answered 401:"),
+        ({401: 50, 403: 41}, "answered 401 or 403:"),
+        ({407: 95, 500: 5}, "answered 407:"),
+        ({401: 90}, None),  # as many may do something else than ask for what is theirs
+        ({500: 100}, None),
+        ({}, None),
+    ],
+)
+def test_a_load_that_was_not_allowed_tested_nothing(failed, says):
+    found = list(denials(failed, 100))
+    assert bool(found) is (says is not None)
+    if says:
+        assert says in found[0].message
+        assert found[0].forbids("throughput")
+        assert "`headers`" in found[0].next_step
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from perflib.load.faults import Fault, fault_of
+from perflib.load.faults import CREDENTIALS, DENIALS, Fault, fault_of
 from perflib.load.messages import ENCODINGS, decode
 from perflib.units import find_unit
 
@@ -125,7 +125,10 @@ def _from_iso(text: str, path: str) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-NEXT_STEPS = {"certificate not trusted": "name its authority in `SSL_CERT_FILE`"}
+NEXT_STEPS = {
+    "certificate not trusted": "name its authority in `SSL_CERT_FILE`",
+    **{f"status {status}": CREDENTIALS for status in DENIALS},
+}
 """What to do about a kind of error, where that is known better than to start the target."""
 
 

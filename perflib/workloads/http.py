@@ -16,6 +16,7 @@ from perflib.load.calibrate import machine_ceiling
 from perflib.load.findings import (
     bottleneck,
     broken_off,
+    denials,
     health_of,
     lost_workers,
     refusals,
@@ -248,6 +249,7 @@ def complete(session: Session, plan: Plan, outcome: Outcome, ceiling: float | No
     failed = table.filter(pc.invert(table["ok"]))["status"]
     statuses = {pair["values"]: pair["counts"] for pair in pc.value_counts(failed).to_pylist()}
     run.caveats += refusals(statuses, len(table))
+    run.caveats += denials(statuses, len(table))
     run.caveats += broken_off(outcome, len(table))
     run.caveats += unasked(outcome, len(table))
     run.caveats += users_gone(outcome, plan)
