@@ -12,7 +12,7 @@ from perflib.load.schedule import Schedule, Shape, make_schedule
 from perflib.model import GeneratorHealth
 
 PLAN_VARIABLE = "PERFLIB_LOAD_PLAN"
-PLAN, OUTCOME, SPOOL, PARTS = "plan.json", "outcome.json", "spool", "parts"
+PLAN, OUTCOME, SPOOL = "plan.json", "outcome.json", "spool"
 
 
 class Request(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -108,8 +108,9 @@ class Outcome(Struct, kw_only=True):
 
 
 def write(record: Struct, path: Path) -> None:
-    """Write `record` as JSON in one step."""
+    """Write `record` as JSON in one step; no other user may read what may hold secrets."""
     partial = path.with_suffix(".partial")
+    partial.touch(mode=0o600)
     partial.write_bytes(msgspec.json.encode(record))
     partial.rename(path)
 

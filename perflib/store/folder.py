@@ -158,20 +158,28 @@ def require_room(folder: Path) -> None:
         os.fsync(file.fileno())
 
 
+def write_record(staging: Path, run: Run) -> None:
+    """Write the record of `run` into `staging`, in one step."""
+    data = encode(run)
+    partial = staging / f"{RECORD}.partial"
+    with explained(staging, "written"):
+        partial.write_bytes(data)
+        partial.rename(staging / RECORD)
+
+
 def publish(staging: Path, runs: Path, run: Run, *, flush: bool = True) -> Path:
     """Write the record of `run` into `staging` and rename that to `runs/<id>`, never over another.
 
     With `flush` everything is on the disk before the rename, and the rename before the return.
     """
-    data = encode(run)
     final = runs / check_id(run.id)
     recorded = AlreadyRecordedError(
         f"run {run.id} exists already", next_step="runs are never overwritten", file=final
     )
     if final.exists():
         raise recorded
+    write_record(staging, run)
     with explained(final, "written"):
-        (staging / RECORD).write_bytes(data)
         if flush:
             for file in staging.rglob("*"):
                 _sync(file)

@@ -120,8 +120,10 @@ class HttpTarget(Target):
         }
         ceiling = machine_ceiling(scenario.users)
         run.environment.generator_ceiling = ceiling
+        session.keep()
         before = self._told()
-        outcome = generate(plan, session.stop, lambda numbers: session.show(_shown(numbers)))
+        show = lambda numbers: session.show(_shown(numbers))  # noqa: E731
+        outcome = generate(plan, session.stop, show, session.held)
         complete(session, plan, outcome, ceiling)
         if self.count_metric:
             self._compare_counts(session, outcome, before, self._told())
