@@ -123,6 +123,7 @@ class Recording:
         if self._writing is not None:
             self._writing.get()
         self._write(self.writer.take())
+        self.stopped = self.stopped or self.unwritten
         return self._worker(self.writer.written)
 
     def _worker(self, rows: int) -> Worker:
