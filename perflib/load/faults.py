@@ -42,6 +42,7 @@ class Refused(Fault):
     """Something that this client does not do, or must not do."""
 
 
+UNDECLARED = "undeclared host"
 REFUSALS = {429: "refused 429", 503: "refused 503"}
 DENIALS = (401, 403, 407)
 CREDENTIALS = (

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from perflib.load.faults import CREDENTIALS, DENIALS
+from perflib.load.faults import CREDENTIALS, DENIALS, UNDECLARED
 from perflib.load.plan import Outcome, Plan
 from perflib.load.steady import BATCH, steady_from
 from perflib.model import Caveat, GeneratorHealth
@@ -130,6 +130,20 @@ def denials(failed: Mapping[int, int], total: int) -> Iterator[Caveat]:
             message=f"{sum(denied.values())} of {total} requests were answered {told}: nothing was "
             "allowed, so the promise was not tested",
             next_step=f"{CREDENTIALS}; a locustfile sends its own",
+            voids=("*",),
+        )
+
+
+def elsewhere(
+    errors: Mapping[str, int], total: int, messages: Mapping[str, str]
+) -> Iterator[Caveat]:
+    """What we did not ask, because the target sent us to a host that nobody declared."""
+    if errors.get(UNDECLARED, 0) > DENIED_SHARE * total:
+        yield Caveat(
+            code="sent elsewhere",
+            message=f"{errors[UNDECLARED]} of {total} requests led to a host that is not declared "
+            f"({messages.get(UNDECLARED, 'see the locustfile')}) and were not sent there",
+            next_step="write that host in the target's `url` if it is the one to load",
             voids=("*",),
         )
 

@@ -17,6 +17,7 @@ from perflib.load.findings import (
     bottleneck,
     broken_off,
     denials,
+    elsewhere,
     health_of,
     lost_workers,
     refusals,
@@ -252,6 +253,7 @@ def complete(session: Session, plan: Plan, outcome: Outcome, ceiling: float | No
     statuses = {pair["values"]: pair["counts"] for pair in pc.value_counts(failed).to_pylist()}
     run.caveats += refusals(statuses, len(table))
     run.caveats += denials(statuses, len(table))
+    run.caveats += elsewhere(run.errors, len(table), messages)
     run.caveats += broken_off(outcome, len(table))
     run.caveats += unasked(outcome, len(table))
     run.caveats += users_gone(outcome, plan)
