@@ -14,7 +14,7 @@ import pandas as pd
 from perflib import analysis
 from perflib.analysis.behind import Causes
 from perflib.analysis.triage import Decisions
-from perflib.desk import ASKED_FIRST, find_folder, newest_good, open_store
+from perflib.desk import ASKED_FIRST, find_folder, newest_good, no_run, open_store
 from perflib.errors import StoreError, nearest
 from perflib.model import Metric, Objective, find_metric
 from perflib.objectives import parse_objective
@@ -141,11 +141,7 @@ def open_course(
     store = open_store(data)
     points = store.points(target)
     if not len(points):
-        raise StoreError(
-            f"no history of `{target}`",
-            expected=f"recorded runs in {data}",
-            next_step=f"record some with `perflib run {target}`, or set data to `data/sample`",
-        )
+        raise no_run(store, target, data)
     newest = newest_good(store, target)
     run = store.load(newest) if newest else None
     metric = metric or _headline(run.kind if run else "", points)

@@ -17,7 +17,7 @@ import pandas as pd
 from perflib import analysis, review
 from perflib.analysis.suspects import Suspect, suspects
 from perflib.environment import environment_key, load_key
-from perflib.errors import StoreError, require, require_names
+from perflib.errors import StoreError, nearest, require, require_names
 from perflib.model import CAPACITY, HISTORY, SAMPLES, Estimate, Objective, Run, Verdict
 from perflib.objectives import parse_objective
 from perflib.samples import TIMES, measured, schema
@@ -219,11 +219,7 @@ def open_desk(
     store = open_store(data)
     chosen = newest_good(store, target) if run_id == "latest" else run_id
     if chosen is None:
-        raise StoreError(
-            f"no run of `{target}`",
-            expected=f"a recorded run in {data}",
-            next_step=f"record one with `perflib run {target}`, or set data to `data/sample`",
-        )
+        raise no_run(store, target, data)
     run = store.load(chosen)
     if target and run.target != target:
         raise StoreError(
@@ -291,9 +287,11 @@ def open_comparison(
     """
     store = open_store(data)
     newest = _good(store.runs(target))["run_id"].tolist()[-2:]
+    if not newest:
+        raise no_run(store, target, data)
     if len(newest) < 2 and {before, after} & {"latest", "previous"}:
         raise StoreError(
-            f"{many(len(newest), 'run')} of `{target}`",
+            f"one run of `{target}`",
             expected="at least two to compare",
             next_step=f"record another with `perflib run {target}`, or set data to `data/sample`",
         )
@@ -311,6 +309,22 @@ def open_comparison(
 def newest_good(store: Store, target: str) -> str | None:
     """The id of the newest run of `target` that nobody called bad, or None."""
     return next(iter(_good(store.runs(target))["run_id"][::-1]), None)
+
+
+def no_run(store: Store, target: str, data: str | Path) -> StoreError:
+    """Why there is no run of `target`: no such folder, none in it, or only of other names."""
+    if find_folder(data) is None:
+        return StoreError(
+            f"no folder `{data}` in {Path.cwd()} or above it",
+            expected="the folder of recorded runs",
+            next_step="start in the project's folder, or set data to the whole path",
+        )
+    known = sorted(set(store.runs()["target"]))
+    return StoreError(
+        f"no run of `{target}` that counts" if target in known else f"no run of `{target}`",
+        expected=nearest(target, known) if known else f"a recorded run in {data}",
+        next_step=f"record one with `perflib run {target}`, or set data to `data/sample`",
+    )
 
 
 def _good(runs: pd.DataFrame) -> pd.DataFrame:

@@ -58,6 +58,10 @@ class PerflibError(Exception):
         text += newline + shown
         return f"{text}\n  next: {self.next_step}" if self.next_step else text
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in a notebook, instead of the way through our code."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class ConfigError(PerflibError):
     """All mistakes of a configuration together, each with its own place."""

@@ -24,6 +24,7 @@ from perflib.desk import Desk, open_desk, open_store
 from perflib.model import find_metric
 from perflib.plots.house import PIXEL_RATIO, Drawing, picture
 from perflib.plots.linked import Timeline, Views, indexed
+from perflib.samples import began
 from perflib.units import format_quantity
 from perflib.wording import clean, count, words
 
@@ -62,7 +63,7 @@ class Investigation:
         self.range.observe(lambda _: self.brush(*self.range.value), "value")
 
     def open(self, target: str, run_id: str = "latest") -> None:
-        """Show this run from its start to its end."""
+        """Show this run, brushed where it was measured."""
         self.desk: Desk = open_desk(target, run_id, self.data)
         samples, metric = self.desk.samples, self.desk.headline
         self.index = indexed(samples, metric)
@@ -74,7 +75,7 @@ class Investigation:
         self.views = Views(self.index, metric)
         self._set_choices()
         self._mount()
-        self.brush(0.0, float(self.index.marks[-1]))
+        self.brush(0.0, 0.0)
 
     def _set_choices(self) -> None:
         self._updating = True
@@ -98,10 +99,15 @@ class Investigation:
         self.stage.children = [canvases[0], self.range, canvases[1], self.told]
 
     def brush(self, since_s: float, until_s: float) -> None:
-        """Look between two moments (s from the run's start; until 0: its end); all views follow."""
+        """Look between two moments (s from the run's start); all views follow.
+
+        Until 0 is the end, and from 0 until 0 the measured time: warm-up and tail are not judged.
+        """
         if self._updating:
             return
-        last = float(self.index.marks[-1])
+        last, run = float(self.index.marks[-1]), self.desk.run
+        if not since_s and not until_s:
+            since_s, until_s = run.measured_from_s, min(run.measured_until_s or last, last)
         until_s = until_s or last
         if until_s - since_s < 1e-6:  # a click
             since_s, until_s = 0.0, last
@@ -144,14 +150,14 @@ class Investigation:
 
     def suspects(self, most: int = 6) -> Card:
         """What most likely costs the time inside the brush, strongest first."""
-        began, (since_s, until_s) = self.desk.samples["start"], self.span
-        inside = self.desk.samples[(began >= since_s) & (began <= until_s)]
-        if len(inside) > SUSPECT_ROWS:
-            inside = inside.iloc[:: -(-len(inside) // SUSPECT_ROWS)]
+        at, (since_s, until_s) = began(self.desk.samples), self.span
+        inside = self.desk.samples[(at >= since_s) & (at <= until_s)]
+        every = max(-(-len(inside) // SUSPECT_ROWS), 1)
+        inside = inside.iloc[::every]
         metrics = self.desk.metrics
         if metrics is not None:
             metrics = metrics[metrics["time_s"].between(since_s, until_s)]
-        found = suspects(self.desk.run, inside, metrics, self.desk.findings)[:most]
+        found = suspects(self.desk.run, inside, metrics, self.desk.findings, every=every)[:most]
         if not found:
             return Card("Nothing stands out here")
         return Card(f"First suspect: {found[0].title}", blocks=[ranked(found)])

@@ -9,10 +9,11 @@ error_rate < 1 %
 
 from __future__ import annotations
 
+import math
 import re
 from typing import NamedTuple, NoReturn
 
-from perflib.errors import ObjectiveError, UnitError, nearest
+from perflib.errors import ObjectiveError, UnitError, nearest, require
 from perflib.model import METRICS, Objective
 from perflib.units import parse_quantity
 
@@ -55,6 +56,7 @@ class _Token(NamedTuple):
 
 def parse_objective(text: str) -> Objective:
     """The objective written as `text`; raises `ObjectiveError` with a caret under the mistake."""
+    require(text, str, "an objective", "write a sentence such as `p95(query_time) < 10 ms`")
     return _Parser(text).objective()
 
 
@@ -112,7 +114,7 @@ class _Parser:
 
     def _statistic(self, token: _Token) -> str:
         percentile = re.fullmatch(r"p(\d{1,2}(?:\.\d+)?)", token.text)
-        if percentile and float(percentile[1]) > 0:
+        if percentile and 0 < float(percentile[1]) < 100:  # digits enough round up to 100
             return token.text
         if token.text not in STATISTICS:
             known = [*STATISTICS, "p50", "p95", "p99"]
@@ -147,6 +149,8 @@ class _Parser:
             if width < 0:
                 self._fail(at, "the tolerance is negative", "for example `± 20 %`")
             width = abs(centre) * width if relative else width
+            if not math.isfinite(abs(centre) + width):
+                self._fail(at, "the tolerance reaches to infinity", "for example `± 20 %`")
             return centre - width, centre + width, True
         value = self._quantity(rest, self.at, unit)
         inclusive = bound.text in ("<=", ">=", "≤", "≥")
@@ -172,6 +176,8 @@ class _Parser:
     def _fail(self, at: int, found: str, expected: str) -> NoReturn:
         while at < len(self.text) and self.text[at].isspace():
             at += 1
+        from rich.cells import cell_len  # signs are one, two or no columns wide
+
         line = re.sub(r"\s", " ", self.text)
-        caret = f"{line}\n    {' ' * at}^"
+        caret = f"{line}\n    {' ' * cell_len(line[:at])}^"
         raise ObjectiveError(f"{found}\n    {caret}\n   ", expected=expected)

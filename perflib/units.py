@@ -91,9 +91,10 @@ def parse_quantity(text: str, base: str | None = None) -> float:
     unit = find_unit(symbol or "1")
     if base is not None and unit.base != base:
         raise UnitError(f"`{text}` is in {unit.base}", expected=f"a unit of {base}{_such_as(base)}")
-    if not math.isfinite(number):
+    value = number * unit.factor
+    if not math.isfinite(value):
         raise UnitError(f"`{text}` is not finite", expected="a finite number")
-    return number * unit.factor
+    return value
 
 
 def _such_as(base: str | None) -> str:
@@ -115,7 +116,7 @@ def format_quantity(value: float, base: str, digits: int = 3) -> str:
     """`value` (base units) with its unit to `digits` significant digits; `–` when not known."""
     if value is None or math.isnan(value):
         return "–"
-    symbol, factor = scale_of(_rounded(value, digits), base)
+    symbol, factor = scale_of(rounded(value, digits), base)
     return f"{format_number(value / factor, digits)} {symbol}".rstrip()
 
 
@@ -123,13 +124,13 @@ def format_number(value: float, digits: int = 3) -> str:
     """`value` to `digits` significant digits, never with an exponent."""
     if not math.isfinite(value):
         return str(value)
-    value = _rounded(value, digits)
+    value = rounded(value, digits)
     if value == 0:
         return "0"
     places = digits - 1 - math.floor(math.log10(abs(value)))
     return f"{value:,.{max(places, 0)}f}".replace(",", " ")
 
 
-def _rounded(value: float, digits: int) -> float:
+def rounded(value: float, digits: int = 3) -> float:
     """`value` to `digits` significant digits, so that 999.9 has the digits of 1000."""
     return float(f"{value:.{digits - 1}e}")

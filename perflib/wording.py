@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from perflib.model import Caveat, Estimate, Objective
-from perflib.units import COUNTS, format_number, format_quantity, scale_of
+from perflib.units import COUNTS, format_number, format_quantity, rounded, scale_of
 
 SIGNS = {
     "met": "✓",
@@ -87,7 +87,7 @@ def interval_text(estimate: Estimate) -> str:
     text = shown(estimate.value, estimate.unit)
     if estimate.low is None and estimate.high is None:
         return f"{text} (no interval)"
-    factor = scale_of(estimate.value, estimate.unit)[1]
+    factor = scale_of(rounded(estimate.value), estimate.unit)[1]
     if estimate.unit == "1" and estimate.value <= 1:
         factor = 0.01
     ends = (

@@ -88,11 +88,7 @@ def read_yaml(file: Path, variables: Mapping[str, str] | None = None) -> Documen
         node = yaml.compose(text, Loader=_Loader)
         data = builder.build(node, ()) if node else {}
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else None
-        there = text.splitlines()[line - 1 : line] if line else []
-        step = 'put "${NAME}" in quotes where it stands in braces' if "${" in "".join(there) else ""
-        raise refused(f"broken YAML: {error.problem or error.context}", step, line) from None
+        raise ConfigError([_broken(file, text.splitlines(), error)]) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         problem = f"broken YAML: the character U+{error.character:04X} is not allowed"
@@ -104,6 +100,20 @@ def read_yaml(file: Path, variables: Mapping[str, str] | None = None) -> Documen
     if builder.problems:
         raise ConfigError(builder.problems)
     return Document(file, data, builder.lines, frozenset(builder.secrets))
+
+
+def _broken(file: Path, lines: list[str], error: yaml.MarkedYAMLError) -> PerflibError:
+    """What is wrong with the YAML in `lines`, and where; a conflict of git is called that."""
+    for at, text in enumerate(lines, 1):
+        if text.startswith("<<<<<<< "):
+            step = "keep what is right of both sides, without the lines of `<`, `=` and `>`"
+            return PerflibError("a merge left a conflict", file=file, line=at, next_step=step)
+    mark = error.problem_mark or error.context_mark
+    line = mark.line + 1 if mark else None
+    problem = f"broken YAML: {error.problem or error.context}"
+    there = lines[line - 1 : line] if line else []
+    step = 'put "${NAME}" in quotes where it stands in braces' if "${" in "".join(there) else ""
+    return PerflibError(problem, file=file, line=line, next_step=step)
 
 
 class _Builder:

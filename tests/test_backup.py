@@ -80,18 +80,18 @@ def test_all_comes_back_on_an_empty_machine(project, tmp_path):
     assert store.triage(undone=True)[columns].equals(old.triage(undone=True)[columns])
     assert store.changes().equals(old.changes())
     with pytest.raises(StoreError, match="no samples"):
-        store.samples(store.latest("database"))
+        store.samples(store.runs("database")["run_id"].iloc[-1])
 
 
 def test_samples_travel_when_asked_for(project, tmp_path):
     file, store = backed_up(project, samples=True), Store(tmp_path / "new")
     restore(store, file, root=tmp_path / "new")
-    assert len(store.samples(store.latest("database"))) == 50
+    assert len(store.samples(store.runs("database")["run_id"].iloc[-1])) == 50
 
 
 def test_a_damaged_record_is_kept_as_the_history_knows_it(project, tmp_path):
     store = Store(project / "data")
-    run = store.load(store.latest("database"))
+    run = store.load(store.runs("database")["run_id"].iloc[-1])
     (store.folder(run.id) / "run.json").write_bytes(b"{")
     restore(Store(tmp_path / "new"), backed_up(project), root=tmp_path / "new")
     assert Store(tmp_path / "new").load(run.id) == run
@@ -141,7 +141,7 @@ def test_an_older_file_is_replaced(project):
 
 def test_another_record_of_the_same_run_is_newer_work(project):
     file, store = backed_up(project), Store(project / "data")
-    record = store.folder(store.latest("database")) / "run.json"
+    record = store.folder(store.runs("database")["run_id"].iloc[-1]) / "run.json"
     record.write_bytes(record.read_bytes().replace(b"Made-up CPU", b"Another CPU"))
     with pytest.raises(StoreError, match="newer than the backup"):
         restore(store, file, root=project)
@@ -150,7 +150,7 @@ def test_another_record_of_the_same_run_is_newer_work(project):
 def test_a_record_that_comes_back_by_force_is_in_the_history_too(project):
     file, store = backed_up(project), Store(project / "data")
     machine = store.runs("database")["environment_key"].tolist()
-    record = store.folder(store.latest("database")) / "run.json"
+    record = store.folder(store.runs("database")["run_id"].iloc[-1]) / "run.json"
     record.write_bytes(record.read_bytes().replace(b"Made-up CPU", b"Another CPU"))
     store.reindex()
     assert store.runs("database")["environment_key"].tolist() != machine

@@ -135,6 +135,13 @@ class TestRun:
         desk = Desk(run, samples)
         assert repr(cards.generator(desk)).startswith("? unknown: 1 of 7 checks")
 
+    def test_a_generator_that_had_no_core_is_told(self) -> None:
+        run, samples = fabricate.run_of("api_gateway")
+        assert run.generator is not None
+        run.generator.cpu_wait_share = 0.6
+        text = repr(cards.generator(Desk(run, samples)))
+        assert re.search("missed +share of a core that the busiest used or waited for +100 %", text)
+
     @pytest.mark.parametrize(
         ("outcomes", "told"),
         [
@@ -207,7 +214,7 @@ class TestAcross:
 
     def test_one_damaged_run_does_not_hide_the_others(self, store: Store, tmp_path: Path) -> None:
         shutil.copytree(store.root, tmp_path / "data")
-        run = store.latest("database")
+        run = store.runs("database")["run_id"].iloc[-1]
         (tmp_path / "data/runs" / str(run) / "samples.parquet").write_bytes(b"PAR1 cut off")
         desks = open_all(data=tmp_path / "data")
         assert "blockchain" in repr(cards.across.overview(desks))
@@ -297,13 +304,15 @@ class TestWrongCalls:
         ("call", "expected"),
         [
             (lambda root: open_desk("nothing", data=root), "no run of `nothing`"),
-            (lambda root: open_course("nothing", data=root), "no history of `nothing`"),
+            (lambda root: open_course("nothing", data=root), "no run of `nothing`"),
             (lambda root: open_course("database", "query_tim", data=root), "no metric `query_tim`"),
             (
                 lambda root: open_course("database", "query_time", "p95", "x", root),
                 "under label `x`",
             ),
-            (lambda root: open_comparison("nothing", data=root), "0 runs of `nothing`"),
+            (lambda root: open_comparison("nothing", data=root), "no run of `nothing`"),
+            (lambda root: open_desk("databse", data=root), "expected the nearest, `database`"),
+            (lambda root: open_desk("database", data="elsewhere"), "no folder `elsewhere`"),
         ],
     )
     def test_each_gets_a_sentence(self, call, expected: str, store: Store) -> None:
@@ -312,7 +321,7 @@ class TestWrongCalls:
         assert caught.value.next_step
 
     def test_a_run_of_another_target_is_refused(self, store: Store) -> None:
-        run = store.latest("blockchain")
+        run = store.runs("blockchain")["run_id"].iloc[-1]
         assert run is not None
         with pytest.raises(StoreError, match="is of `blockchain`"):
             open_desk("database", run, store.root)

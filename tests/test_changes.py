@@ -6,6 +6,7 @@ import math
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -308,6 +309,10 @@ BAD = {
     "a missing time": ([1.0, 2.0], {"times": [1.0, math.nan]}, "times"),
     "negative spread": ([1.0, 2.0], {"spread": [0.1, -0.1]}, r"spread: -0\.1 at place 1"),
     "infinite spread": ([1.0, 2.0], {"spread": [1.0, math.inf]}, "spread"),
+    "numbers as text": (["1", "2"], {}, "not a list of numbers"),
+    "dates": (np.array(["2026-01-01"], "M8[D]"), {}, "not a list of numbers"),
+    "a missing date": ([1.0, 2.0], {"times": np.array(["2026-01-01", "NaT"], "M8[D]")}, "times"),
+    "dates one by one": ([1.0], {"times": [datetime(2026, 1, 1, tzinfo=UTC)]}, "times"),
 }
 
 
@@ -318,9 +323,27 @@ def test_bad_input_is_told(values, more, found):
     assert caught.value.next_step
 
 
+def test_masked_results_are_missing():
+    values = series(15, 60, steps=[(30, 0.5)])
+    spoilt = np.ma.masked_array(np.where(np.arange(60) % 6, values, 99.0), np.arange(60) % 6 == 0)
+    assert change_points(spoilt) == change_points(np.where(np.arange(60) % 6, values, np.nan))
+
+
+def test_an_array_of_dates_is_an_order():
+    values = series(15, 60, steps=[(30, 0.5)])
+    days = np.datetime64("2026-01-01") + np.arange(60)
+    (there,), (back,) = (
+        change_points(values, times=days),
+        change_points(values[::-1], times=days[::-1]),
+    )
+    assert (there.index, there.change) == (back.index, back.change)
+
+
 def test_a_history_with_times_keeps_times():
     history = History()
     history.append(1.0, 1.0)
+    with pytest.raises(PerflibError, match=r"time is .*2026"):
+        history.append(1.0, np.datetime64("2026-01-01"))
     with pytest.raises(PerflibError, match="time"):
         history.append(1.0)
     with pytest.raises(PerflibError, match="infinite"):

@@ -15,6 +15,7 @@ import pytest
 from perflib.cli import main
 from perflib.model import Estimate, Objective, Outcome, Run, Verdict
 from perflib.store import BASELINE, Store
+from tests.fabricate import keep
 from tests.test_monitor import HISTOGRAM, page, serving
 from tests.test_store import recorded, verdict
 
@@ -78,6 +79,22 @@ def test_history_lists_shows_and_prunes(call, tmp_path, monkeypatch):
     assert "gone: 1 run" in call(*sweep, "--yes")[1]
     assert store.runs()["run_id"].tolist() == [old[0].id, old[2].id]
     assert "in the history: 2 runs" in call("history", "reindex")[1]
+
+
+def test_prune_names_what_is_pruned_elsewhere(call, tmp_path):
+    url = f"sqlite:///{tmp_path / 'shared.sqlite'}"
+    configure(tmp_path, more=f"history: {url}\n")
+    there = recorded(Store(tmp_path / "there", url), started_at="2026-01-01T12:00:00Z")
+    sweep = ("history", "prune", "--keep", "0")
+    code, text = call(*sweep, "--yes")
+    assert (code, "0 runs would go" in text, f"1 run, such as {there.id}" in text) == (
+        0,
+        True,
+        True,
+    )
+    assert "1 run would go" in call(*sweep, "--dry-run", "--everywhere")[1]
+    code, text = call(*sweep, "--yes", "--everywhere")
+    assert (code, "gone: 1 run" in text, "elsewhere" in text) == (0, True, False)
 
 
 @pytest.mark.parametrize(
@@ -226,7 +243,7 @@ def test_what_a_result_brought_gives_the_terminal_no_orders(call, tmp_path, word
         duration_s=1,
     )
     run.verdicts, run.estimates = [told], [estimate]
-    Store(tmp_path / "data").add_many([run])
+    keep(Store(tmp_path / "data"), [run])
     _, printed = call(*words, "--data", str(tmp_path / "data"))
     assert "/a:cat:b\ufffd[31m\ufffdX" in printed
     assert not {"\x1b", "\u202e"} & {*printed}

@@ -47,6 +47,9 @@ def recorded(store: Store, target="api", *, p95=0.010, at=0, machine="x", **chan
     return run_id
 
 
+RUN = Run(id="r1", target="api", kind="http", started_at="2026-01-01T00:00:00Z", duration_s=1.0)
+
+
 @pytest.fixture
 def store(tmp_path):
     return Store(tmp_path)
@@ -137,12 +140,21 @@ def test_benjamini_hochberg_agrees_with_scipy():
         (["x"], [1.0], "without a store"),
         (None, [1.0], "`None` is no run"),
         ([10**400], [1.0], "no numbers"),
+        ([RUN, RUN], [1.0], "twice on one side"),
     ],
 )
 def test_sides_that_cannot_be_compared(a, b, message):
     with pytest.raises(ValuesError) as caught:
         analysis.compare(a, b)
     assert message in caught.value.found
+
+
+def test_infinite_values_are_left_out():
+    with_them, without = (
+        analysis.compare([*more, 1.0, 2.0, 3.0], [2.0, 3.0, 4.0]).find("service_time")
+        for more in ([math.inf], [])
+    )
+    assert (with_them.contrast, with_them.shift) == (without.contrast, without.shift)
 
 
 def test_one_constant_value_a_side_tells_nothing():

@@ -64,6 +64,13 @@ def runs(home: Path) -> list[str]:
     return sorted(path.name for path in (home / "data" / "runs").glob("*"))
 
 
+def test_a_file_and_the_same_compressed_are_one_run(home: Path) -> None:
+    (home / "results.jtl.gz").write_bytes(gzip.compress(JTL.encode()))
+    done = perflib(home, "import", "results.jtl.gz", "results.jtl")
+    assert done.returncode == ExitCode.MET
+    assert done.stdout.count("(known already)") == len(runs(home)) == 1
+
+
 def test_what_can_be_read_is_imported_and_the_rest_refused(home: Path) -> None:
     done = perflib(home, "import", "results.jtl", "missing.csv", "noise.txt", "mo*", "-", given=JTL)
     assert done.returncode == ExitCode.USAGE

@@ -77,3 +77,11 @@ def test_a_brush_without_an_end_goes_on_to_the_end(bench: Investigation) -> None
     assert bench.span == (5.0, float(bench.index.marks[-1]))
     assert bench.finding.startswith("5–")
     bench.brush(0.0, 0.0)
+
+
+def test_first_the_measured_time_is_shown_as_in_the_report(bench: Investigation) -> None:
+    """A warm-up would be the slowest of all, and the numbers others than the verdict's."""
+    bench.open("api_gateway")
+    assert bench.span[0] == bench.desk.run.measured_from_s == 3.0
+    at = bench.index.between(*bench.span).rows
+    assert at.stop - at.start == len(bench.desk.measured)

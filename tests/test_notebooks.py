@@ -135,3 +135,10 @@ def test_equal_inputs_give_equal_outputs(shell: InteractiveShell, data: Path) ->
     given = {"data": str(data), "target": "database"}
     first, second = (run(FOLDER / "database.ipynb", shell, given) for _ in range(2))
     assert [output.data for _, output in first] == [output.data for _, output in second]
+
+
+def test_a_mistake_is_a_message_and_no_traceback(shell: InteractiveShell, capsys) -> None:
+    shell.run_cell("from perflib.desk import open_desk; open_desk('databse', data='nowhere')")
+    told = capsys.readouterr().out
+    assert told.strip().startswith("StoreError: no folder `nowhere`")
+    assert "Traceback" not in told

@@ -64,6 +64,9 @@ def test_what_people_write(text, metric, statistic, label, low, high, inclusive)
         ("p95(query_time) < 10 ms, please", "10 ms, please", "unknown unit"),
         ("", None, "a metric or a statistic"),
         ("p95(query_time) < 1e999 ms", "1e999", "not finite"),
+        ("p95(query_time) < 1e308 h", "1e308", "not finite"),
+        ("mean(block_time) = 1e308 s ± 90 %", "90 %", "reaches to infinity"),
+        ("p99.99999999999999999(query_time) < 1 s", "p99", "unknown statistic"),
         ("p95(query_time) ! 10 ms", "! 10", "a bound such as"),
     ],
 )
@@ -83,6 +86,37 @@ def test_a_newline_does_not_move_the_caret():
     line, caret = str(caught.value).splitlines()[1:3]
     assert line.strip() == "p95(query_time)  < 10 foo"
     assert line[caret.index("^") :] == "10 foo"
+
+
+def test_wide_and_invisible_signs_do_not_move_the_caret():
+    with pytest.raises(ObjectiveError) as caught:
+        parse_objective('p95(query_time["検索e\u0301"]) < 10 foo')
+    line, caret = str(caught.value).splitlines()[1:3]
+    assert caret.index("^") == line.index("10 foo") + 2 - 1  # two are wide, one has no width
+
+
+def test_what_is_no_text_is_refused():
+    with pytest.raises(PerflibError, match="an objective is 5"):
+        parse_objective(5)
+
+
+WORDS = ["p95", "p99.9", "mean", "query_time", "throughput", "10", "1e308", "-.5", "1_0", "ms"]
+WORDS += ["s", "req/s", "%", "+/-", "a"]
+GRAMMAR = st.lists(
+    st.sampled_from([*"()[]\"'<>=≤≥±×µ²٣ \n", "\ud800", "\u202e", *WORDS]), max_size=14
+)
+
+
+@given(GRAMMAR.map("".join))
+def test_what_is_nearly_an_objective_parses_to_itself_or_is_refused(text):
+    try:
+        found = parse_objective(text)
+    except ObjectiveError as error:
+        assert "^" in str(error)  # noqa: PT017 (most texts are refused, some are not)
+        return
+    assert parse_objective(found.text) == found
+    assert found.bounds
+    assert all(map(math.isfinite, found.bounds))
 
 
 @given(st.text(max_size=60))

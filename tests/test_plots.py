@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import matplotlib as mpl
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -339,6 +340,8 @@ def test_interval_text_keeps_one_unit() -> None:
         metric="query_time", statistic="p95", value=0.0062, low=0.0059, high=0.0066, unit="s", n=9
     )
     assert interval_text(estimate) == "6.20 ms [5.90, 6.60]"
+    second = msgspec.structs.replace(estimate, value=0.9996, low=0.988, high=1.01)
+    assert interval_text(second) == "1.00 s [0.988, 1.01]", "the unit is that of what is shown"
 
 
 def test_sheet_puts_the_finding_first() -> None:

@@ -14,6 +14,7 @@ from perflib.report.cache import FILE
 from perflib.report.plan import safe
 from perflib.report.watch import Signs, watch
 from perflib.store import Store
+from tests.fabricate import keep
 from tests.reporting import PARAMETERS, add_run, cell, drawn, small, text, workbench, write_notebook
 
 NOON = "2026-11-02T12:00:00Z"
@@ -353,7 +354,7 @@ def _decide(store: Store, run_id: str) -> None:
 def _record_elsewhere(store: Store, _run_id: str) -> None:
     other = Store(store.root.parent / "their machine", store.history_url)
     run = Run(id="20261102T000000Z-db-1", target="db", kind="sql", started_at=NOON, duration_s=1)
-    other.add_many([run])
+    keep(other, [run])
 
 
 @pytest.mark.parametrize("change", [_decide, _record_elsewhere])

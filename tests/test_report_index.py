@@ -10,13 +10,15 @@ import pytest
 from perflib.model import CARD, Outcome
 from perflib.report.cache import Made
 from perflib.report.feed import ATOM
+from perflib.report.flow import render_reports
 from perflib.report.index import sparkline, write_index
 from perflib.report.notebook import told
 from perflib.report.past import read_past
 from perflib.report.plan import Summary, summaries
 from perflib.report.rows import finding, measured
+from perflib.report.settings import Settings
 from perflib.store import BAD, Store
-from tests.reporting import add_run, cell, text, verdict
+from tests.reporting import add_run, cell, small, text, verdict
 
 MET, MISSED, UNKNOWN = Outcome.MET, Outcome.MISSED, Outcome.UNKNOWN
 
@@ -168,6 +170,31 @@ def test_decisions_in_force_are_read_wherever_the_history_lies(tmp_path, name):
     assert read_past(store.root).bad == {runs[0]: "a power cut"}
     (store.root / "history.sqlite").write_bytes(b"no database")
     assert read_past(store.root).bad == read_past(tmp_path / "nowhere").bad == {}
+
+
+@pytest.mark.parametrize(
+    ("targets", "told"),
+    [
+        ("db: {}", "Every target met its promises in the newest run.</p>"),
+        ("db: {}\n  ghost: {}", "run. Configured, but never measured: ghost.</p>"),
+        ("db: {}\n  far: {}", "Every target met its promises in the newest run.</p>"),
+        ("db: {", "Every target met its promises in the newest run.</p>"),
+    ],
+    ids=["all ran", "one never ran", "one ran on another machine", "a mistake"],
+)
+def test_the_index_names_configured_targets_that_never_ran(tmp_path, targets, told):
+    data, notebooks, file = (tmp_path / name for name in ("data", "notebooks", "my.yml"))
+    add_run(data, "db", 1)
+    add_run(tmp_path / "there", "far", 1)
+    url = f"sqlite:///{tmp_path / 'shared.sqlite'}"
+    assert len(Store(tmp_path / "there", url).runs()) == 1
+    small(notebooks / "db.ipynb")
+    for written in ("db: {}", targets):
+        kind = "{kind: chunks, url: 'http://127.0.0.1:9'}"
+        file.write_text(f"targets:\n  {written.replace('{}', kind)}\n")
+        settings = Settings(notebooks=notebooks, history=url, config=file)
+        index = render_reports(data, (), settings).index
+    assert told in index.read_text()
 
 
 def test_without_runs(tmp_path):

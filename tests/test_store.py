@@ -51,15 +51,15 @@ def test_a_run_comes_back_as_it_was_recorded(tmp_path):
     assert to_json(store.load(run.id)) == to_json(run)
     assert len(store.samples(run.id)) == 50
     assert store.metrics(run.id) is None
-    assert store.latest("database") == run.id
-    assert store.latest("another") is None
+    assert store.runs("database")["run_id"].iloc[-1] == run.id
+    assert store.runs("another").empty
 
 
 @pytest.mark.parametrize("name", ["with space", "a?b=c#d", "100 %20 é", "sqlite:x"])
 def test_any_folder_can_be_a_store(tmp_path, name):
     run = recorded(Store(tmp_path / name))
     assert (tmp_path / name / "history.sqlite").is_file()
-    assert Store(tmp_path / name).latest("database") == run.id
+    assert Store(tmp_path / name).runs("database")["run_id"].iloc[-1] == run.id
 
 
 def test_the_history_tells_runs_points_and_verdicts_by_time(tmp_path):
@@ -277,16 +277,6 @@ def test_pruning_sweeps_up_what_is_abandoned_and_not_what_is_long(outdated):
         os.utime(path, (1.7e9, 1.7e9))
     outdated.prune(timedelta(days=30), dry_run=False)
     assert (abandoned.exists(), long.exists()) == (False, True)
-
-
-def test_imports_are_recorded_once(tmp_path):
-    store = Store(tmp_path)
-    runs = [run_of("database", new_run_id("database"), seed=seed)[0] for seed in range(3)]
-    assert store.add_many(runs) == [run.id for run in runs]
-    assert store.add_many(runs) == []
-    assert to_json(store.load(runs[1].id)) == to_json(runs[1])
-    with pytest.raises(StoreError, match="no samples"):
-        store.samples(runs[0].id)
 
 
 def test_a_committed_history_is_read_without_writing(tmp_path):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from threading import Timer
 from typing import Any
@@ -25,6 +27,7 @@ from perflib.errors import StoreError
 from perflib.model import Environment, Outcome, Run, to_json
 from perflib.store import BAD, Store
 from perflib.store.schema import REVISIONS, VERSION_TABLE, metadata
+from tests.fabricate import keep
 from tests.test_store import estimate, recorded, verdict
 
 OLD = Path(__file__).with_name("history_v1.sql")
@@ -60,7 +63,7 @@ def test_both_databases_tell_the_same(url, tmp_path):
     assert len(store.points(label="nul \0 é 漢")) == 1
     assert points["low"].isna().all()
     assert store.verdicts()["outcome"].tolist() == ["met"]
-    assert store.latest("database") == run.id
+    assert store.runs("database")["run_id"].iloc[-1] == run.id
     number = store.add_triage(target="database", action=BAD, reason="x", run_id=run.id)
     assert store.points()["bad"].all()
     store.undo_triage(number)
@@ -122,7 +125,7 @@ IMPORTED = {"kind": "imported", "source": {"tool": "k6"}}
             [told_by("01-db-b", "missed"), told_by("01-db-a", "met")],
             None,
             [("01-db-b", "", "missed")],
-            id="of two in the same second one is the newest, as `latest` says",
+            id="of two in the same second one is the newest",
         ),
         pytest.param(
             [told_by("01-db-a", "met"), told_by("02-db-b")],
@@ -140,7 +143,7 @@ IMPORTED = {"kind": "imported", "source": {"tool": "k6"}}
 )
 def test_verdicts_of_the_newest_runs(url, tmp_path, runs, target, expected):
     store = Store(tmp_path / "data", url)
-    store.add_many(runs)
+    keep(store, runs)
     found = store.verdicts(target, newest=True)
     told = found[["run_id", "label", "outcome"]].itertuples(index=False, name=None)
     assert list(told) == expected
@@ -149,7 +152,7 @@ def test_verdicts_of_the_newest_runs(url, tmp_path, runs, target, expected):
 
 def test_a_bad_newest_run_stays_the_newest_and_says_that_it_is_bad(url, tmp_path):
     store = Store(tmp_path / "data", url)
-    store.add_many([told_by("01-db-a", "met"), told_by("02-db-b", "missed")])
+    keep(store, [told_by("01-db-a", "met"), told_by("02-db-b", "missed")])
     number = store.add_triage(target="db", action=BAD, reason="a power cut", run_id="02-db-b")
     assert store.verdicts(newest=True)[["run_id", "bad"]].values.tolist() == [["02-db-b", True]]
     store.undo_triage(number)
@@ -164,6 +167,33 @@ def test_a_run_of_another_machine_is_read_from_the_shared_history(url, tmp_path)
         here.samples(run.id)
     assert here.reindex() == 0
     assert here.runs()["run_id"].tolist() == [run.id]
+
+
+def test_what_is_pruned_of_a_shared_history_stays_pruned(url, tmp_path):
+    """A folder brings its run back, so a run goes where its folder is."""
+    here, there = Store(tmp_path / "here", url), Store(tmp_path / "there", url)
+    own, other = (recorded(store, started_at="2026-01-01T00:00:00Z") for store in (here, there))
+    gone = recorded(there, started_at="2026-01-02T00:00:00Z")
+    shutil.rmtree(there.folder(gone.id))
+    old = here.prune(timedelta(days=30), keep=0, dry_run=False)
+    assert dict(zip(old["run_id"], old["goes"], strict=True)) == {
+        own.id: True,
+        other.id: False,
+        gone.id: False,
+    }
+    assert not here.folder(own.id).exists()
+    assert Store(there.root, url).runs()["run_id"].tolist() == [other.id, gone.id]
+    here.prune(timedelta(days=30), keep=0, everywhere=True, dry_run=False)
+    assert Store(tmp_path / "third", url).runs().empty
+    assert Store(there.root, url).runs()["run_id"].tolist() == [other.id]
+
+
+def test_a_folder_that_was_deleted_by_hand_is_pruned_from_a_history_of_ones_own(tmp_path):
+    store = Store(tmp_path)
+    run = recorded(store, started_at="2026-01-01T00:00:00Z")
+    shutil.rmtree(store.folder(run.id))
+    store.prune(timedelta(days=30), keep=0, dry_run=False)
+    assert store.runs().empty
 
 
 def test_runs_that_a_killed_process_left_out_are_taken_in(url, tmp_path):
@@ -326,7 +356,7 @@ def test_reading_makes_no_history_and_sees_the_one_that_another_makes(tmp_path):
 def test_reading_waits_for_no_writer(tmp_path):
     run = recorded(Store(tmp_path))
     with Store(tmp_path).database.writing():
-        assert Store(tmp_path).latest("database") == run.id
+        assert Store(tmp_path).runs("database")["run_id"].iloc[-1] == run.id
 
 
 def test_who_comes_while_another_makes_the_history_waits(tmp_path):
@@ -383,7 +413,7 @@ def test_many_points_come_as_columns(tmp_path):
         for month in range(12, 0, -1)
         for target in range(10)
     ]
-    assert len(store.add_many(runs)) == 120
+    assert len(keep(store, runs)) == 120
     points = store.points()
     assert len(points) == 600
     assert points["started_at"].is_monotonic_increasing

@@ -31,6 +31,26 @@ class TestGuilty:
         assert first.code == "generator"
         assert first.weight > 0.8
 
+    def test_a_target_that_holds_every_user(self, gateway) -> None:
+        """Lateness is no guilt of the generator while all of its users wait for answers."""
+        run, samples = gateway
+        run.workload["users"] = 4
+        stall = samples["intended_start"].between(10, 12)
+        samples["lateness"] = np.where(stall, 12 - samples["intended_start"], 0.0)
+        samples["start"] = samples["intended_start"] + samples["lateness"]
+        samples["end"] = samples["start"] + samples["service_time"]
+        samples["response_time"] = samples["end"] - samples["intended_start"]
+        by_code = {s.code: s for s in found(run, samples)}
+        assert by_code["users"].weight > 0.8
+        assert "all 4 users" in by_code["users"].evidence
+        assert by_code["generator"].weight < 0.05  # of the first, which find one free
+
+    def test_a_generator_that_waits_for_a_core(self, gateway) -> None:
+        run, samples = gateway
+        run.generator.cpu_wait_share = 0.61
+        samples["lateness"] = 0.05
+        assert "waiting for one 61 % of the time" in found(run, samples)[0].evidence
+
     def test_a_queue_by_littles_law(self, gateway) -> None:
         run, samples = gateway
         wave = 0.2 * (np.sin(samples["start"]) > 0.5)
@@ -54,6 +74,19 @@ class TestGuilty:
         desk = Desk(*fabricate.recorded("database", tmp_path))
         titles = [s.title for s in desk.suspects]
         assert any("reads the whole of `sessions`" in title for title in titles)
+
+    def test_every_second_sample_tells_of_as_many_requests(self, gateway) -> None:
+        run, samples = gateway
+        wave = 0.2 * (np.sin(samples["start"]) > 0.5)
+        samples["end"] += wave
+        samples["service_time"] += wave
+        inside = []
+        for every in (1, 2):
+            (queue,) = [
+                s for s in suspects(run, samples[::every], every=every) if s.code == "queueing"
+            ]
+            inside.append(float(queue.evidence.split()[2]))
+        assert inside[1] == pytest.approx(inside[0], rel=0.1)
 
 
 class TestInnocent:

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from perflib import analysis
 from perflib.analysis import gating, triage
+from perflib.analysis.behind import Causes
 from perflib.analysis.standing import visible
 from perflib.cli import main
 from perflib.cli.gate import gate as gate_verb
@@ -24,6 +25,7 @@ from perflib.objectives import parse_objective
 from perflib.report import faces
 from perflib.store import Store
 from perflib.units import format_number
+from tests.fabricate import keep
 
 
 def noise(seed: int, n: int, cv: float = 0.01) -> np.ndarray:
@@ -225,7 +227,7 @@ def recorded(
             objective = parse_objective("p95(query_time) < 10 s")
             run.verdicts = [a_verdict(objective, outcome, estimate)]
         runs.append(run)
-    return store.add_many(runs)
+    return keep(store, [run for run in runs if not store.folder(run.id).exists()])
 
 
 def a_verdict(objective: Objective, outcome: str, estimate: Estimate) -> Verdict:
@@ -371,6 +373,16 @@ def test_decisions_travel_in_a_file(store, tmp_path):
     assert before == after
 
 
+def test_a_file_that_git_merged_brings_each_decision_once(store, tmp_path):
+    (run,) = recorded(store, [1.0])
+    one = f"- {{target: db, action: explain, run_id: {run}, reason: x, created_at: '2026-11-24'}}"
+    file = tmp_path / "triage.yml"
+    undone = one.replace("}", ", undone: true}")
+    file.write_text(f"triage:\n{one}\n{undone}\n{one}\n")
+    assert (triage.read_file(store, file), triage.read_file(store, file)) == (1, 0)
+    assert [decision.undone for decision in triage.read(store, undone=True)] == [True]
+
+
 def test_a_file_written_by_hand_can_be_read_again(store, tmp_path):
     ids = recorded(store, [1.0])
     file = tmp_path / "triage.yml"
@@ -411,7 +423,7 @@ def test_times_and_reasons_in_a_file_need_no_quotes(store, tmp_path):
         ),
         ("triage:\n- {target: a}\n- {target: b}", "yml:3: "),
         ("triage: [{target: a, action: bad, run_id: x, reason: y, created_at: now}]", "no time"),
-        ("triage:\n<<<<<<< here\n- {}\n=======\n- {}\n>>>>>>> there", "yml:3: broken YAML"),
+        ("triage:\n<<<<<<< here\n- {}\n=======\n- {}\n>>>>>>> there", "yml:2: a merge left"),
         ("triage: []\ntraige: []", "not decisions"),
         ("", "not decisions"),
         (None, "no such file"),
@@ -556,6 +568,21 @@ def test_the_trend_verb_names_what_may_be_behind(store, tmp_path, monkeypatch):
     assert invoke(trend_verb, Store(tmp_path / "none"))[0] == 3
 
 
+def test_a_named_target_shows_its_earlier_shifts_too(store):
+    ids = recorded(store, noise(2, 60) * np.repeat([1.5, 2.0, 1.0], 20))
+    _, text = invoke(trend_verb, store, "--metric", "query_time")
+    assert (ids[40] in text, ids[20] in text) == (True, False)
+    _, text = invoke(trend_verb, store, "db", "--metric", "query_time")
+    assert ids[40] in text.split(ids[20])[0]
+
+
+def test_what_was_changed_leads_and_many_commits_are_counted():
+    commits = tuple(f"{number:07x} change {number}" for number in range(9))
+    told = Causes(commits=commits, differences=("setting a.yml: x: 1 → 2",)).leads()
+    assert told[0] == "setting a.yml: x: 1 → 2"
+    assert told[1:] == [*commits[:6], "and 3 more commits"]
+
+
 @pytest.mark.parametrize(
     ("values", "outcome", "code", "finding"),
     [
@@ -612,7 +639,7 @@ def test_a_face_that_finds_no_room_is_named(store, capsys):
         (["db", "db"], False, 0, "all 2 checks"),
         (["ghost"], False, 3, "`perflib run ghost`, or name one of db"),
         (["db", "bd"], False, 3, "`perflib run bd`, or name the nearest, `db`"),
-        (["db"], True, 3, "no run is recorded that is not marked bad"),
+        (["db"], True, 3, "all its runs are marked bad"),
     ],
 )
 def test_a_target_that_was_asked_for_is_never_passed_over(store, asked, bad, code, says):
@@ -622,6 +649,47 @@ def test_a_target_that_was_asked_for_is_never_passed_over(store, asked, bad, cod
     found, text = invoke(gate_verb, store, *asked)
     assert found == code
     assert says in " ".join(text.split())
+
+
+@pytest.mark.parametrize(
+    ("asked", "code", "says"),
+    [
+        ([], 3, "ghost, a run to judge: it never ran (1 unknown, 4 met)"),
+        (["db", "old"], 0, "all 4 checks"),
+        (["--data", "data"], 0, "all 4 checks"),
+    ],
+    ids=["a pipeline that lost a target", "those that are meant", "another folder"],
+)
+def test_a_configured_target_that_never_ran_is_unknown(
+    store, tmp_path, monkeypatch, asked, code, says
+):
+    monkeypatch.chdir(tmp_path)
+    kind = "{kind: chunks, url: 'http://127.0.0.1:9'}"
+    Path("my.yml").write_text(f"data: data\ntargets:\n  db: {kind}\n  ghost: {kind}\n")
+    for name in ("db", "old"):  # one is no longer configured
+        recorded(store, noise(1, 30), target=name, outcome="met")
+    done = CliRunner().invoke(gate_verb, ["--config", "my.yml", *asked], standalone_mode=False)
+    text = " ".join(done.output.split())
+    assert (done.return_value, says in text) == (code, True)
+    assert ("`perflib run ghost`, or name the targets that are meant" in text) == (code == 3)
+
+
+def test_a_record_that_was_damaged_since_hides_no_other_target(store):
+    *_, last = recorded(store, noise(1, 3), outcome="met")
+    recorded(store, [1.0], target="other", outcome="missed")
+    assert len(store.runs()) == 4
+    (store.folder(last) / "run.json").write_text("{")
+    missed, unknown = analysis.gate(store).checks
+    assert (missed.target, missed.outcome) == ("other", "missed")
+    assert (unknown.run_id, "record is damaged" in unknown.reason) == (last, True)
+
+
+def test_a_target_whose_only_record_is_damaged_did_run(store):
+    (only,) = recorded(store, [1.0])
+    (store.folder(only) / "run.json").write_text("{")
+    (store.root / "history.sqlite").unlink()
+    (check,) = analysis.gate(Store(store.root), configured=["db"]).checks
+    assert (check.outcome, "record is damaged" in check.reason) == ("unknown", True)
 
 
 @pytest.mark.parametrize(

@@ -41,12 +41,13 @@ class FakeChain:
         height_at: Callable[[float], int] = lambda s: 100 + int(s / SLOT_S),
         timestamp_of: Callable[[int], float] | None = None,
         fork_at: float = 1e9,
+        forked: Callable[[float], bool] | None = None,
     ) -> None:
         self.began: float | None = None
         self.zero = time.time() - 100 * SLOT_S
         self.height_at = height_at
         self.timestamp_of = timestamp_of or (lambda height: self.zero + height * SLOT_S)
-        self.fork_at = fork_at
+        self.forked = forked or (lambda s: s > fork_at)
         self.anchors: dict[str, float] = {}
 
     def now(self) -> float:
@@ -54,7 +55,7 @@ class FakeChain:
         return time.monotonic() - self.began
 
     def block(self, height: int) -> dict[str, Any]:
-        forked = self.now() > self.fork_at and height >= 102
+        forked = height >= 102 and self.forked(self.now())
         name = "fork-" if forked else "block-"
         parent = "fork-" if forked and height > 102 else "block-"
         return {
@@ -92,7 +93,7 @@ def watch(chain: FakeChain) -> Any:
 ODD: dict[str, tuple[Callable[[], FakeChain], str]] = {
     "chain stalled": (
         lambda: FakeChain(height_at=lambda s: 100 + min(int(s / SLOT_S), 3)),
-        "block_time",
+        "consensus_latency",
     ),
     "timestamps contradict arrivals": (
         lambda: FakeChain(timestamp_of=lambda height: time.time() - 1000 + height * 10),
@@ -118,6 +119,13 @@ STRAIGHT: dict[str, Callable[[], FakeChain]] = {
     "steady": FakeChain,
     "constant": lambda: FakeChain(height_at=lambda _: 12345),
     "jumping": lambda: FakeChain(height_at=lambda s: 100 + 3 * int(s / SLOT_S / 3)),
+    "rewound": lambda: FakeChain(
+        height_at=lambda s: 100 + int(s / SLOT_S) - 4 * (s >= 6 * SLOT_S), fork_at=6 * SLOT_S
+    ),
+    "started anew": lambda: FakeChain(
+        height_at=lambda s: 100 + int(s / SLOT_S) - 106 * (s >= 6 * SLOT_S)
+    ),
+    "two nodes": lambda: FakeChain(forked=lambda s: int(s / 0.1) % 2 == 1),
 }
 
 
@@ -166,6 +174,23 @@ def test_a_chain_that_is_odd_is_doubted(watched: dict[str, Any], code: str) -> N
     assert code in found, run.details.get("chain")
     assert voided in found[code].voids or not voided
     assert not voids_all(run)
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "says"),
+    [
+        ("rewound", "chain rewound", "the height fell from 10"),
+        ("started anew", "chain rewound", "the height fell from 10"),
+        ("two nodes", "nodes disagree", "by turns"),
+    ],
+)
+def test_two_chains_in_one_are_not_judged(
+    watched: dict[str, Any], name: str, code: str, says: str
+) -> None:
+    run, _ = watched[name]
+    assert codes(run) == {code}, "and nothing is said of a clock or of a silence"
+    assert voids_all(run)
+    assert says in run.caveats[0].message
 
 
 def test_jumps_of_height_are_filled_in(watched: dict[str, Any]) -> None:
@@ -479,10 +504,12 @@ def test_slots_are_not_missed_by_timestamps_that_are_coarse_or_lie() -> None:
 
 def test_a_node_that_often_fails_is_told() -> None:
     seen = story([0, 10, 20], [0, 10, 20], 25)
-    seen.watch = dataclasses.replace(seen.watch, polls=100, failed=60)
+    seen.watch = dataclasses.replace(seen.watch, polls=100, failed=60, error="status 429")
     (caveat,) = seen.caveats()
     assert caveat.code == "polls failed"
     assert caveat.forbids("arrival_interval")
+    assert "60 of 100 polls failed, most with `status 429`" in caveat.message
+    assert "less often" in caveat.next_step
 
 
 def test_a_run_too_short_for_a_block_says_so() -> None:

@@ -22,7 +22,7 @@ from perflib.errors import TargetError
 from perflib.monitor import scrape
 from perflib.workloads.chunk_task import ChunkTask, payload, size_label
 from perflib.workloads.chunks import ChunkAnswer, ChunksTarget
-from perflib.workloads.fields import LARGEST
+from perflib.workloads.fields import LARGEST, MOST_SAID
 from perflib.workloads.worker import NoContactError
 from tests.workload import Server, codes, go, text_of, time_to_stop, voids_all
 
@@ -93,21 +93,38 @@ def test_open_arrivals_have_intended_starts() -> None:
         ("return None", "", {"chunk_size"}),
         ("return {'size_out': 10, 'root_hash': 'x'}", "", {"chunk_size", "stored_size"}),
         ("return {'size_in': 7}", "`size_in` is not the size sent", set()),
+        ("return b''", "no bytes were returned", set()),
+        ("return map(len, data)", "a map was returned: the work is still to be done", set()),
+        ("return (lambda: (yield))()", "a generator was returned: the work is still to be", set()),
+        ("return asyncio.Future(loop=asyncio.new_event_loop())", "a Future was returned", set()),
         ("raise KeyError('x')", "KeyError", set()),
+        ("raise asyncio.CancelledError", "CancelledError", set()),
     ],
-    ids=["bytes", "nothing", "an answer", "a wrong size", "an exception"],
+    ids=[
+        "bytes",
+        "nothing",
+        "an answer",
+        "a wrong size",
+        "no bytes",
+        "a lazy map",
+        "a generator",
+        "a future",
+        "an exception",
+        "what is no Exception",
+    ],
 )
 def test_what_a_python_function_may_return(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str, error: str, told: set[str]
 ) -> None:
-    (tmp_path / f"mine_{len(function)}.py").write_text(
-        f"import zlib\ndef work(data):\n    {function}\n"
+    (tmp_path / f"mine_{zlib.crc32(function.encode())}.py").write_text(
+        f"import asyncio, zlib\ndef work(data):\n    {function}\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    task = ChunkTask(settings("") | {"callable": f"mine_{len(function)}:work"})
+    task = ChunkTask(settings("") | {"callable": f"mine_{zlib.crc32(function.encode())}:work"})
     task.check()
     done = task.perform("16 KiB", bytes(16 * KIB))
-    assert done.error == error
+    assert done.error.startswith(error)
+    assert bool(done.error) == bool(error)
     assert set(done.metrics) == (told | {"processing_time"} if told else set())
 
 
@@ -280,6 +297,21 @@ def test_what_a_function_raises_is_counted_and_its_first_words_are_kept() -> Non
     task.check()
     assert [task.perform("16 KiB", b"bad luck").error for _ in range(2)] == ["SystemExit"] * 2
     assert task.report()["messages"] == {"SystemExit": "b'bad luck'"}
+    task = ChunkTask(settings("") | {"callable": "sys:exit"})
+    task.check()
+    task.perform("8 MiB", bytes(2**23))
+    assert len(task.report()["messages"]["SystemExit"]) == MOST_SAID, "it may hold the payload"
+
+
+def test_an_answer_of_which_nothing_is_asked_tells_by_its_status() -> None:
+    with Server(bare((201, b""))) as url:
+        run, samples = go(target(url, answer=None))
+    assert run.errors == {}
+    assert (samples["chunk_size"] > 0).all()
+    assert "stored_size" not in samples or samples["stored_size"].isna().all()
+    with Server(bare((403, b""))) as url:
+        run, _ = go(target(url, answer=None))
+    assert set(run.errors) == {"status 403"}
 
 
 def test_a_rate_limit_is_no_capacity() -> None:
@@ -300,6 +332,7 @@ def test_a_client_process_that_dies_voids_the_run(
     assert voids_all(run)
     assert run.generator is not None
     assert run.generator.workers_lost == 1
+    assert "with exit code 3" in run.caveats[0].message
 
 
 def test_stop_is_heard_at_once_and_what_was_measured_is_kept() -> None:

@@ -14,8 +14,6 @@ from perflib.errors import StoreError
 from perflib.model import Run
 from perflib.store import Store
 
-MOST_COMMITS = 50
-
 
 @dataclass(frozen=True, kw_only=True)
 class Causes:
@@ -24,6 +22,20 @@ class Causes:
     commits: tuple[str, ...]
     differences: tuple[str, ...]
     note: str = ""
+
+    def leads(self, most: int = 6) -> list[str]:
+        """At most so many of each, what was changed before the commits among which to look."""
+        kinds = (self.differences, "differences"), (self.commits, "commits")
+        told = [
+            line
+            for lines, name in kinds
+            for line in (*lines[:most], *_more(len(lines) - most, name))
+        ]
+        return [*told, self.note] if self.note else told
+
+
+def _more(number: int, name: str) -> list[str]:
+    return [f"and {number} more {name}"] if number > 0 else []
 
 
 def causes(store: Store, run_before: str, run_after: str, repository: Path = Path()) -> Causes:
@@ -35,7 +47,7 @@ def causes(store: Store, run_before: str, run_after: str, repository: Path = Pat
     commits, note = _commits(before, after, repository)
     changed = differences(before.environment, after.environment)
     if before.workload != after.workload:
-        changed.append("the workload")
+        changed.append("another workload")
     return Causes(commits=commits, differences=tuple(changed), note=note)
 
 
@@ -54,6 +66,4 @@ def _commits(before: Run, after: Run, repository: Path) -> tuple[tuple[str, ...]
     )
     if done.returncode:
         return (), f"commits {first[:10]}..{last[:10]} are not in this repository"
-    lines = done.stdout.splitlines()
-    more = f"and {len(lines) - MOST_COMMITS} more" if len(lines) > MOST_COMMITS else ""
-    return tuple(lines[:MOST_COMMITS]), more + dirty
+    return tuple(done.stdout.splitlines()), dirty.strip()

@@ -15,8 +15,8 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import ArrayLike, NDArray
 
-from perflib.errors import PerflibError
-from perflib.stats.values import Floats, number
+from perflib.errors import PerflibError, ValuesError
+from perflib.stats.values import Floats, number, numbers
 
 Status = Literal["provisional", "confirmed", "retracted"]
 
@@ -28,6 +28,8 @@ FEWEST = 7
 MOST = 1e100
 """Larger numbers measure nothing, and their squares have no place in a float; smaller ones
 than its inverse are 0 for the same reason."""
+_NO_TIME = float(np.iinfo(np.int64).min)
+"""A missing date as a number."""
 LEAST = 0.02
 """A smaller relative change is not worth anybody's morning: on a second machine one in nine of
 those up to 2 % shows, hardly more than by chance, of those from 20 % nine in ten."""
@@ -109,11 +111,11 @@ def change_points(
 ) -> list[ChangePoint]:
     """The change points of a history, one value a run, in order of time.
 
-    `times` (any unit) sort the values, equal times keep their order; `spread` is the standard
-    deviation or error of each value in its unit: noisy runs weigh less, and 0 or nan is not
-    known. A value of nan is a missing result, one under 1e-100 is 0. Relative changes under
-    `least` are left out. About one unchanged window of `WINDOW` results in forty shows a
-    change; `p_value` is for many series together.
+    `times` (any unit; an array of dates too) sort the values, equal times keep their order;
+    `spread` is the standard deviation or error of each value in its unit: noisy runs weigh less,
+    and 0 or nan is not known. A value of nan is a missing result, one under 1e-100 is 0. Relative
+    changes under `least` are left out. About one unchanged window of `WINDOW` results in forty
+    shows a change; `p_value` is for many series together.
     Raises PerflibError for infinities, a negative spread, lengths that differ and what is not
     a number.
     """
@@ -227,8 +229,12 @@ def series_of(values: ArrayLike, times: ArrayLike | None, spread: ArrayLike | No
 
 def _numbers(name: str, given: ArrayLike, length: int | None = None) -> Floats:
     try:
-        array = np.asarray(given, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError):
+        if name == "times":  # dates count in the unit that they have
+            array = np.asarray(given, dtype=np.float64)
+            array = np.where(array == _NO_TIME, np.nan, array)
+        else:
+            array = numbers(given, name).reshape(np.shape(given))
+    except (TypeError, ValueError, OverflowError, ValuesError):
         raise PerflibError(
             f"{name}: not a list of numbers",
             expected="numbers, nan for a missing result",

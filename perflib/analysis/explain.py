@@ -39,6 +39,9 @@ CUTS = np.arange(3, 9)
 """Tenths of the results that a robust mean may take as they are."""
 BETTER = 0.85
 """Variance of a robust mean, relative to the mean's, that makes it worth having."""
+HAIR = 1.0
+"""Log likelihood (× 2) beyond its need from which a step stands: with less the next result may
+take it back, and alarms are to be rare."""
 NOWHERE = np.empty(0, np.int64)
 
 
@@ -150,7 +153,7 @@ def _fit(model: Model, doubt: float, seen: Seen, sign: float) -> Fit:
         before=sign * np.exp(before) if sign else before,
         after=sign * np.exp(before + jump) if sign else before + jump,
         moved=relative(jump, before, covariance, n - p - k - 1.0, sign != 0),
-        stands=np.array([got >= wanted for got, wanted, _ in told], dtype=bool),
+        stands=np.array([got >= wanted + HAIR for got, wanted, _ in told], dtype=bool),
         chance=np.minimum(doubt + looks * np.exp([-sure / 2 for _, _, sure in told]), 1.0),
         drift=drift,
     )

@@ -62,26 +62,36 @@ class Gate:
         return f"{first.outcome.value}: {first.target}, {first.name}: {first.reason} ({numbers})"
 
 
-def gate(store: Store, targets: Sequence[str] = (), *, tolerance: float = TOLERANCE) -> Gate:
-    """The promises of the newest run of each of `targets` (all without), and their trends.
+def gate(
+    store: Store,
+    targets: Sequence[str] = (),
+    *,
+    configured: Iterable[str] = (),
+    tolerance: float = TOLERANCE,
+) -> Gate:
+    """The promises of the newest run of each of `targets`, and their trends.
 
-    A bad run is passed over, and a capacity search that is not named. All trends are looked at
-    together, so that their number raises no false alarms; shifts that are new, confirmed or
-    taken back are kept.
+    Without `targets` those of all that were measured or are `configured`; one without a run is
+    unknown. A bad run is passed over, and a capacity search that is not named. All trends are
+    looked at together, so that their number raises no false alarms; shifts that are new,
+    confirmed or taken back are kept.
     """
     require(store, Store, "store", OPEN_IT)
     require_names(targets)
-    runs = store.runs()
-    runs = runs[~runs["bad"]].drop_duplicates("target", keep="last").set_index("target")
+    recorded = store.runs()
+    runs = recorded[~recorded["bad"]].drop_duplicates("target", keep="last").set_index("target")
     checks: list[Check] = []
-    measured = (name for name in sorted(runs.index) if not name.endswith(CAPACITY))
-    names = dict.fromkeys(targets or measured)
+    measured = {name for name in runs.index if not name.endswith(CAPACITY)}
+    names = dict.fromkeys(targets or sorted({*configured, *measured}))
     for name in names:
-        if name in runs.index:
-            newest = str(runs.loc[name, "run_id"])
-            checks += [*promises(store.load(newest)), *_unread(name, newest, store.damaged)]
-        else:
-            checks.append(_unmeasured(name, [*runs.index]))
+        newest = str(runs.loc[name, "run_id"]) if name in runs.index else ""
+        own = [*_promised(store, name, newest)] if newest else []
+        own += _unread(name, newest, store.damaged)
+        if not newest and not own:
+            other = nearest(name, [*runs.index]) if targets else "the targets that are meant"
+            bad = name in {*recorded["target"]}
+            own = [_unmeasured(name, other if len(runs) else "", bad=bad)]
+        checks += own
     if not names:  # a report without a case would pass for a success
         step = "measure first: `perflib run`, or name the folder: `--data`"
         checks.append(_unknown("all targets", "the newest run", "no run to judge", step))
@@ -99,11 +109,19 @@ def gate(store: Store, targets: Sequence[str] = (), *, tolerance: float = TOLERA
     return Gate(checks=tuple(checks), notes=tuple(notes))
 
 
-def _unmeasured(name: str, known: Sequence[str]) -> Check:
-    """A target that was asked for and has no run that could be judged: unknown, not passed over."""
-    other = f", or name {nearest(name, known)}" if known else ""
-    step = f"measure it with `perflib run {name}`{other}"
-    return _unknown(name, "a run to judge", "no run is recorded that is not marked bad", step)
+def _unmeasured(name: str, other: str, *, bad: bool) -> Check:
+    """A target that has no run to judge, or only `bad` ones: unknown, not passed over."""
+    why = "all its runs are marked bad" if bad else "it never ran"
+    step = f"measure it with `perflib run {name}`{other and f', or name {other}'}"
+    return _unknown(name, "a run to judge", why, step)
+
+
+def _promised(store: Store, name: str, newest: str) -> Iterator[Check]:
+    """The promises of the newest run; where its record was damaged since they are unknown."""
+    try:
+        yield from promises(store.load(newest))
+    except StoreError as error:
+        yield _unknown(name, "the newest run", error.found, error.next_step, newest)
 
 
 def _unread(name: str, newest: str, damaged: Iterable[StoreError]) -> Iterator[Check]:

@@ -87,6 +87,7 @@ class History:
 
     def _checked(self, value: float | None, time: float | None, spread: float | None) -> Row:
         value = nan if value is None else value
+        time = None if time is None else number(time, "time")
         series_of([value], None if time is None else [time], None if spread is None else [spread])
         if self._rows and self._timed != (time is not None):
             raise PerflibError(
@@ -97,7 +98,7 @@ class History:
         self._timed = time is not None
         return Row(
             float(value),
-            0.0 if time is None else float(time),
+            0.0 if time is None else time,
             nan if spread is None else float(spread),
         )
 

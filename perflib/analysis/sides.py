@@ -56,6 +56,13 @@ def side(given: Any, store: Store | None = None) -> list[Member]:
     members = [_numbers(item) if _is_numbers(item) else _member(item, store) for item in items]
     if not members:
         raise ValuesError("a side without runs", expected="at least one run to compare")
+    known = [member.run.id for member in members if member.run.id]
+    if twice := next((one for one in known if known.count(one) > 1), None):
+        raise ValuesError(
+            f"run {twice} is twice on one side",
+            expected="each run once: copies of one do not tell how runs differ",
+            next_step="leave the copy out",
+        )
     return members
 
 
@@ -92,7 +99,7 @@ def _samples(store: Store, run_id: str) -> pd.DataFrame | None:
 
 def _sorted(run: Run, samples: pd.DataFrame) -> dict[tuple[str, str], Floats]:
     return {
-        (column.metric, column.label): thinned(np.sort(column.values), KEPT_POINTS)
+        (column.metric, column.label): _kept(column.values)
         for column in sample_columns(run, samples)
     }
 
@@ -103,7 +110,12 @@ def _numbers(values: Iterable[float]) -> Member:
         raise ValuesError("a run without values", expected="at least one number")
     run = Run(id="", target="", kind="", started_at="", duration_s=0.0)
     found = describe(Column(NUMBERS, "", array, 0))
-    return Member(run, _by_key(found), {(NUMBERS, ""): thinned(np.sort(array), KEPT_POINTS)})
+    return Member(run, _by_key(found), {(NUMBERS, ""): _kept(array)})
+
+
+def _kept(values: Floats) -> Floats:
+    """The quantiles of what estimates are made of: infinities are left out of both."""
+    return thinned(np.sort(values[np.isfinite(values)]), KEPT_POINTS)
 
 
 def _by_key(found: Iterable[Estimate]) -> dict[Key, Estimate]:

@@ -13,8 +13,10 @@ import numpy as np
 import pandas as pd
 from msgspec import Struct
 
+from perflib.analysis.series import in_flight
 from perflib.model import Run
 from perflib.samples import is_probe
+from perflib.stats.values import Floats
 from perflib.units import format_number, format_quantity
 from perflib.wording import percent
 
@@ -38,37 +40,79 @@ def suspects(
     samples: pd.DataFrame,
     metrics: pd.DataFrame | None = None,
     findings: Sequence[Any] = (),
+    *,
+    every: int = 1,
 ) -> list[Suspect]:
     """Ranked suspects of a run, strongest first.
 
-    `samples` are the measured ones; `metrics` the scraped series (time_s, name, labels,
-    value); `findings` those of `perflib.review`, a layer above.
+    `samples` are the measured ones, or one in `every` of them; `metrics` the scraped series
+    (time_s, name, labels, value); `findings` those of `perflib.review`, a layer above.
     """
-    found = [s for check in CHECKS for s in check(run, samples)] if len(samples) else []
+    found = [s for check in CHECKS for s in check(run, samples, every)] if len(samples) else []
     found += list(_service(metrics)) + list(_reviewed(findings))
     strong = [s for s in found if s.weight >= LEAST]
     return sorted(strong, key=lambda s: (-s.weight, s.code, s.title))
 
 
-def _generator(run: Run, samples: pd.DataFrame) -> Iterator[Suspect]:
-    """The load generator started late: its delay is in the response time but not the target's."""
+def _generator(run: Run, samples: pd.DataFrame, every: int) -> Iterator[Suspect]:
+    """Starts were late: the target held every user, or the generator was late by itself."""
     if "lateness" not in samples or not samples["lateness"].notna().any():
         return
-    late, whole = samples["lateness"].clip(lower=0).sum(), samples["response_time"].sum()
-    p99 = samples["lateness"].quantile(0.99)
-    busy = run.generator.cpu_share if run.generator else None
+    own, held = late_starts(run, samples, every)
+    whole = float(samples["response_time"].sum())
+    yield Suspect(
+        code="users",
+        title="requests wait for a free user: the target holds them all",
+        weight=_share(held.sum(), whole),
+        evidence=f"waiting while all {users_of(run)} users were busy is "
+        f"{percent(_share(held.sum(), whole))} of the response time",
+        next_step="find what the target waits for: the generator is not the limit; where the "
+        "service time stays flat under more load, give it more `users`",
+    )
     yield Suspect(
         code="generator",
         title="the load generator started requests late",
-        weight=_share(late, whole),
-        evidence=f"lateness is {percent(_share(late, whole))} of the response time, "
-        f"p99 {format_quantity(float(p99), 's')}"
-        + ("" if busy is None else f"; generator at {percent(busy)} of a core"),
-        next_step="use more generator processes or a lower rate, then measure again",
+        weight=_share(own.sum(), whole),
+        evidence=f"lateness with a user free is {percent(_share(own.sum(), whole))} of the "
+        f"response time, p99 {format_quantity(late_p99(own), 's')}{_core(run)}",
+        next_step="give the generator cores of its own, more `processes` or a lower rate, "
+        "then measure again",
     )
 
 
-def _queueing(_run: Run, samples: pd.DataFrame) -> Iterator[Suspect]:
+def late_starts(run: Run, samples: pd.DataFrame, every: int = 1) -> tuple[Floats, Floats]:
+    """Lateness (s) of starts with a user free, then of those that had to wait for one.
+
+    A request waits when more are due and unanswered than there are users.
+    """
+    rows = samples[samples["lateness"].notna()]
+    late, due = rows["lateness"].clip(lower=0).to_numpy(), rows["intended_start"].to_numpy()
+    held = every * in_flight(due, rows["end"].to_numpy(), due) > users_of(run)
+    return late[~held], late[held]
+
+
+def users_of(run: Run) -> float:
+    """How many requests the load can have under way; infinite where that is not known."""
+    return run.workload.get("users") or run.workload.get("concurrency") or np.inf
+
+
+def late_p99(late: Floats) -> float:
+    """The 99th percentile; 0 where nothing was late."""
+    return float(np.quantile(late, 0.99)) if len(late) else 0.0
+
+
+def _core(run: Run) -> str:
+    """What the generator used of a core, and how long it waited for one."""
+    health = run.generator
+    if health is None or health.cpu_share is None:
+        return ""
+    waited = health.cpu_wait_share
+    return f"; generator at {percent(health.cpu_share)} of a core" + (
+        f", waiting for one {percent(waited)} of the time" if waited else ""
+    )
+
+
+def _queueing(_run: Run, samples: pd.DataFrame, every: int) -> Iterator[Suspect]:
     """Little's law: L = λ W. Time beyond the least loaded moments' service time is waiting."""
     good = samples[samples["ok"] & ~is_probe(samples)]
     if len(good) < 200 or "block_time" in good:
@@ -77,8 +121,8 @@ def _queueing(_run: Run, samples: pd.DataFrame) -> Iterator[Suspect]:
     wait = good["service_time"] - good["label"].astype(object).map(floor).astype(float)
     share = _share(wait.clip(lower=0).sum(), good["service_time"].sum())
     span = float(good["end"].max() - good["start"].min())
-    waiting = float(wait.clip(lower=0).sum()) / span
-    inside = float(good["service_time"].sum()) / span
+    waiting = every * float(wait.clip(lower=0).sum()) / span
+    inside = every * float(good["service_time"].sum()) / span
     growth = _growth(good)
     if growth < 1.2 and share < 0.5:
         return

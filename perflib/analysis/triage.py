@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 import yaml
+from msgspec import structs
 from numpy.typing import NDArray
 
 from perflib.errors import ConfigError, PerflibError, StoreError, nearest
@@ -218,17 +219,19 @@ def read_file(store: Store, path: Path) -> int:
     """
     given = _parse(path)
     here = read(store, undone=True)
-    known = {_identity(decision)[:at]: decision for decision in here for at in (None, -1)}
+    known = {key: decision for decision in here for key in _identities(decision)}
     new = 0
     for decision in given:
         # one that was written by hand tells no time
-        found = known.get(_identity(decision)[: None if decision.created_at else -1])
+        found = known.get(_identities(decision)[0 if decision.created_at else 1])
         if found is None:
             row = _as_row(decision)
             undone = row.pop("undone", False)
             number = store.add_triage(**row)
             if undone:
                 store.undo_triage(number)
+            kept = structs.replace(decision, number=number)
+            known |= dict.fromkeys(_identities(kept), kept)  # a merge may have doubled it
             new += 1
         elif decision.undone and not found.undone and found.number is not None:
             store.undo_triage(found.number)
@@ -275,10 +278,12 @@ def _checked(row: Any) -> Decision:
 
 def _as_row(decision: Decision) -> dict[str, Any]:
     """What is worth writing: everything but the number and what is empty."""
-    row = msgspec.structs.asdict(decision)
+    row = structs.asdict(decision)
     return {name: value for name, value in row.items() if name != "number" and value}
 
 
-def _identity(decision: Decision) -> tuple[str, ...]:
-    names = ("target", "action", "run_id", "metric", "label", "created_at")
-    return tuple(str(getattr(decision, name)) for name in names)
+def _identities(decision: Decision) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What makes a decision the same one, with its time and without."""
+    names = ("target", "action", "run_id", "metric", "label")
+    about = tuple(str(getattr(decision, name)) for name in names)
+    return (*about, decision.created_at), about

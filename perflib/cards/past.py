@@ -64,14 +64,13 @@ def shifts(course: Course) -> Card:
 def _shift_row(course: Course, shift: Shift) -> list[Cell]:
     point, unit, causes = shift.point, course.trend.unit, course.causes(shift)
     level = f"{shown(point.before, unit)} → {shown(point.after, unit)}"
-    else_ = [*causes.commits[:6], *causes.differences[:6], *([causes.note] if causes.note else [])]
     said = [f"{decision.action}: {decision.reason}" for decision in shift.decisions]
     return [
         (Code(shift.run_after), f"{course.at(shift.run_after):%d %b %Y %H:%M}"),
         Number(percent_change(shift.point), point.change),
         level,
         (point.status, f"p {shift.adjusted_p:.2g}"),
-        (*else_, *said) or "nothing that was recorded",
+        (*causes.leads(), *said) or "nothing that was recorded",
     ]
 
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from perflib.analysis import overall
+from perflib.analysis.suspects import late_p99, late_starts
 from perflib.cards.card import Block, Card, Cell, Code, Number, Pre, State, Steps, Table
-from perflib.load.findings import BUSY_SHARE, LATE_LOOP_S
-from perflib.model import METRICS, Estimate, Outcome, Run, Verdict
+from perflib.load.findings import BUSY_SHARE, LATE_LOOP_S, NEAR_CEILING
+from perflib.model import METRICS, Estimate, GeneratorHealth, Outcome, Run, Verdict
 from perflib.units import format_quantity
 from perflib.wording import (
     against,
@@ -135,10 +136,10 @@ def generator(desk: Desk) -> Card:
     if health is None:
         return Card("The load generator's health was not recorded.", "unknown")
     checks = [
-        ("share of a core of the busiest process", health.cpu_share, BUSY_SHARE, percent),
+        ("share of a core that the busiest used or waited for", _core(health), BUSY_SHARE, percent),
+        ("rate, of what it reaches on this machine", _reached(desk), NEAR_CEILING, percent),
         ("its loop was late by (p99)", health.loop_lateness_p99_s, LATE_LOOP_S, _seconds),
-        ("requests started late", health.late_starts, 0.01, percent),
-        ("starts were late by (p99)", health.lateness_p99_s, 0.05, _seconds),
+        (*_late(desk), LATE_LOOP_S, _seconds),
         ("workers lost", health.workers_lost, 0, _count),
         ("socket errors", health.socket_errors, 0, _count),
     ]
@@ -165,6 +166,29 @@ def generator(desk: Desk) -> Card:
         "missed" if told_of else "unknown" if bad else "met",
         [Table(["", "check", "measured", "wanted"], rows)],
     )
+
+
+def _core(health: GeneratorHealth) -> float | None:
+    waited = health.cpu_wait_share or 0.0
+    return None if health.cpu_share is None else health.cpu_share + waited
+
+
+def _reached(desk: Desk) -> float | None:
+    """The share of the generator's ceiling, as measured before the run, that the load took."""
+    health, rate = desk.run.generator, desk.estimate("throughput", "value")
+    if health is None or not health.ceiling or rate is None:
+        return None
+    return rate.value / health.ceiling / health.processes
+
+
+def _late(desk: Desk) -> tuple[str, float | None]:
+    """What starts were late by; waiting for a user that the target holds is left out if it can."""
+    rows = desk.measured
+    if "lateness" in rows and rows["lateness"].notna().any():
+        own, _ = late_starts(desk.run, rows)
+        return "starts with a user free were late by (p99)", late_p99(own)
+    health = desk.run.generator
+    return "starts were late by (p99)", health.lateness_p99_s if health else None
 
 
 def _seconds(value: float) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.markup import escape
 
+from perflib import config
 from perflib.cli.choose import CONFIG, DATA, TOLERANCE, open_store
 from perflib.cli.files import write
 from perflib.cli.show import console, exit_code
@@ -39,7 +40,10 @@ def gate(
     json_file: Path | None,
     badge: Path | None,
 ) -> int:
-    """Judge the newest run of TARGETS (all when none is named) and their trends.
+    """Judge the newest run of TARGETS and their trends.
+
+    Without TARGETS all that were measured or are configured; a configured target that never
+    ran is unknown. With --data only what that folder holds.
 
     Exit codes: 0 all met, 1 any missed or regressed, 2 usage, 3 unknown. In a GitHub workflow
     the summary of the job is written as well.
@@ -47,7 +51,9 @@ def gate(
     from perflib import analysis
     from perflib.report import faces
 
-    found = analysis.gate(open_store(file, data), targets, tolerance=tolerance)
+    configured = [] if targets or data else [*config.load_if_there(file).targets]
+    store = open_store(file, data)
+    found = analysis.gate(store, targets, configured=configured, tolerance=tolerance)
     _print(found)
     writers: list[tuple[Path | None, Callable[[Gate], str]]] = [
         (junit, faces.to_junit),

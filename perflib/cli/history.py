@@ -119,17 +119,32 @@ def show_run(store: Store, run: str, labels: bool, as_json: bool) -> None:
     show_default=True,
     help="Newest runs of each target that stay.",
 )
+@click.option(
+    "--everywhere",
+    is_flag=True,
+    help="Also runs of a shared history that have no folder here; one whose folder is left on "
+    "another machine comes back.",
+)
 @click.option("--dry-run", is_flag=True, help="Only tell what would go.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @_store
-def prune(
-    store: Store, target: str | None, older_than: str, keep: int, dry_run: bool, yes: bool
-) -> int:
-    """Remove old runs (of TARGET) with their samples; baselines always stay."""
+def prune(store: Store, dry_run: bool, yes: bool, older_than: str, **which: Any) -> int:
+    """Remove old runs (of TARGET) with their samples; baselines always stay.
+
+    What another machine recorded in a shared history is pruned there.
+    """
     age = _age(older_than)
-    doomed = store.prune(age, keep=keep, target=target)
+    old = store.prune(age, **which)
+    doomed, elsewhere = old[old["goes"]], old[~old["goes"]]
     if not doomed.empty:
-        show.console.print(_runs_table(doomed, store.verdicts(target)))
+        show.console.print(_runs_table(doomed, store.verdicts(which["target"])))
+    if not elsewhere.empty:
+        show.console.print(
+            f"as old, but recorded elsewhere: {many(len(elsewhere), 'run')}, such as "
+            f"{elsewhere['run_id'].iloc[-1]}\n  next: prune them there; where no folder of them is "
+            "left, add `--everywhere`",
+            soft_wrap=True,
+        )
     if dry_run or doomed.empty:
         show.console.print(f"{many(len(doomed), 'run')} would go")
         return ExitCode.MET
@@ -139,7 +154,7 @@ def prune(
             expected="a yes to the question",
             next_step="repeat with `--yes`, or with `--dry-run` to look only",
         )
-    store.prune(age, keep=keep, target=target, dry_run=False)
+    store.prune(age, **which, dry_run=False)
     show.console.print(f"gone: {many(len(doomed), 'run')}")
     return ExitCode.MET
 

@@ -18,6 +18,9 @@ from perflib.report.parameters import Written
 from perflib.report.plan import NOTEBOOKS, Order
 from perflib.report.settings import Settings
 
+CONFIGURATION = Path("tests/performance/performance_config.yml")
+"""Where `perflib.config` looks; importing it costs what an unchanged report saves."""
+
 
 @click.command()
 @click.argument("targets", nargs=-1, metavar="[TARGET…]")
@@ -58,7 +61,8 @@ def report(
     """
     root, history = (data, "") if data else configured(file)
     given = dict(map(_parameter, values))
-    settings = Settings(values=given, history=history, **options)  # type: ignore[arg-type]
+    place = None if data else file or CONFIGURATION
+    settings = Settings(values=given, history=history, config=place, **options)  # type: ignore[arg-type]
     if watch:
         from perflib.report.watch import watch as stay
 
@@ -83,7 +87,7 @@ def configured(file: Path | None) -> tuple[Path, str]:
 
     Only these lines are read: an unchanged report costs less than reading the whole file.
     """
-    place = file or Path("tests/performance/performance_config.yml")
+    place = file or CONFIGURATION
     if file is None and not place.exists():
         return Path("data"), os.environ.get(HISTORY, "")
     try:

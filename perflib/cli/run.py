@@ -122,6 +122,6 @@ def render(settings: config.Config, runs: list[Run]) -> None:
     from perflib.report.flow import render_reports
     from perflib.report.settings import Settings
 
-    own = Settings(history=settings.history or "")
+    own = Settings(history=settings.history or "", config=settings.file)
     asked = [*(run.target for run in runs), "overview"]
     show_pages(render_reports(settings.data, asked, own, progress))

@@ -45,6 +45,8 @@ def trend(
 ) -> int:
     """Where TARGETS (all when none is named) stand against their own history.
 
+    Named TARGETS are shown with all their shifts, newest first, and what changed beside each.
+
     Exit code 1 when anything regressed, 3 when nothing can be told, else 0.
     """
     from perflib import analysis
@@ -56,7 +58,7 @@ def trend(
     if as_json:
         click.echo(_json(found))
     else:
-        _print(found, store)
+        _print(found, store, whole=bool(targets))
         print_damaged(store.damaged)
         for name in dict.fromkeys(targets):
             if found and name not in {one.key.target for one in found}:
@@ -64,7 +66,8 @@ def trend(
     return exit_code_of(found)
 
 
-def _print(found: list[Trend], store: Store) -> None:
+def _print(found: list[Trend], store: Store, *, whole: bool) -> None:
+    """States and shifts; of the `whole` history, or only those that the states speak of."""
     from perflib.analysis.gating import together
 
     if not found:
@@ -83,8 +86,8 @@ def _print(found: list[Trend], store: Store) -> None:
         table.add_row(marked(one.state), *map(escape, cells), count, sparkline(one))
     console.print(table)
     for one in found:
-        for shift in one.shifts:
-            if shift.counts and (shift.run_after == one.since or shift.decisions):
+        for shift in reversed(one.shifts):
+            if shift.counts and (whole or shift.run_after == one.since or shift.decisions):
                 _print_shift(one, shift, store)
     for line in together(one for one in found if one.state.value == "inconclusive"):
         console.print(f"[yellow]?[/] {escape(line)}")
@@ -99,10 +102,8 @@ def _print_shift(one: Trend, shift: Shift, store: Store) -> None:
     for decision in shift.decisions:
         console.print(escape(f"  {decision.action}: {decision.reason}"))
     behind = causes(store, shift.run_before, shift.run_after)
-    for line in (*behind.commits, *(f"changed {text}" for text in behind.differences)):
+    for line in behind.leads():
         console.print(escape(f"  {line}"))
-    if behind.note:
-        console.print(escape(f"  {behind.note}"))
 
 
 def sparkline(one: Trend, width: int = _WIDTH) -> str:

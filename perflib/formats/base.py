@@ -198,12 +198,11 @@ class Source:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the stored bytes of all parts, in hex."""
+        """SHA-256 of the decompressed bytes of all parts, in hex: packing changes no result."""
         digest = hashlib.sha256()
         for part in self.parts:
-            with part._raw() as raw:
-                while block := raw.read(HEAD_BYTES):
-                    digest.update(block)
+            for block in part.blocks():
+                digest.update(block)
         return digest.hexdigest()
 
     @cached_property

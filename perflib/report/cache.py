@@ -96,9 +96,10 @@ class Cache:
             self.state.files[name] = known
         return known[3]
 
-    def index_key(self, runs: Sequence[Summary]) -> str:
-        """Digest of what the index tells: the runs, the pages, the library."""
-        return _digest(msgspec.json.encode([runs, self.state.pages, self.library], order="sorted"))
+    def index_key(self, runs: Sequence[Summary], *more: str) -> str:
+        """Digest of what the index tells: the runs, the pages, the library, and `more`."""
+        told = [runs, self.state.pages, self.library, *more]
+        return _digest(msgspec.json.encode(told, order="sorted"))
 
     def key(self, order: Order, history: str) -> str:
         """Digest of everything the page of `order` depends on, `history` among it."""

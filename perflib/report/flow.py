@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perflib import files
-from perflib.errors import ReportError
+from perflib.errors import PerflibError, ReportError
 from perflib.report import notebook as books
 from perflib.report.cache import Cache, Made
 from perflib.report.past import Past, read_past
@@ -75,7 +76,7 @@ def render_reports(
     before = cache.state.signature()
     try:
         made = _make(orders, past, cache, settings, follow)
-        index = _index(root, cache, runs)
+        index = _index(root, cache, runs, past, settings.config)
     finally:
         if cache.state.signature() != before:  # what was made before Ctrl-C stays made
             cache.save()
@@ -176,14 +177,28 @@ def write(out: Path, order: Order, content: books.Notebook, key: str) -> Made:
     )
 
 
-def _index(root: Path, cache: Cache, runs: Sequence[Summary]) -> Path:
+def _index(
+    root: Path, cache: Cache, runs: Sequence[Summary], past: Past, config: Path | None
+) -> Path:
     """Write the index and the feed, unless they tell already what there is."""
-    key = cache.index_key(runs)
+    elsewhere = {str(row["target"]) for row in past.runs}
+    key = cache.index_key(runs, cache.digest(config) if config else "", *sorted(elsewhere))
     out, file = cache.out, cache.out / "index.html"
     if cache.state.index != key or not file.exists() or not (out / "feed.xml").exists():
         from perflib.report.index import write_index
 
         records = Path(os.path.relpath(root / "runs", out)).as_posix()
-        write_index(out, cache.state.pages, runs, records)
+        ran = elsewhere | {run.target for run in runs}
+        write_index(out, cache.state.pages, runs, records, _unmeasured(config, ran))
         cache.state.index = key
     return file
+
+
+def _unmeasured(file: Path | None, ran: Collection[str]) -> list[str]:
+    """The targets configured in `file` that never ran; whoever measures is told its mistakes."""
+    if file is not None:
+        from perflib import config
+
+        with suppress(PerflibError):
+            return [name for name in config.load(file).targets if name not in ran]
+    return []

@@ -17,7 +17,7 @@ from perflib.report.redact import certain
 from perflib.report.rows import Link, finding, measured, row_of
 from perflib.report.safe import shortened
 from perflib.spark import Line, line
-from perflib.wording import SIGNS, shown
+from perflib.wording import SIGNS, listed, shown
 
 SPARK_RUNS = 40
 """How many of the newest runs a sparkline shows."""
@@ -51,9 +51,16 @@ class Card:
 
 
 def write_index(
-    out: Path, pages: Mapping[str, Made], runs: Sequence[Summary], records: str
+    out: Path,
+    pages: Mapping[str, Made],
+    runs: Sequence[Summary],
+    records: str,
+    unmeasured: Sequence[str] = (),
 ) -> None:
-    """Write `index.html` and `feed.xml` into `out`, from where `records` leads to the runs."""
+    """Write `index.html` and `feed.xml` into `out`, from where `records` leads to the runs.
+
+    `unmeasured` are targets that should have a run and have none.
+    """
     by_run = {made.run_id: stem for stem, made in sorted(pages.items()) if made.run_id}
     rows = [row_of(out / records, records, run, by_run.get(run.id, "")) for run in reversed(runs)]
     links = [
@@ -64,6 +71,7 @@ def write_index(
         "cards": _cards(pages, runs, by_run),
         "rows": rows,
         "signs": SIGNS,
+        "unmeasured": listed(unmeasured) if unmeasured else "",
         "others": [link for made, link in links if not made.run_id and len(made.targets) != 1],
         "broken": [link for made, link in links if made.failed],
     }

@@ -21,7 +21,8 @@ class Settings:
     parameters for every notebook. `workers` notebooks run at a time (0: one a core). With
     `kernels` each gets an ordinary Jupyter kernel. `dask` is a scheduler's address. With
     `keep_warm` the warm parent outlives the call, for a notebook that renders often.
-    `history` is the URL of a shared history; without one it is in the store's folder.
+    `history` is the URL of a shared history; without one it is in the store's folder. The index
+    names the targets of the configuration `config` that never ran.
     """
 
     notebooks: Path = NOTEBOOKS
@@ -35,6 +36,7 @@ class Settings:
     pdf: bool = False
     keep_warm: bool = False
     history: str = ""
+    config: Path | None = None
 
     @property
     def environment(self) -> dict[str, str]:

@@ -14,16 +14,20 @@ _MOST = sys.float_info.max
 
 
 def numbers(values: ArrayLike, name: str = "values") -> Floats:
-    """`values` as a flat float array; times, text and what is ragged are no numbers."""
+    """`values` as a flat float array; times, text and what is ragged are no numbers.
+
+    What is masked or None is NaN.
+    """
     wrong = ValuesError(f"{name} are no numbers", expected="a sequence of numbers")
     try:
-        array = np.asarray(values)
+        array, mask = np.asarray(values), np.ma.getmask(values)
+        texts = array.dtype.kind == "O" and any(isinstance(one, str | bytes) for one in array.flat)
+        if texts or array.dtype.kind not in "biufO":
+            raise wrong
         flat: Floats = array.ravel().astype(np.float64, copy=False)
     except (TypeError, ValueError, OverflowError):
         raise wrong from None
-    if array.dtype.kind not in "biufO":
-        raise wrong
-    return flat
+    return flat if mask is np.ma.nomask else np.where(mask.ravel(), np.nan, flat)
 
 
 def number(value: float, name: str, least: float = -_MOST, most: float = _MOST) -> float:

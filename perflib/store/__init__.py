@@ -26,7 +26,7 @@ from perflib.samples import read_samples
 from perflib.store import folder as folders
 from perflib.store import history, rows
 from perflib.store.database import Database
-from perflib.store.decisions import Decisions
+from perflib.store.decisions import DecisionLog
 from perflib.store.folder import new_run_id
 from perflib.store.history import BASELINE
 
@@ -38,7 +38,7 @@ OPEN_IT = "open one with `perflib.desk.open_store(folder)`"
 _ABANDONED = timedelta(days=1)
 
 
-class Store(Decisions):
+class Store(DecisionLog):
     """Runs under `root`, their history at SQLAlchemy URL `history_url`.
 
     Without a URL the history is `root/history.sqlite`. Every method raises `StoreError` with
@@ -119,20 +119,6 @@ class Store(Decisions):
             raise
         return final
 
-    def add_many(self, runs: Iterable[Run]) -> list[str]:
-        """Record many runs without samples, such as imports; returns the ids that were new."""
-        added = []
-        for run in runs:
-            if (self._runs / folders.check_id(run.id)).exists():
-                continue
-            _, staging = self.begin(run.target)
-            folders.publish(staging, self._runs, run, flush=False)
-            added.append(run)
-        os.sync()
-        with self.database.writing() as connection:
-            rows.add(connection, added)
-        return [run.id for run in added]
-
     def import_records(self, lines: Iterable[bytes], source: str | Path = RECORDS) -> list[str]:
         """Add records, one `run.json` a line, to the history alone; returns the new ids."""
         runs = [
@@ -199,11 +185,6 @@ class Store(Decisions):
             frame = history.read_runs(connection, where, since, until, limit)
         return frame.drop(columns="key")
 
-    def latest(self, target: str) -> str | None:
-        """The id of the newest run of `target`, or None."""
-        with self._history.reading() as connection:
-            return history.newest(connection, target)
-
     def points(
         self,
         target: str | None = None,
@@ -251,11 +232,14 @@ class Store(Decisions):
         *,
         keep: int = 10,
         target: str | None = None,
+        everywhere: bool = False,
         dry_run: bool = True,
     ) -> pd.DataFrame:
         """Remove runs older than `older_than`, never the newest `keep` of a target or a baseline.
 
-        Returns the rows of `runs` that went, or with `dry_run` would go. Folders of runs that
+        Returns their rows of `runs` with a column `goes`, which tells those that went, or with
+        `dry_run` would go. In a shared history a run goes where its folder is, for that would
+        bring it back; with `everywhere` also those that have none here. Folders of runs that
         were killed more than a day ago go as well.
         """
         now = datetime.now(UTC)
@@ -264,13 +248,15 @@ class Store(Decisions):
         runs = self.runs(target)
         newest = runs.groupby("target").tail(keep)["run_id"]
         stays = runs["run_id"].isin({*newest, *baselines}) | (runs["started_at"] > now - older_than)
-        doomed = runs[~stays].reset_index(drop=True)
+        old = runs[~stays].reset_index(drop=True)
+        every = everywhere or self.history_url is None
+        old["goes"] = [every or self.folder(run_id).exists() for run_id in old["run_id"]]
         if not dry_run:
             self._refuse_read_only()
             self.database.require_writable()  # or folders would go whose rows stay
-            self._remove(doomed["run_id"].tolist())
+            self._remove(old.loc[old["goes"], "run_id"].tolist())
             self._sweep(now - _ABANDONED)
-        return doomed
+        return old
 
     def _remove(self, run_ids: Sequence[str]) -> None:
         gone = []

@@ -18,7 +18,7 @@ from perflib.store import history, rows, schema
 from perflib.store.database import Database
 
 
-class Decisions(ABC):
+class DecisionLog(ABC):
     """The part of a store that people write: triage, and the life of change points."""
 
     @property

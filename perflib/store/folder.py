@@ -158,10 +158,10 @@ def require_room(folder: Path) -> None:
         os.fsync(file.fileno())
 
 
-def publish(staging: Path, runs: Path, run: Run, *, flush: bool = True) -> Path:
+def publish(staging: Path, runs: Path, run: Run) -> Path:
     """Write the record of `run` into `staging` and rename that to `runs/<id>`, never over another.
 
-    With `flush` everything is on the disk before the rename, and the rename before the return.
+    Everything is on the disk before the rename, and the rename before the return.
     """
     data = encode(run)
     final = runs / check_id(run.id)
@@ -172,16 +172,14 @@ def publish(staging: Path, runs: Path, run: Run, *, flush: bool = True) -> Path:
         raise recorded
     with explained(final, "written"):
         (staging / RECORD).write_bytes(data)
-        if flush:
-            for file in staging.rglob("*"):
-                _sync(file)
-            _sync(staging)
+        for file in staging.rglob("*"):
+            _sync(file)
+        _sync(staging)
         try:
             staging.rename(final)
         except OSError as error:  # another process was faster
             raise recorded if final.exists() else error from None
-        if flush:
-            _sync(runs)
+        _sync(runs)
     return final
 
 

@@ -137,7 +137,7 @@ def read_verdicts(
 
 
 def _newest_keys() -> Select[Any]:
-    """The key of each target's newest run, the one that `newest` names."""
+    """The key of each target's newest run."""
     targets = select(schema.runs.c.target).distinct().subquery()
     run = schema.runs.alias().c
     own = select(run.key).where(run.target == targets.c.target)
@@ -169,15 +169,6 @@ def marked(connection: Connection, action: str) -> set[str]:
     table = schema.triage
     query = select(table.c.run_id).where(table.c.action == action, table.c.undone.is_(False))
     return set(connection.execute(query).scalars())
-
-
-def newest(connection: Connection, target: str) -> str | None:
-    """The id of the newest run of `target`."""
-    table = schema.runs
-    query = select(table.c.id).where(table.c.target == plain(target))
-    return connection.execute(
-        query.order_by(table.c.started_s.desc(), table.c.id.desc()).limit(1)
-    ).scalar()
 
 
 def _frame(connection: Connection, query: Select[Any], dtypes: dict[str, Any]) -> pd.DataFrame:

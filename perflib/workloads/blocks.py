@@ -7,6 +7,7 @@ The arrival of a block is known to the poll interval, which is recorded.
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from math import isnan
 from typing import ClassVar, Literal
 
@@ -104,10 +105,15 @@ class _Observer:
         self.target, self.session = target, session
         self.node = Node(target, client)
         self.chain = Chain()
-        self.polls = self.failed = 0
+        self.polls, self.errors = 0, Counter[str]()
         self.began_s = self._asked_s = session.now()
         self._over = False
         self._fault: Exception | None = None
+
+    @property
+    def failed(self) -> int:
+        """How many polls failed."""
+        return self.errors.total()
 
     def watch_until(self, until_s: float) -> None:
         """Watch until `until_s` or `session.stop`, which does not wait for an answer.
@@ -163,7 +169,7 @@ class _Observer:
     def _note(self, error: str) -> None:
         """Keep the poll that ends now."""
         if error:
-            self.failed += 1
+            self.errors[error] += 1
             self.session.count_error(error)
         writer = self.session.samples(METRICS)
         writer.append(POLL, self._asked_s, self.session.now(), ok=not error, error=error)
@@ -173,7 +179,7 @@ class _Observer:
         if chain.top < 0:
             chain.start(head, now)
             return
-        chain.note_head(head.height)
+        chain.note_head(head)
         if head.height <= chain.top:
             self._follow_back(head)
             return
@@ -189,8 +195,11 @@ class _Observer:
         chain.extend([*found, head], now)
 
     def _follow_back(self, block: Block | None) -> None:
-        """Replace blocks downwards until a block that was seen before."""
-        for _ in range(DEEPEST):
+        """Replace blocks downwards until a block that was seen before.
+
+        Of nodes that disagree each poll would have it done again.
+        """
+        for _ in range(1 if self.chain.returned else DEEPEST):
             if block is None or not self.chain.differs(block):
                 return
             self.chain.replace(block)
@@ -239,6 +248,7 @@ class _Observer:
                 expected_s=target.expected_block_time,
                 polls=self.polls,
                 failed=self.failed,
+                error=next((kind for kind, _ in self.errors.most_common(1)), ""),
             ),
         )
         session.run.caveats.extend(story.caveats())
@@ -252,7 +262,7 @@ def _write(story: Story, session: Session) -> None:
     for seen, spacing in story.blocks:
         block = seen.block
         latency = block.consensus_latency
-        dated = seen.together == 1 and not isnan(block.timestamp)
+        dated = seen.exact and not isnan(block.timestamp)
         if not told and dated and not story.clock_differs:
             latency = max(story.age(seen), 0.0)
         values = {
@@ -278,7 +288,7 @@ def _write(story: Story, session: Session) -> None:
         "first_height": chain.first,
         "last_height": chain.top,
         "missed_slots": story.missed_slots(),
-        "replaced": [seen.block.height for seen in chain.replaced],
+        "replaced": [height for height, _ in chain.replaced],
         "height_backwards": chain.backwards,
         "blocks_not_seen": chain.skipped,
         "arrival_resolution_s": story.watch.poll_s,

@@ -13,6 +13,7 @@ from statistics import median
 
 from perflib.model import Caveat
 from perflib.units import format_quantity
+from perflib.workloads.fields import NEXT_STEPS
 
 AGREEMENT = 0.2
 """Timestamps and arrivals may differ by this share of the time watched."""
@@ -20,6 +21,8 @@ COARSE = 4
 """A slot of fewer resolutions of the timestamps than this cannot be told missed by them."""
 FAILED_POLLS = 0.1
 """A share of failed polls from which arrivals are known worse than the poll interval says."""
+REWOUND = 2
+"""Proposers who race may cost a chain its newest block; who goes back further was rewound."""
 FUTURE_S = 1.0
 """Timestamps further ahead of our clock than this mean that the clocks differ."""
 
@@ -44,24 +47,38 @@ class Seen:
 
     `interval` is the time since the block before arrived (None: not observed) and
     `together` how many blocks were found by the same poll, whose intervals are shared out.
+    `late` is a block that took another's place, whose arrival it still has.
     """
 
     block: Block
     arrived_s: float
     interval: float | None
     together: int = 1
+    late: bool = False
+
+    @property
+    def exact(self) -> bool:
+        """Whether the arrival is that of this very block."""
+        return self.together == 1 and not self.late
 
 
 @dataclass
 class Chain:
-    """The blocks seen, by height, and what was odd about them."""
+    """The blocks seen, by height, and what was odd about them.
+
+    `replaced` are height and hash of those whose place another block took; one of them that
+    comes back was never replaced for the node that told it.
+    """
 
     seen: dict[int, Seen] = field(default_factory=dict)
-    replaced: list[Seen] = field(default_factory=list)
+    replaced: dict[tuple[int, str], None] = field(default_factory=dict)
+    returned: int = 0
+    rewound: bool = False
     top: int = -1
     first: int = -1
     head: int = -1
     backwards: int = 0
+    fall: tuple[int, int] = (0, 0)
     skipped: int = 0
 
     def start(self, block: Block, arrived_s: float) -> None:
@@ -78,23 +95,26 @@ class Chain:
             self.seen[block.height] = Seen(
                 block=block, arrived_s=arrived_s, interval=share, together=len(blocks)
             )
-        self.top = blocks[-1].height
+        self.top = self.head = blocks[-1].height
 
     def replace(self, block: Block) -> None:
         """Another block than the one seen before at its height: a re-organisation."""
         old = self.seen[block.height]
-        self.replaced.append(old)
-        self.seen[block.height] = replace(old, block=block)
+        self.returned += (block.height, block.hash) in self.replaced
+        self.replaced[block.height, old.block.hash] = None
+        self.seen[block.height] = replace(old, block=block, late=True)
 
     def differs(self, block: Block) -> bool:
         """Whether another block was seen at the height of `block`."""
         old = self.seen.get(block.height)
         return old is not None and bool(block.hash) and old.block.hash != block.hash
 
-    def note_head(self, height: int) -> None:
-        """Count a head that is lower than the one answered before."""
-        self.backwards += height < self.head
-        self.head = height
+    def note_head(self, head: Block) -> None:
+        """Count a head lower than the one answered before, keep the deepest fall, and doubt it."""
+        self.backwards += head.height < self.head
+        self.fall = max(self.fall, (self.head, head.height), key=lambda fall: fall[0] - fall[1])
+        self.rewound |= self.top - head.height >= REWOUND and self.differs(head)
+        self.head = head.height
 
     def new(self) -> Iterator[tuple[Seen, float | None]]:
         """Each block that arrived, and the time between its timestamp and its parent's."""
@@ -108,7 +128,10 @@ class Chain:
 
 @dataclass(frozen=True, kw_only=True)
 class Watch:
-    """How a chain was watched: times in seconds from the run's start, clock from 1970."""
+    """How a chain was watched: times in seconds from the run's start, clock from 1970.
+
+    `error` is the kind with which most of the `failed` polls failed.
+    """
 
     began_s: float
     ended_s: float
@@ -117,6 +140,7 @@ class Watch:
     expected_s: float | None
     polls: int
     failed: int
+    error: str = ""
 
 
 @dataclass
@@ -133,7 +157,7 @@ class Story:
         stamps = [seen.block.timestamp for seen in dated]
         self.resolution_s = 1.0 if stamps and all(s == int(s) for s in stamps) else 0.0
         self.slot_s = self.watch.expected_s or (median(self.spacings) if self.spacings else None)
-        lags = [self.age(seen) for seen in dated if seen.together == 1]
+        lags = [self.age(seen) for seen in dated if seen.exact]
         self.lag_s = median(lags) if lags else None
 
     @property
@@ -141,6 +165,17 @@ class Story:
         """Time from the last arrival to the end."""
         last = self.blocks[-1][0].arrived_s if self.blocks else self.watch.began_s
         return self.watch.ended_s - last
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the chain was silent at the end for longer than a slot left out explains."""
+        return bool(self.slot_s) and self.silence_s > 2 * (self.slot_s or 0) + self.watch.poll_s
+
+    @property
+    def rewound(self) -> bool:
+        """Whether the chain went on from further back, or stays there."""
+        stays = self.stalled or not self.blocks
+        return self.chain.rewound or (stays and self.chain.top - self.chain.head >= REWOUND)
 
     @property
     def clock_differs(self) -> bool:
@@ -153,7 +188,7 @@ class Story:
     def missed_slots(self) -> int:
         """Slots without a block, given the expected block time; the silent end counts too."""
         slot = self.watch.expected_s
-        if not slot:
+        if not slot or self.rewound:
             return 0
         between = sum(max(round(spacing / slot) - 1, 0) for spacing in self._steps(slot))
         return between + (max(int(self.silence_s / slot - 0.5), 0) if self.blocks else 0)
@@ -166,14 +201,34 @@ class Story:
         return [seen.interval for seen, _ in self.blocks if seen.interval is not None]
 
     def caveats(self) -> Iterator[Caveat]:
-        """Everything that makes the numbers doubtful."""
-        if not self.blocks:
+        """Everything that makes the numbers doubtful; of two chains in one, only that they are."""
+        if self.chain.returned or self.rewound:
+            yield self._two_chains()
+        elif not self.blocks:
             yield self._never_advanced()
-            return
-        yield from self._stalled()
-        yield from self._disagreement()
-        yield from self._clock()
-        yield from self._oddities()
+        else:
+            yield from self._stalled()
+            yield from self._disagreement()
+            yield from self._clock()
+            yield from self._oddities()
+
+    def _two_chains(self) -> Caveat:
+        """What was watched is not one chain that grew."""
+        if self.chain.returned:
+            return Caveat(
+                code="nodes disagree",
+                message=f"{len(self.chain.replaced)} blocks were answered by turns with others "
+                "of the same height",
+                next_step="ask one node instead of several behind a balancer",
+                voids=("*",),
+            )
+        return Caveat(
+            code="chain rewound",
+            message="the height fell from {} to {}: the chain was rewound, or another one took "
+            "its place".format(*self.chain.fall),
+            next_step="find out who reset or restarted it, and measure again",
+            voids=("*",),
+        )
 
     def _never_advanced(self) -> Caveat:
         watched = self.watch.ended_s - self.watch.began_s
@@ -189,12 +244,12 @@ class Story:
         )
 
     def _stalled(self) -> Iterator[Caveat]:
-        if self.slot_s and self.silence_s > 2 * self.slot_s + self.watch.poll_s:
+        if self.stalled:
             yield Caveat(
                 code="chain stalled",
                 message=f"no block arrived in the last {format_quantity(self.silence_s, 's')}",
                 next_step="check that the validators still run and reach their quorum",
-                voids=("block_time", "arrival_interval", "block_transactions"),
+                voids=("block_time", "arrival_interval", "block_transactions", "consensus_latency"),
             )
 
     def _disagreement(self) -> Iterator[Caveat]:
@@ -217,18 +272,19 @@ class Story:
             )
 
     def _clock(self) -> Iterator[Caveat]:
-        if self.clock_differs:
+        if self.lag_s is not None and self.clock_differs:
+            side = "after" if self.lag_s > 0 else "before"
             yield Caveat(
                 code="clocks differ",
-                message="blocks arrive "
-                f"{format_quantity(self.lag_s or 0.0, 's')} after their timestamps (median)",
+                message=f"blocks arrive {format_quantity(abs(self.lag_s), 's')} {side} "
+                "their timestamps (median)",
                 next_step="synchronise the clocks of the chain and of this machine",
                 voids=("consensus_latency",),
             )
         told = [
             (seen.block.consensus_latency, self.age(seen))
             for seen, _ in self.blocks
-            if seen.block.consensus_latency is not None and seen.together == 1
+            if seen.block.consensus_latency is not None and seen.exact
         ]
         slack = self.watch.poll_s + self.resolution_s + FUTURE_S
         wrong = [latency for latency, age in told if latency < 0 or latency > age + slack]
@@ -269,9 +325,9 @@ class Story:
             (
                 failed,
                 "polls failed",
-                f"{failed} of {self.watch.polls} polls were not answered; "
+                f"{failed} of {self.watch.polls} polls failed, most with `{self.watch.error}`; "
                 "arrivals are known less exactly than the poll interval says",
-                "see the errors of the run, and mend what the node answers",
+                NEXT_STEPS.get(self.watch.error, "mend what the node answers"),
                 ("arrival_interval",) if failed > 0.5 * self.watch.polls else (),
             ),
             (

@@ -10,7 +10,8 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,8 +20,10 @@ import httpx
 from perflib.workloads.fields import (
     NEXT_STEPS,
     AnswerError,
+    accept,
     answer_of,
     find,
+    first_words,
     kind_of,
     number,
     open_client,
@@ -35,6 +38,7 @@ _LATER = (
     inspect.isgeneratorfunction,
     inspect.isasyncgenfunction,
 )
+_PROMISES = (Awaitable, Iterator, AsyncIterator, Future)
 DOUBT = 1.02
 """Stages together may exceed the client's own time by this factor before they are doubted."""
 
@@ -118,11 +122,12 @@ class ChunkTask:
             else:
                 response = self._upload(what)
                 spent, status = time.perf_counter() - began, response.status_code
-                told = answer_of(response)
+                accept(response)
+                told = answer_of(response) if any(self.answer.values()) else None
             metrics = self._checked(told, len(what))
-        except (Exception, SystemExit) as error:  # whatever a user's function raises is counted
+        except BaseException as error:  # whatever a user's function raises is counted
             kind = kind_of(error)
-            self.messages.setdefault(kind, str(error))
+            self.messages.setdefault(kind, first_words(str(error)))
             return Done(kind, status, len(what))
         if sum(metrics.get(stage, 0.0) for stage in STAGES) > spent * DOUBT:
             self.doubted += 1
@@ -131,7 +136,11 @@ class ChunkTask:
     def _checked(self, told: Any, sent: int) -> dict[str, float]:
         """The numbers that the answer tells; raises `AnswerError` where it proves nothing."""
         metrics = {"chunk_size": float(sent)}
+        if isinstance(told, _PROMISES):
+            raise AnswerError(f"a {type(told).__name__} was returned: the work is still to be done")
         if isinstance(told, bytes | bytearray | memoryview):
+            if not told:
+                raise AnswerError("no bytes were returned")
             return metrics | {"stored_size": float(len(told))}
         for name, path in self.answer.items():
             if not path or (self.function and not _tells(told, path)):

@@ -75,7 +75,10 @@ class ChunksTarget(Target):
     )
     think_time: Seconds = Field(default=0.0, description="mean pause of a closed user")
     timeout: Seconds = Field(default=10.0, gt=0, description="a slower upload is an error")
-    answer: ChunkAnswer = ChunkAnswer()
+    answer: ChunkAnswer | None = Field(
+        default=ChunkAnswer(),
+        description="where the answer tells what; `null`: its status alone says that all is well",
+    )
 
     @model_validator(mode="after")
     def _one_way(self) -> ChunksTarget:
@@ -95,7 +98,7 @@ class ChunksTarget(Target):
             "weights": self._weights(scenario),
             "compressibility": self.compressibility,
             "timeout_s": self.timeout,
-            "answer": self.answer.model_dump(),
+            "answer": self.answer.model_dump() if self.answer else {},
             "seed": scenario.seed,
         }
         session.run.workload = settings | {

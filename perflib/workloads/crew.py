@@ -244,7 +244,7 @@ class Crew:
             loop_lateness_p99_s=max((report["lateness_p99_s"] for report in reports), default=None),
         )
         if lost:
-            last = "; ".join(filter(None, (hand.last_words() for hand in hands)))
+            last = "; ".join(filter(None, (hand.last_words() for hand in hands if hand.code != 0)))
             self.session.warn(
                 "generator lost workers",
                 f"{lost} of {len(hands)} client processes died {last}".rstrip(),

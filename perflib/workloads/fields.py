@@ -21,6 +21,7 @@ from perflib.units import find_unit
 TIMEOUT = "timeout"
 LARGEST = 32 * 1024 * 1024
 """Bytes of an answer, also when decoded: each user may hold one."""
+MOST_SAID = 200
 _EPOCH_STEPS = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3))
 
 
@@ -125,18 +126,32 @@ def _from_iso(text: str, path: str) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-NEXT_STEPS = {"certificate not trusted": "name its authority in `SSL_CERT_FILE`"}
+NEXT_STEPS = {
+    "certificate not trusted": "name its authority in `SSL_CERT_FILE`",
+    "status 401": "give `headers` what the target wants to know you by",
+    "status 429": "lift the rate limit for this client, or ask less often",
+}
 """What to do about a kind of error, where that is known better than to start the target."""
+
+
+def accept(response: httpx.Response) -> None:
+    """Raise `AnswerError` unless the status tells of success."""
+    if not response.is_success:
+        raise AnswerError(f"status {response.status_code}")
 
 
 def answer_of(response: httpx.Response) -> Any:
     """The JSON of a successful answer; raises `AnswerError` for any other."""
-    if not response.is_success:
-        raise AnswerError(f"status {response.status_code}")
+    accept(response)
     try:
         return response.json()
     except (ValueError, RecursionError):
         raise AnswerError("the answer is no JSON") from None
+
+
+def first_words(text: str) -> str:
+    """The first line of what an error says, shortened: some say all that they were given."""
+    return next(iter(text.strip().splitlines()), "")[:MOST_SAID]
 
 
 def kind_of(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -32,6 +33,7 @@ class Hand:
         )
         self.messages: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self.errors = b""
+        self.code: int | None = None
         self._send(msgspec.json.encode(job))
         self.readers = [
             threading.Thread(target=target, daemon=True)
@@ -90,12 +92,16 @@ class Hand:
             self.process.stdin.close()
 
     def last_words(self) -> str:
-        """The last line that the process wrote to stderr."""
-        lines = self.errors.decode(errors="replace").strip().splitlines()
-        return lines[-1] if lines else ""
+        """How the process ended where it was not well, and the last line it wrote to stderr."""
+        line = self.errors.decode(errors="replace").strip().rpartition("\n")[2]
+        code, how = self.code or 0, ""
+        if code:
+            how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+        return ": ".join(filter(None, (how, line)))
 
     def dismiss(self) -> None:
         """End the process, gently if it lets us."""
+        self.code = self.process.poll()
         self.close()
         try:
             self.process.wait(STOP_S)

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from perflib.hidden import HIDDEN, SECRET
 from perflib.samples import PROBE
+from perflib.workloads.fields import first_words
 from perflib.workloads.worker import Done, NoContactError
 
 CONNECT_TIMEOUT = {"psycopg", "psycopg2", "pymysql", "mysqldb", "mariadbconnector"}
@@ -209,9 +210,10 @@ class SqlTask:
     def _told(self, error: Exception) -> tuple[str, str]:
         """The kind of `error` and its first line, without the password."""
         cause = getattr(error, "orig", None) or error
-        text = (str(cause).strip().splitlines() or [""])[0]
+        text = str(cause)
         if self.url.password:
             text = text.replace(str(self.url.password), HIDDEN)
+        text = first_words(text)
         kind = kind_of(cause, text)
         self.messages.setdefault(kind, text)
         return kind, text

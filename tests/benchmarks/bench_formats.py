@@ -25,6 +25,7 @@ from perflib.formats.loading import load_results, readings, summarised
 from perflib.model import Environment, Estimate, Run
 from perflib.store import Store
 from tests.benchmarks.table import Row
+from tests.fabricate import keep
 from tests.formats.test_samples import REFUSED, SAMPLES
 
 MEGABYTES = int(os.environ.get("PERFLIB_BENCH_MB", "1000"))
@@ -156,7 +157,7 @@ def _peak_mb(path: Path) -> float:
 def _many(folder: Path) -> Iterator[Row]:
     count = FILES[-1]
     store = Store(folder)
-    store.add_many([_run(number) for number in range(count)])
+    keep(store, [_run(number) for number in range(count)])
     paths = sorted((folder / "runs").glob("*/run.json"))
     cold, naive = [], []
     for _ in range(ROUNDS):
@@ -183,7 +184,7 @@ def _many(folder: Path) -> Iterator[Row]:
         at_most=1.05,
     )
     with tempfile.TemporaryDirectory() as other:
-        Store(other).add_many([_run(number) for number in range(FILES[0])])
+        keep(Store(other), [_run(number) for number in range(FILES[0])])
         fewer = min(seconds(Store(other).points) for _ in range(ROUNDS))
     yield Row(
         measure="growth with the number of files, exponent: history",
