@@ -27,6 +27,7 @@ from perflib.config import Config
 from perflib.environment import private_folder
 from perflib.errors import TargetError
 from perflib.model import Run
+from perflib.recovery import recover
 from perflib.run import Show, execute
 from perflib.store import Store
 from perflib.target import Scenario, Target
@@ -53,6 +54,7 @@ def measure(
     targets = [config.target(name) for name in names or config.targets]
     store = Store(config.data, config.history)
     store.require_writable()
+    recover(store, config.targets, config.secrets, say)
     with system(config, targets, say) as found, _stop_on_signal() as stop:
 
         def run(target: Target, run_time_s: float = 0.0) -> Run:

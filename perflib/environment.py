@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import socket
 import stat
 import subprocess
 import tempfile
@@ -164,6 +165,14 @@ def _output(command: list[str]) -> str:
     except (OSError, subprocess.SubprocessError):
         return ""
     return done.stdout.strip()
+
+
+def boot_id() -> str:
+    """Tells whether two processes run on one system, and so share its monotonic clock and locks."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return socket.gethostname()
 
 
 def private_folder() -> Path | None:

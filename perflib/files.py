@@ -22,9 +22,14 @@ def in_one_step(file: Path) -> Iterator[Path]:
         aside.unlink(missing_ok=True)
 
 
-def write(file: Path, data: bytes) -> None:
-    """Write `file` so that a reader sees the old or the new content, never a part."""
+def write(file: Path, data: bytes, *, private: bool = False) -> None:
+    """Write `file` so that a reader sees the old or the new content, never a part.
+
+    What is `private` no other user may read.
+    """
     with in_one_step(file) as aside:
+        if private:
+            aside.touch(mode=0o600)
         aside.write_bytes(data)
 
 

@@ -21,6 +21,9 @@ RECORDS = "runs.jsonl.gz"
 RECORD, SAMPLES, SCRAPED = "run.json", "samples.parquet", "metrics.parquet"
 """The files of a run's folder: its record, its samples, and what was scraped meanwhile."""
 
+PARTS = "parts"
+"""Where samples wait for the end of their run, a complete file each few seconds."""
+
 HISTORY = "PERFLIB_HISTORY"
 """The environment variable in which a notebook finds the URL of a shared history."""
 

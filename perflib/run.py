@@ -1,14 +1,15 @@
 """One execution: whatever the target does, a Run results.
 
 A target that refuses, hangs or dies is a fact to record, and an interrupted run keeps what
-it measured. Only a full disk or a broken folder can stop a run from being kept.
+it measured. Only a full disk, a broken folder or a killed process can stop a run from being kept;
+what it wrote until then is found by the next one (see `perflib.recovery`).
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,8 @@ from perflib.review.settings import read_settings
 from perflib.samples import read_samples
 from perflib.session import Session
 from perflib.store import Store
-from perflib.store.folder import explained
+from perflib.store.claim import claimed
+from perflib.store.folder import explained, write_record
 from perflib.target import Scenario, Target
 
 Show = Callable[[str, Mapping[str, str]], None]
@@ -49,6 +51,7 @@ def execute(
     `NOT_IN_HISTORY`. An unforeseen error is raised again after what was measured has been
     kept as `failed`.
     """
+    secrets = tuple(secrets)
     run_id, staging = store.begin(target.name)
     run = Run(
         id=run_id,
@@ -63,18 +66,43 @@ def execute(
     run.environment.settings = _settings(target)
     session = Session(run, staging, lambda numbers: show(target.name, numbers))
     session.stop = stop or session.stop
+    session.keep = lambda: write_record(staging, _clean(run, secrets))
+    with _left_behind(staging), claimed(staging) as claim:
+        session.held = (claim,)
+        session.keep()
+        fault = _fault_in(lambda: _measure(target, scenario, session), session)
+        run = _finish(session, store, secrets)
+        if fault is not None:
+            raise fault
+        return run
+
+
+@contextmanager
+def _left_behind(staging: Path) -> Iterator[None]:
+    """Tell where samples are that could not be recorded."""
     try:
-        _measure(target, scenario, session)
+        yield
+    except StoreError as error:
+        step = f"what reached the disk is in {staging}: the next `perflib run` records it"
+        error.next_step = f"{error.next_step}; {step}" if error.next_step else step
+        raise
+
+
+def _fault_in(measure: Callable[[], None], session: Session) -> BaseException | None:
+    """What ended `measure`, unless it is for the record alone. A store that fails ends the run."""
+    try:
+        measure()
+    except StoreError:
+        raise
     except PerflibError as error:
-        run.status = "failed"
+        session.run.status = "failed"
         expected = f"; expected {error.expected}" if error.expected else ""
         session.warn("failed", f"{error.found}{expected}", error.next_step, ("*",))
     except BaseException as error:
-        run.status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-        raise
-    finally:
-        run = _finish(session, store, secrets)
-    return run
+        interrupted = isinstance(error, KeyboardInterrupt)
+        session.run.status = "interrupted" if interrupted else "failed"
+        return error
+    return None
 
 
 def _settings(target: Target) -> dict[str, str]:
@@ -105,8 +133,8 @@ def _watch_clock(session: Session, ended: threading.Event) -> None:
         session.look_at_clock()
 
 
-def _finish(session: Session, store: Store, secrets: Iterable[str]) -> Run:
-    """Complete the record, derive estimates and verdicts, and keep everything."""
+def _finish(session: Session, store: Store, secrets: tuple[str, ...]) -> Run:
+    """Complete the record and the samples, and keep everything."""
     run = session.run
     if not (session.folder / SAMPLES).exists():
         session.samples()
@@ -114,19 +142,28 @@ def _finish(session: Session, store: Store, secrets: Iterable[str]) -> Run:
         session.close()
     run.duration_s = session.now()
     _check_surroundings(session)
-    samples = read_samples(session.folder / SAMPLES)
+    return finish(run, session.folder, store, secrets)
+
+
+def finish(run: Run, folder: Path, store: Store, secrets: tuple[str, ...]) -> Run:
+    """Derive the estimates and verdicts of `run` from the samples in `folder`, and keep it all."""
+    samples = read_samples(folder / SAMPLES)
     run.counts.recorded = run.counts.recorded or len(samples)
     run.estimates = analysis.estimates(run, samples)
     run.verdicts = analysis.judge(run, run.estimates)
-    run = msgspec.convert(_without(msgspec.to_builtins(run), tuple(secrets)), Run)
+    run = _clean(run, secrets)
     try:
-        store.commit(run, session.folder)
+        store.commit(run, folder)
     except StoreError as error:
         if not store.folder(run.id).exists():
             raise
         message = f"{error.file}: {error.found}" if error.file else error.found
         run.caveats.append(Caveat(code=NOT_IN_HISTORY, message=message, next_step=error.next_step))
     return run
+
+
+def _clean(run: Run, secrets: tuple[str, ...]) -> Run:
+    return msgspec.convert(_without(msgspec.to_builtins(run), secrets), Run)
 
 
 def _without(value: Any, secrets: tuple[str, ...]) -> Any:

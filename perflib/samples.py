@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from perflib import files
 from perflib.errors import StoreError
+from perflib.model import PARTS, SAMPLES
 
 if TYPE_CHECKING:  # only `read_samples` needs pandas; a load generator must start quickly
     import pandas as pd
@@ -27,6 +30,8 @@ PROBE = "connect"
 """The label of fresh connections to a database: timed beside the load, no part of it."""
 POLL = "poll"
 """The label of questions to a watched chain: one without an answer is no block that failed."""
+PART_ROWS, PART_S = 100_000, 10.0
+"""A part is written when it holds so many samples, or its first one waits for so long."""
 _CORE = pa.schema(
     [
         ("label", pa.dictionary(pa.int32(), pa.string())),
@@ -48,22 +53,38 @@ def schema(metrics: tuple[str, ...] = ()) -> pa.Schema:
 
 
 def write_table(table: pa.Table, path: Path) -> None:
-    """Write one complete Parquet file with the encodings that suit its columns."""
-    dictionaries = [f.name for f in table.schema if pa.types.is_dictionary(f.type)]
-    pq.write_table(
-        table, path, compression="zstd", use_dictionary=dictionaries, column_encoding=_DELTA
-    )
+    """Write one Parquet file with the encodings that suit its columns, whole or not at all."""
+    _write([table], table.schema, path)
+
+
+def _write(tables: Iterable[pa.Table], columns: pa.Schema, path: Path) -> None:
+    """Write `tables` to `path`, a row group each."""
+    dictionaries = [f.name for f in columns if pa.types.is_dictionary(f.type)]
+    # a sink that we close: a writer that fails would keep its file, and so its room, for long
+    with (
+        files.in_one_step(path) as aside,
+        pa.OSFile(str(aside), "wb") as sink,
+        pq.ParquetWriter(
+            sink,
+            columns,
+            compression="zstd",
+            use_dictionary=dictionaries,
+            column_encoding=_DELTA,
+        ) as out,
+    ):
+        for table in tables:
+            out.write_table(table)
 
 
 class SampleWriter:
     """Collects samples of one run, thread-safe, with bounded memory.
 
     Complete Parquet parts are written beside `path` as the run goes, so that a killed run
-    loses at most `flush_rows` samples; `close` joins them into `path`.
+    loses at most `flush_rows` samples or those of `PART_S`; `close` joins them into `path`.
     """
 
     def __init__(
-        self, path: Path, metrics: tuple[str, ...] = (), flush_rows: int = 100_000
+        self, path: Path, metrics: tuple[str, ...] = (), flush_rows: int = PART_ROWS
     ) -> None:
         self.path = path
         self.rows = 0
@@ -73,6 +94,7 @@ class SampleWriter:
         self._columns: dict[str, list[Any]] = {name: [] for name in self._schema.names}
         self._lock = threading.Lock()
         self._part_count = 0
+        self._flushed = time.monotonic()
 
     def append(
         self,
@@ -103,7 +125,8 @@ class SampleWriter:
             for name, column in self._columns.items():
                 column.append(row.get(name))
             self.rows += 1
-            if len(self._columns["label"]) >= self._flush_rows:
+            waited_s = time.monotonic() - self._flushed
+            if len(self._columns["label"]) >= self._flush_rows or waited_s > PART_S:
                 self._flush()
 
     def _flush(self) -> None:
@@ -113,6 +136,7 @@ class SampleWriter:
         table = pa.Table.from_pydict(self._columns, schema=self._schema)
         write_table(table, self._parts / f"{self._part_count:06d}.parquet")
         self._part_count += 1
+        self._flushed = time.monotonic()
         for column in self._columns.values():
             column.clear()
 
@@ -124,26 +148,38 @@ class SampleWriter:
 
 
 def join_parts(parts: Path, path: Path, empty: pa.Schema) -> None:
-    """Join the Parquet files of folder `parts` into `path`, a row group each; then remove them.
+    """Join the Parquet files of folder `parts` into `path`; then remove them.
 
     When that fails, the parts stay and there is no `path`.
     """
     files = sorted(parts.glob("*.parquet")) if parts.is_dir() else []
-    if not files:
+    if files:
+        _write(_row_groups(files), pq.read_schema(files[0]), path)
+    else:
         write_table(empty.empty_table(), path)
-        return
-    first = pq.read_schema(files[0])
-    dictionaries = [f.name for f in first if pa.types.is_dictionary(f.type)]
-    try:
-        with pq.ParquetWriter(
-            path, first, compression="zstd", use_dictionary=dictionaries, column_encoding=_DELTA
-        ) as out:
-            for file in files:
-                out.write_table(pq.read_table(file))
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-    shutil.rmtree(parts)
+    shutil.rmtree(parts, ignore_errors=True)
+
+
+def _row_groups(files: Iterable[Path]) -> Iterator[pa.Table]:
+    """The rows of `files` in tables of a good size: each costs a place in the file's index."""
+    waiting: list[pa.Table] = []
+    for file in files:
+        waiting.append(pq.read_table(file))
+        if sum(map(len, waiting)) >= PART_ROWS:
+            yield pa.concat_tables(waiting).unify_dictionaries()
+            waiting.clear()
+    if waiting:
+        yield pa.concat_tables(waiting).unify_dictionaries()
+
+
+def adopt_parts(folder: Path, empty: pa.Schema) -> None:
+    """Join all parts below the folder of a run, whoever wrote them, into its samples."""
+    parts = folder / PARTS
+    parts.mkdir(exist_ok=True)
+    for left in sorted(folder.glob("*/**/*.parquet")):
+        if left.parent != parts:
+            left.rename(parts / f"{left.parent.name}-{left.name}")
+    join_parts(parts, folder / SAMPLES, empty)
 
 
 def read_samples(path: Path) -> pd.DataFrame:

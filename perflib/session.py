@@ -17,7 +17,9 @@ class Session:
     `folder` is the run's staging folder, `run` the record being made, `stop` is set by
     Ctrl-C (a workload then returns soon; what it measured is kept). `show` receives live
     numbers for people, at most a few times a second. `zero_ns` is the monotonic clock (shared
-    by all processes of this machine) at the run's start.
+    by all processes of this machine) at the run's start. `keep` writes the record as it stands,
+    for who finds it if this process is killed; processes that write into `folder` keep the file
+    descriptors `held` open, which tell that the run goes on.
     """
 
     def __init__(
@@ -33,6 +35,8 @@ class Session:
         self.epoch_s = time.time()
         self.zero_ns = time.monotonic_ns()
         self.drift_s = 0.0
+        self.held: tuple[int, ...] = ()
+        self.keep: Callable[[], None] = lambda: None
         self._writer: SampleWriter | None = None
 
     def now(self) -> float:

@@ -30,6 +30,7 @@ LAYERS = [
     ["analysis"],
     ["review"],
     ["run", "reference", "importing"],
+    ["recovery"],
     ["campaign"],
     ["desk"],
     ["course"],

@@ -112,6 +112,9 @@ def test_the_reference_system_is_started_only_for_what_it_serves(tmp_path: Path)
 def test_a_rate_that_changes_nothing_is_told(config: Path) -> None:
     answer = perflib("run", "--config", config, "--rate", "5 req/s")
     assert answer.stderr == "db keeps its own load (it is closed): --rate is not for it\n"
+    config.write_text(config.read_text().replace("users: 2", "users: 2, run_time: 1.5 s"))
+    answer = perflib("run", "--config", config, "--run-time", "60 s")
+    assert answer.stderr == "db keeps its own load (it takes 1.50 s): --run-time is not for it\n"
 
 
 def test_a_load_that_breaks_ends_what_watches_beside_it(

@@ -16,6 +16,8 @@ from perflib.load.capacity import Step, search
 from perflib.load.findings import (
     bottleneck,
     broken_off,
+    denials,
+    elsewhere,
     refusals,
     steadiness,
     unasked,
@@ -71,6 +73,33 @@ def test_refusals_are_told_apart(failed, codes, void):
     found = list(refusals(failed, 100))
     assert [caveat.code for caveat in found] == codes
     assert any(caveat.forbids("throughput") for caveat in found) is void
+
+
+@pytest.mark.parametrize(
+    ("failed", "says"),
+    [
+        ({401: 100}, "answered 401:"),
+        ({401: 50, 403: 41}, "answered 401 or 403:"),
+        ({407: 95, 500: 5}, "answered 407:"),
+        ({401: 90}, None),  # as many may do something else than ask for what is theirs
+        ({500: 100}, None),
+        ({}, None),
+    ],
+)
+def test_a_load_that_was_not_allowed_tested_nothing(failed, says):
+    found = list(denials(failed, 100))
+    assert bool(found) is (says is not None)
+    if says:
+        assert says in found[0].message
+        assert found[0].forbids("throughput")
+        assert "`headers`" in found[0].next_step
+
+
+@pytest.mark.parametrize(("count", "found"), [(100, 1), (90, 0), (0, 0)])
+def test_a_load_that_was_sent_elsewhere_tested_nothing(count, found):
+    caveats = [*elsewhere({"undeclared host": count}, 100, {"undeclared host": "h:9; see …"})]
+    assert ["(h:9; see …)" in caveat.message for caveat in caveats] == [True] * found
+    assert all(caveat.forbids("throughput") for caveat in caveats)
 
 
 @pytest.mark.parametrize(
@@ -319,6 +348,20 @@ def test_failures_raise_no_ceiling(monkeypatch):
 
     monkeypatch.setattr(calibrate, "generate", failing)
     assert calibrate.measure_ceiling(4, seconds=1.0) == 10
+
+
+def test_a_generator_that_got_no_answer_has_no_ceiling(monkeypatch):
+    def silent(plan, stop):
+        SampleWriter(Path(plan.folder) / "samples.parquet").close()
+        return plans.Outcome(measured_from_s=0.0, measured_until_s=1.0)
+
+    monkeypatch.setattr(calibrate, "generate", silent)
+    assert calibrate.measure_ceiling(4, seconds=1.0) is None
+
+
+def test_more_users_than_can_connect_in_time_lower_no_ceiling(tmp_path, monkeypatch):
+    monkeypatch.setattr(calibrate, "measure_ceiling", float)
+    assert calibrate.machine_ceiling(10_000, tmp_path) == calibrate.MOST_USERS
 
 
 def test_the_responder_ends_with_the_process_that_started_it():

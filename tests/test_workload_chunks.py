@@ -322,6 +322,13 @@ def test_a_rate_limit_is_no_capacity() -> None:
     assert all(c.forbids("error_rate") for c in run.caveats if c.code == "rate limited")
 
 
+def test_uploads_that_are_not_allowed_test_nothing() -> None:
+    with Server(lambda *_: (403, {})) as url:
+        run, _ = go(target(url, sizes=["16 KiB"]), run_time="0.3 s")
+    assert "not authorised" in codes(run)
+    assert voids_all(run)
+
+
 def test_a_client_process_that_dies_voids_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

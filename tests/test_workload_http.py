@@ -277,6 +277,13 @@ def test_refusals_are_reported_apart(tmp_path, expect, kind):
     assert "rate limited" in codes(run)
 
 
+def test_a_load_without_credentials_gives_no_verdict(tmp_path):
+    with answering(0, 1000, 401) as url:
+        run, samples, _ = load(tmp_path, url, run_time="0.3 s")
+    assert run.errors == {"status 401": len(samples)}
+    assert "not authorised" in codes(run)
+
+
 @pytest.mark.parametrize(
     ("before", "after", "says"),
     [

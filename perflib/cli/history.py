@@ -75,13 +75,15 @@ def list_runs(
     as_json: bool,
 ) -> None:
     """The newest runs (of TARGET), newest last, with a sign for each promise."""
+    from perflib.recovery import leavings
+
     found = store.runs(target, status=status, since=_utc(since), until=_utc(until))
     found = found[found["git_commit"].str.startswith(commit)].tail(limit)
     if as_json:
         click.echo(found.to_json(orient="records", date_format="iso", indent=1))
         return
     show.console.print(_runs_table(found, store.verdicts(target)))
-    show.print_damaged(store.damaged)
+    show.print_damaged([*store.damaged, *leavings(store)])
     if found.empty:
         none = store.runs(limit=1).empty
         other = "no run is like this; `perflib history list` shows the newest of all"

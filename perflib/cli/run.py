@@ -13,6 +13,7 @@ from perflib.cli import show
 from perflib.cli.choose import CONFIG
 from perflib.errors import ExitCode, PerflibError
 from perflib.target import Scenario
+from perflib.units import format_quantity
 from perflib.yamlfile import wording
 
 if TYPE_CHECKING:
@@ -51,8 +52,7 @@ def run(
     if headline and len(targets or settings.targets) != 1:
         raise PerflibError("--headline is of one target", next_step="name the one that you mean")
     load = adjusted(settings.scenario(scenario), rate=rate, run_time=run_time)
-    if rate is not None:
-        _tell_own_load(settings, targets, load)
+    _tell_own_load(settings, targets, load, rate=rate, run_time=run_time)
     permit(settings, targets, also_load)
     runs = measure(settings, targets, load)
     code = show.print_runs(runs)
@@ -65,13 +65,26 @@ def run(
     return ExitCode.USAGE if lost else code
 
 
-def _tell_own_load(settings: config.Config, targets: tuple[str, ...], load: Scenario) -> None:
-    """Say where a given rate changes nothing."""
+def _tell_own_load(
+    settings: config.Config,
+    targets: tuple[str, ...],
+    load: Scenario,
+    *,
+    rate: str | None,
+    run_time: str | None,
+) -> None:
+    """Say where a given rate or time changes nothing."""
     for target in map(settings.target, targets or settings.targets):
-        own = target.loaded(load)
-        if not target.watches and (own.arrival == "closed" or own.rate != load.rate):
-            why = "it is closed" if own.arrival == "closed" else f"it has {own.rate:g} req/s"
-            click.echo(f"{target.name} keeps its own load ({why}): --rate is not for it", err=True)
+        own, ignored = target.loaded(load), {}
+        if rate and not target.watches and (own.arrival == "closed" or own.rate != load.rate):
+            closed = own.arrival == "closed"
+            ignored["--rate"] = "it is closed" if closed else f"it has {own.rate:g} req/s"
+        if run_time and own.run_time != load.run_time:
+            ignored["--run-time"] = f"it takes {format_quantity(own.run_time, 's')}"
+        for option, why in ignored.items():
+            click.echo(
+                f"{target.name} keeps its own load ({why}): {option} is not for it", err=True
+            )
 
 
 def permit(settings: config.Config, targets: tuple[str, ...], hosts: tuple[str, ...]) -> None:

@@ -24,6 +24,7 @@ from perflib.model import SAMPLES
 SECONDS = 1.5
 QUIET = 0.3  # load average a core up to which a ceiling is worth keeping
 KEPT_S = 7 * 86400.0
+MOST_USERS = 1000  # more need longer than this lasts to connect, and are hardly slower then
 
 
 class Ceiling(msgspec.Struct):
@@ -40,6 +41,7 @@ def machine_ceiling(users: int, cache: Path | None = None) -> float | None:
     Measured in about three seconds and kept for a week, or until the machine or the engine
     changes; what a busy machine gives is not kept. None where it cannot be measured.
     """
+    users = min(users, MOST_USERS)
     file = cache or Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser()
     file = file / "perflib" / "ceiling.json"
     packages = "/".join(version(name) for name in ("locust", "gevent", "httptools"))
@@ -93,7 +95,7 @@ def measure_ceiling(users: int, seconds: float = SECONDS) -> float | None:
             table = pq.read_table(Path(folder) / SAMPLES, columns=["end", "ok"])
             ends = table.filter(table["ok"])["end"].to_numpy() * 1e-9  # to fail is quicker
             window = outcome.measured_from_s, outcome.measured_until_s
-            return float(((ends >= window[0]) & (ends < window[1])).sum() / seconds)
+            return float(((ends >= window[0]) & (ends < window[1])).sum() / seconds) or None
     finally:
         responder.kill()
         responder.communicate()

@@ -20,6 +20,7 @@ import httptools
 from gevent import get_hub, getcurrent
 
 from perflib.load.faults import BrokenAnswer, ClosedEarly, Refused, TimedOut
+from perflib.load.messages import LARGEST, STREAM_IT
 
 READ = 16 * 1024
 LONG_READ = 256 * 1024
@@ -247,8 +248,11 @@ class Connection:
         status = self._parser.get_status_code()
         if without_body:
             self._expect_no_body(head)
+        size = 0
         while self._unfinished:
-            self._feed_more(head)
+            size += self._feed_more(head)
+            if size > LARGEST:  # it may never end, and each user holds one
+                raise Refused("content too large", f"more than {LARGEST >> 20} MiB; {STREAM_IT}")
         body = b"".join(self._pieces)
         self._pieces.clear()
         self.used += 1
@@ -271,7 +275,8 @@ class Connection:
             data += more
         return data[: end + 2]
 
-    def _feed_more(self, head: bytes) -> None:
+    def _feed_more(self, head: bytes) -> int:
+        """Take more of the body, or its end; returns how many bytes came."""
         data = self._receive(LONG_READ)
         if data:
             self._parser.feed_data(data)
@@ -279,6 +284,7 @@ class Connection:
             raise BrokenAnswer("connection closed", "in the middle of the answer")
         else:  # neither length nor chunks: the end of the connection is the end of the answer
             self._unfinished.clear()
+        return len(data)
 
     def _receive_some(self, so_far: int) -> bytes:
         if so_far > LARGEST_HEAD:

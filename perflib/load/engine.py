@@ -17,7 +17,7 @@ import gevent
 from gevent import get_hub, getcurrent
 from locust import events
 
-from perflib.load.faults import BadStatus, Fault, Refused, fault_of
+from perflib.load.faults import UNDECLARED, BadStatus, Fault, Refused, fault_of
 from perflib.load.health import Health
 from perflib.load.locust_stats import feed
 from perflib.load.messages import Origin
@@ -130,7 +130,7 @@ class Engine:
     def check_host(self, origin: Origin) -> None:
         """Refuse a host that the configuration does not declare."""
         if self.hosts is not None and origin.authority not in self.hosts:
-            raise Refused("undeclared host", f"{origin.authority}; see `more_hosts`, `--also-load`")
+            raise Refused(UNDECLARED, f"{origin.authority}; see `more_hosts`, `--also-load`")
 
     def _on_foreign(
         self,

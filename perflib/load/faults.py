@@ -42,7 +42,14 @@ class Refused(Fault):
     """Something that this client does not do, or must not do."""
 
 
+UNDECLARED = "undeclared host"
 REFUSALS = {429: "refused 429", 503: "refused 503"}
+DENIALS = (401, 403, 407)
+CREDENTIALS = (
+    "give its credentials in the target's `headers`, such as `Authorization: Bearer ${TOKEN}`, or "
+    "as `user:${PASSWORD}@` before the host in its `url`"
+)
+"""The next step where a target answers by one of `DENIALS`."""
 SUCCESSES = frozenset({*range(200, 209), 226, 301, 302, 303, 304, 307, 308})
 _ERRNO = {
     errno.ECONNREFUSED: "connection refused",

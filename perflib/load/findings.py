@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 import numpy.typing as npt
 
+from perflib.load.faults import CREDENTIALS, DENIALS, UNDECLARED
 from perflib.load.plan import Outcome, Plan
 from perflib.load.steady import BATCH, steady_from
 from perflib.model import Caveat, GeneratorHealth
@@ -33,6 +34,7 @@ NEXT_STEPS = {
     "TLS failed": "write `http://` in its `url` if it speaks no TLS, or mend its TLS",
     "broken answer": "correct its `url` if something else than HTTP answers there, or mend it",
 }
+DENIED_SHARE = 0.9
 LOST_SHARE = 0.001
 """So small a share of what was never sent changes no verdict."""
 SLOT_S = 0.2
@@ -112,6 +114,37 @@ def refusals(failed: Mapping[int, int], total: int) -> Iterator[Caveat]:
             message=f"{refused} of {total} requests were refused with 503; the error rate holds "
             "them, the throughput does not",
             next_step="lower the rate, or find what the target ran out of",
+        )
+
+
+def denials(failed: Mapping[int, int], total: int) -> Iterator[Caveat]:
+    """Hardly anything was allowed: the work that the promise is about was never asked for.
+
+    A few denials are errors like others. `failed` is as for `refusals`.
+    """
+    denied = {status: failed[status] for status in DENIALS if failed.get(status)}
+    if sum(denied.values()) > DENIED_SHARE * total:
+        told = " or ".join(map(str, denied))
+        yield Caveat(
+            code="not authorised",
+            message=f"{sum(denied.values())} of {total} requests were answered {told}: nothing was "
+            "allowed, so the promise was not tested",
+            next_step=f"{CREDENTIALS}; a locustfile sends its own",
+            voids=("*",),
+        )
+
+
+def elsewhere(
+    errors: Mapping[str, int], total: int, messages: Mapping[str, str]
+) -> Iterator[Caveat]:
+    """What we did not ask, because the target sent us to a host that nobody declared."""
+    if errors.get(UNDECLARED, 0) > DENIED_SHARE * total:
+        yield Caveat(
+            code="sent elsewhere",
+            message=f"{errors[UNDECLARED]} of {total} requests led to a host that is not declared "
+            f"({messages.get(UNDECLARED, 'see the locustfile')}) and were not sent there",
+            next_step="write that host in the target's `url` if it is the one to load",
+            voids=("*",),
         )
 
 

@@ -24,7 +24,8 @@ ENCODINGS = "gzip, deflate, br"
 FED, PIECE = 32 * 1024, 256 * 1024
 """Bytes that a decoder takes and gives at a time: some 2 ms, in which no other user can start."""
 LARGEST = 256 * 1024 * 1024
-"""Bytes that coded content may become: a few KiB of it can be made to fill any memory."""
+"""Bytes of an answer that is held, also when decoded: a few KiB can be made to fill any memory."""
+STREAM_IT = "read it with stream=True"
 CUT = "broken content encoding", "the compressed content is cut short"
 _UNSENDABLE = re.compile(r"[\r\n\0]|[^\0-\xff]")
 _KEPT = "/%:?#[]@!$&'()*+,;=~-._|"
@@ -170,7 +171,7 @@ def _joined(pieces: Iterator[bytes], breathe: Callable[[], None], largest: int) 
     for piece in pieces:
         size += len(piece)
         if size > largest:
-            told = f"more than {largest >> 20} MiB when decoded; read it with stream=True"
+            told = f"more than {largest >> 20} MiB when decoded; {STREAM_IT}"
             raise Refused("content too large", told)
         breathe()
         whole.append(piece)

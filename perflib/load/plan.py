@@ -13,7 +13,7 @@ from perflib.load.schedule import Schedule, Shape, make_schedule
 from perflib.model import GeneratorHealth
 
 PLAN_VARIABLE = "PERFLIB_LOAD_PLAN"
-PLAN, OUTCOME, SPOOL, PARTS = "plan.json", "outcome.json", "spool", "parts"
+PLAN, OUTCOME, SPOOL = "plan.json", "outcome.json", "spool"
 
 
 class Request(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -109,8 +109,8 @@ class Outcome(Struct, kw_only=True):
 
 
 def write(record: Struct, path: Path) -> None:
-    """Write `record` as JSON in one step."""
-    files.write(path, msgspec.json.encode(record))
+    """Write `record` as JSON in one step; no other user may read what may hold secrets."""
+    files.write(path, msgspec.json.encode(record), private=True)
 
 
 def read_plan(path: Path) -> Plan:

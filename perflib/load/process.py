@@ -22,8 +22,7 @@ import msgspec
 from perflib.errors import PerflibError, StoreError
 from perflib.load import plan as plans
 from perflib.load.plan import Outcome, Plan
-from perflib.model import SAMPLES
-from perflib.samples import join_parts, schema
+from perflib.samples import adopt_parts, schema
 
 LOG = "generator.log"
 PATIENCE_S = 30.0
@@ -33,11 +32,13 @@ def generate(
     plan: Plan,
     stop: threading.Event,
     show: Callable[[dict[str, object]], None] = lambda _: None,
+    held: tuple[int, ...] = (),
 ) -> Outcome:
     """Run `plan` in a child process until it ends or `stop` is set; return how it went.
 
-    The samples are then in `plan.folder/samples.parquet`, those of a generator that died
-    included. Raises `PerflibError` when the generator could not begin.
+    The child keeps the file descriptors `held` open as long as it writes. The samples are then in
+    `plan.folder/samples.parquet`, those of a generator that died included. Raises `PerflibError`
+    when the generator could not begin.
     """
     folder = Path(plan.folder)
     reading, writing = os.pipe()
@@ -49,7 +50,7 @@ def generate(
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            pass_fds=[writing],
+            pass_fds=[writing, *held],
             start_new_session=True,  # Ctrl-C is passed on by us, once
         )
     os.close(writing)
@@ -99,21 +100,16 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 def _adopt(folder: Path) -> None:
     """Join the parts that were delivered and those that are still where they were written."""
-    parts = folder / plans.PARTS
-    parts.mkdir(exist_ok=True)
-    for left in sorted((folder / plans.SPOOL).glob("*/*.parquet")):
-        left.rename(parts / f"{left.parent.name}-{left.name}")
     try:
-        join_parts(parts, folder / SAMPLES, schema())
+        adopt_parts(folder, schema())
     except OSError as error:
         raise StoreError(
             f"the samples cannot be joined ({os.strerror(error.errno or errno.EIO)})",
             expected="room for one more copy of them",
-            next_step="free space on the disk and measure again",
+            next_step="free space on the disk",
             file=folder,
         ) from None
-    for rest in (parts, folder / plans.SPOOL):
-        shutil.rmtree(rest, ignore_errors=True)
+    shutil.rmtree(folder / plans.SPOOL, ignore_errors=True)
 
 
 def _died(child: subprocess.Popen[bytes], plan: Plan, said: str) -> Outcome:

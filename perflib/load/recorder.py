@@ -7,6 +7,7 @@ does not change what is recorded. Compression happens in a thread, outside the e
 from __future__ import annotations
 
 import struct
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from perflib import files
-from perflib.samples import TIMES, schema, write_table
+from perflib.samples import PART_ROWS, PART_S, TIMES, schema, write_table
 
 ROW = np.dtype(
     [
@@ -94,7 +94,7 @@ class PartWriter:
     hardly needs the interpreter, for which the users would have to wait.
     """
 
-    def __init__(self, folder: Path, zero_ns: int, part_rows: int = 100_000) -> None:
+    def __init__(self, folder: Path, zero_ns: int, part_rows: int = PART_ROWS) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.zero_ns = zero_ns
@@ -103,6 +103,7 @@ class PartWriter:
         self._waiting: list[pa.Table] = []
         self._rows = 0
         self._parts = 0
+        self._taken = time.monotonic()
 
     def add(self, rows: Rows, labels: list[tuple[str, str]], errors: list[str]) -> None:
         """Keep `rows` for the next part."""
@@ -113,22 +114,26 @@ class PartWriter:
     def take(self) -> list[pa.Table]:
         """What was kept, for `write`; called where `add` is, or rows would fall between them."""
         taken, self._waiting, self._rows = self._waiting, [], 0
+        self._taken = time.monotonic()
         return taken
+
+    def put_back(self, taken: list[pa.Table]) -> None:
+        """Keep for later what could not be written now; in one step, for others call `add`."""
+        self._waiting[:0] = taken
 
     @property
     def due(self) -> bool:
         """Whether a part is worth writing."""
-        return self._rows >= self.part_rows
+        waited_s = time.monotonic() - self._taken
+        return self._rows >= self.part_rows or (self._rows > 0 and waited_s > PART_S)
 
     def write(self, taken: list[pa.Table]) -> None:
         """Write what `take` gave as one part; safe in a thread while others call `add`."""
         if not taken:
             return
         table = pa.concat_tables(taken).unify_dictionaries()
-        path = self.folder / f"{self._parts:06d}.parquet"
+        write_table(table, self.folder / f"{self._parts:06d}.parquet")
         self._parts += 1
-        with files.in_one_step(path) as aside:
-            write_table(table, aside)
         self.written += len(table)
 
 

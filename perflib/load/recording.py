@@ -22,6 +22,7 @@ import pyarrow as pa
 from gevent.event import Event
 from locust.runners import MasterRunner, WorkerRunner
 
+from perflib.environment import boot_id
 from perflib.load import plan as plans
 from perflib.load.connection import Connection
 from perflib.load.engine import Engine, engine_of, told_of
@@ -29,6 +30,7 @@ from perflib.load.live import Live
 from perflib.load.plan import Outcome, Plan, Worker
 from perflib.load.recorder import PartWriter, Rows, shift_part
 from perflib.load.shaping import apply_plan
+from perflib.model import PARTS
 
 GRACE_S = 30.0
 SOON_S = 0.005
@@ -48,7 +50,7 @@ class Recording:
         self.live = Live()
         self.id = getattr(self.runner, "client_id", "master")
         self.writer: PartWriter | None = None
-        self.stopped = ""
+        self.stopped = self.unwritten = ""
         self.drained = False
         self.users_left: int | None = None
         self._writing: Any = None
@@ -90,18 +92,22 @@ class Recording:
     def _take(self, rows: Rows) -> None:
         assert self.writer is not None
         self.writer.add(rows, self.engine.recorder.labels, self.engine.recorder.errors)
-        if self.writer.due and (self._writing is None or self._writing.ready()):
+        if self.unwritten:  # all further load would be for nothing
+            if not self.stopped:
+                self.give_up(self.unwritten)
+        elif self.writer.due and (self._writing is None or self._writing.ready()):
             threads = gevent.get_hub().threadpool
             self._writing = threads.spawn(self._write, self.writer.take())
 
     def _write(self, taken: list[pa.Table]) -> None:
-        """Write a part. What a full disk takes is missed at the end: here its reason is kept."""
+        """Write a part. What a full disk refuses is tried again at the end."""
         assert self.writer is not None
         try:
             self.writer.write(taken)
         except OSError as error:
             why = os.strerror(error.errno or errno.EIO)
-            self.stopped = self.stopped or f"samples could not be written ({why})"
+            self.unwritten = f"samples could not be written ({why})"
+            self.writer.put_back(taken)
 
     def drain(self) -> None:
         """Let the users take what was due before the end, for at most `drain_s`."""
@@ -117,6 +123,7 @@ class Recording:
         if self._writing is not None:
             self._writing.get()
         self._write(self.writer.take())
+        self.stopped = self.stopped or self.unwritten
         return self._worker(self.writer.written)
 
     def _worker(self, rows: int) -> Worker:
@@ -176,6 +183,7 @@ class OfWorker(Recording):
 
     def give_up(self, why: str) -> None:
         """Let the master end the run."""
+        self.stopped = self.stopped or why
         self.runner.send_message("perflib_give_up", why)
 
     def _on_stopping(self, **_: Any) -> None:
@@ -228,7 +236,7 @@ class OfMaster(Recording):
             self.live.add_packed(data["perflib"])
 
     def _on_part(self, msg: Any, **_: Any) -> None:
-        folder = Path(self.plan.folder) / plans.PARTS
+        folder = Path(self.plan.folder) / PARTS
         folder.mkdir(exist_ok=True)
         (folder / f"{msg.node_id}-{msg.data['name']}").write_bytes(msg.data["data"])
 
@@ -248,7 +256,7 @@ class OfMaster(Recording):
         if worker.begun_ns is None or self.engine.begun_ns is None:
             return
         shift_ns = self.engine.begun_ns - worker.begun_ns
-        for part in (Path(self.plan.folder) / plans.PARTS).glob(f"{worker.id}-*"):
+        for part in (Path(self.plan.folder) / PARTS).glob(f"{worker.id}-*"):
             shift_part(part, shift_ns)
         worker.begun_ns += shift_ns
 
@@ -351,14 +359,6 @@ def write_outcome(recording: Recording, workers: list[Worker]) -> None:
         users_left=recording.users_left,
     )
     plans.write(outcome, Path(plan.folder) / plans.OUTCOME)
-
-
-def boot_id() -> str:
-    """Tells whether two processes share a monotonic clock."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return socket.gethostname()
 
 
 def record(plan: Plan, environment: Any) -> None:

@@ -25,6 +25,7 @@ from perflib.model import BAD, RECORDS, SAMPLES, SCRAPED, Run
 from perflib.samples import read_samples
 from perflib.store import folder as folders
 from perflib.store import history, rows
+from perflib.store.claim import is_claimed
 from perflib.store.database import Database
 from perflib.store.decisions import DecisionLog
 from perflib.store.folder import new_run_id
@@ -51,7 +52,7 @@ class Store(DecisionLog):
         self.history_url = history_url
         self.damaged: list[StoreError] = []
         self._runs = self.root / "runs"
-        self._staging = self.root / "staging"
+        self.staging = self.root / "staging"
         self._seen_ns = 0
 
     @classmethod
@@ -93,13 +94,13 @@ class Store(DecisionLog):
 
     def require_writable(self) -> None:
         """Raise `StoreError` unless a run can be kept now; asked before a load starts."""
-        folders.require_room(self._staging)
+        folders.require_room(self.staging)
         self.database.require_writable()
 
     def begin(self, target: str, started_at: datetime | None = None) -> tuple[str, Path]:
         """A new run's id and the empty folder in which its files are made."""
         run_id = new_run_id(target, started_at)
-        staging = self._staging / run_id
+        staging = self.staging / run_id
         with folders.explained(staging, "made"):
             self._runs.mkdir(parents=True, exist_ok=True)
             staging.mkdir(parents=True)
@@ -264,17 +265,19 @@ class Store(DecisionLog):
             for run_id in run_ids:
                 gone.append(run_id)
                 if self.folder(run_id).exists():
-                    folders.remove(self.folder(run_id), self._staging)
+                    folders.remove(self.folder(run_id), self.staging)
         finally:  # after Ctrl-C no row is left without its folder
             with self.database.writing() as connection:
                 rows.remove(connection, gone)
 
     def _sweep(self, before: datetime) -> None:
-        for left in self._staging.glob("*/"):
+        for left in self.staging.glob("*/"):
+            if is_claimed(left):  # its samples are to become a run
+                continue
             with suppress(FileNotFoundError):  # what goes away meanwhile is not abandoned
                 changed = max(path.stat().st_mtime for path in (left, *left.iterdir()))
                 if changed < before.timestamp():  # a run of days goes on writing its samples
-                    folders.remove(left, self._staging)
+                    folders.remove(left, self.staging)
 
     # The history database
 

@@ -18,6 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from perflib import files
 from perflib.errors import AlreadyRecordedError, StoreError, require
 from perflib.model import RECORD, RUN_SCHEMA, Run, to_json
 
@@ -158,20 +159,26 @@ def require_room(folder: Path) -> None:
         os.fsync(file.fileno())
 
 
+def write_record(staging: Path, run: Run) -> None:
+    """Write the record of `run` into `staging`, in one step."""
+    data = encode(run)
+    with explained(staging, "written"):
+        files.write(staging / RECORD, data)
+
+
 def publish(staging: Path, runs: Path, run: Run) -> Path:
     """Write the record of `run` into `staging` and rename that to `runs/<id>`, never over another.
 
     Everything is on the disk before the rename, and the rename before the return.
     """
-    data = encode(run)
     final = runs / check_id(run.id)
     recorded = AlreadyRecordedError(
         f"run {run.id} exists already", next_step="runs are never overwritten", file=final
     )
     if final.exists():
         raise recorded
+    write_record(staging, run)
     with explained(final, "written"):
-        (staging / RECORD).write_bytes(data)
         for file in staging.rglob("*"):
             _sync(file)
         _sync(staging)

@@ -85,6 +85,7 @@ class BlocksTarget(NodeTarget):
         with open_client(self.url, self.timeout, self.headers) as client:
             run.measured_from_s = session.now() + scenario.warmup
             run.measured_until_s = run.measured_from_s + scenario.run_time
+            session.keep()
             observer = _Observer(self, client, session)
             anchors = self.anchor and Anchors(self.anchor, self.url, client, session)
             if anchors:

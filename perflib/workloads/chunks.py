@@ -12,6 +12,8 @@ from pydantic import Field, model_validator
 
 from perflib.errors import TargetError
 from perflib.hidden import without_secrets
+from perflib.load.faults import DENIALS
+from perflib.load.findings import denials
 from perflib.monitor import scrape
 from perflib.session import Session
 from perflib.target import (
@@ -154,9 +156,12 @@ class ChunksTarget(Target):
         self._compare_stages(crew)
 
     def _refused(self, crew: Crew) -> None:
-        """429: the target chose not to work; neither a failure nor a success."""
-        calls = crew.tally.ok + crew.tally.failed
-        if limited := crew.session.run.errors.get("status 429", 0):
+        """The target chose not to work: neither a failure nor a success."""
+        calls, errors = crew.tally.ok + crew.tally.failed, crew.session.run.errors
+        crew.session.run.caveats += denials(
+            {status: errors.get(f"status {status}", 0) for status in DENIALS}, calls
+        )
+        if limited := errors.get("status 429", 0):
             crew.session.warn(
                 "rate limited",
                 f"{limited} of {calls} uploads were answered 429: a limit was measured, "

@@ -85,6 +85,7 @@ class Crew:
             begin = self.session.now() + self.scenario.spawning_s
             run.measured_from_s = begin + self.scenario.warmup
             run.measured_until_s = run.measured_from_s + self.scenario.run_time
+            self.session.keep()
             for hand in hands:
                 hand.begin(begin)
             self._receive(hands)

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from perflib.load.faults import Fault, fault_of
+from perflib.load.faults import CREDENTIALS, DENIALS, Fault, fault_of
 from perflib.load.messages import ENCODINGS, decode
 from perflib.units import find_unit
 
@@ -128,8 +128,8 @@ def _from_iso(text: str, path: str) -> float:
 
 NEXT_STEPS = {
     "certificate not trusted": "name its authority in `SSL_CERT_FILE`",
-    "status 401": "give `headers` what the target wants to know you by",
     "status 429": "lift the rate limit for this client, or ask less often",
+    **{f"status {status}": CREDENTIALS for status in DENIALS},
 }
 """What to do about a kind of error, where that is known better than to start the target."""
 

@@ -17,6 +17,8 @@ from perflib.load.calibrate import machine_ceiling
 from perflib.load.findings import (
     bottleneck,
     broken_off,
+    denials,
+    elsewhere,
     health_of,
     lost_workers,
     refusals,
@@ -119,8 +121,10 @@ class HttpTarget(Target):
         }
         ceiling = machine_ceiling(scenario.users)
         run.environment.generator_ceiling = ceiling
+        session.keep()
         before = self._told()
-        outcome = generate(plan, session.stop, lambda numbers: session.show(_shown(numbers)))
+        show = lambda numbers: session.show(_shown(numbers))  # noqa: E731
+        outcome = generate(plan, session.stop, show, session.held)
         complete(session, plan, outcome, ceiling)
         if self.count_metric:
             self._compare_counts(session, outcome, before, self._told())
@@ -248,6 +252,8 @@ def complete(session: Session, plan: Plan, outcome: Outcome, ceiling: float | No
     failed = table.filter(pc.invert(table["ok"]))["status"]
     statuses = {pair["values"]: pair["counts"] for pair in pc.value_counts(failed).to_pylist()}
     run.caveats += refusals(statuses, len(table))
+    run.caveats += denials(statuses, len(table))
+    run.caveats += elsewhere(run.errors, len(table), messages)
     run.caveats += broken_off(outcome, len(table))
     run.caveats += unasked(outcome, len(table))
     run.caveats += users_gone(outcome, plan)

@@ -1,11 +1,13 @@
 """Content arrives whole, decoded or in pieces, however it was sent."""
 
 import gzip
+from contextlib import suppress
 
 import gevent
 import gevent.ssl
 import pytest
 
+from perflib.load import connection
 from perflib.load.messages import PIECE, decode
 
 
@@ -68,6 +70,28 @@ def test_content_without_length(bench, server):
 def test_interim_answers_are_passed_over(bench, pause, cut):
     for _ in range(2):
         assert bench.client.get(f"/interim?pause={pause}&cut={cut}").text == "final"
+
+
+@pytest.mark.parametrize(
+    ("head", "piece"),
+    [
+        ("", b"y" * 65536),
+        ("Transfer-Encoding: chunked\r\n", b"10000\r\n" + b"y" * 65536 + b"\r\n"),
+        ("Content-Length: 99999999999\r\n", b"y" * 65536),
+    ],
+    ids=["until the end", "chunks", "length"],
+)
+def test_content_that_never_ends_is_not_held_for_ever(bench, server, monkeypatch, head, piece):
+    def answer(line, *_):
+        line.sendall(f"HTTP/1.1 200 OK\r\n{head}\r\n".encode())
+        with suppress(OSError):
+            while True:
+                line.sendall(piece)
+
+    server.at_more = answer
+    monkeypatch.setattr(connection, "LARGEST", 1 << 20)
+    assert bench.client.get("/more").status_code == 0
+    assert [row[3] for row in bench.recorded()] == ["content too large"]
 
 
 def test_streams_are_read_in_pieces_and_never_held(bench, server):

@@ -77,6 +77,22 @@ def test_a_part_that_cannot_be_written_gives_the_run_a_reason(tmp_path, bench):
     assert recording.stopped == "samples could not be written (No such file or directory)"
 
 
+def test_what_found_no_room_ends_the_load_and_is_tried_again(tmp_path, bench, monkeypatch):
+    recording = Recording(Plan(url="", folder=str(tmp_path), zero_ns=0), bench.environment)
+    recording.start()
+    ended = []
+    monkeypatch.setattr(recording, "give_up", ended.append)
+    recording.writer.folder.rmdir()
+    bench.client.get("/status/204")
+    bench.engine.flush()
+    recording._write(recording.writer.take())
+    bench.client.get("/status/204")
+    bench.engine.flush()
+    assert ended == ["samples could not be written (No such file or directory)"]
+    recording.writer.folder.mkdir()
+    assert recording.close().rows == 2
+
+
 def test_a_worker_with_another_clock_begins_when_we_did(tmp_path, bench):
     master = OfMaster(Plan(url="", folder=str(tmp_path), zero_ns=0), bench.environment)
     bench.engine.begun_ns = 5_000_000_000

@@ -1,0 +1,211 @@
+"""A killed measurement loses nothing that reached the disk, and the next command says so."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from perflib import samples
+from perflib.errors import StoreError
+from perflib.model import Run
+from perflib.recovery import leavings, recover
+from perflib.run import execute
+from perflib.samples import SampleWriter, read_samples, schema, write_table
+from perflib.store import Store
+from perflib.store.claim import FOREIGN_S, abandoned, claimed
+from perflib.store.folder import write_record
+from perflib.target import Scenario
+from perflib.workloads.sql import SqlTarget
+from tests.test_campaign import config, perflib, recorded
+from tests.test_store_crash import mounted
+
+__all__ = ["config"]
+HASTY = """
+import sys
+from perflib import samples
+from perflib.cli import main
+samples.PART_S = 0.1
+main(sys.argv[1:])
+"""
+SECRETS = ("s3cret",)
+
+
+def wait_for(found, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not found():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def killed(root: Path, target="db", labels=("one", "two"), **changes) -> Path:
+    """What a killed measurement leaves, in the store at `root`; returns its staging folder."""
+    store = Store(root)
+    run_id, staging = store.begin(target)
+    run = Run(id=run_id, target=target, kind="sql", started_at="2026-01-01T00:00Z", duration_s=0.0)
+    run.objectives = ["throughput > 1 req/s"]
+    for name, value in changes.items():
+        setattr(run, name, value)
+    write_record(staging, run)
+    writer = SampleWriter(staging / "samples.parquet", flush_rows=1)
+    for at, label in enumerate(labels):
+        writer.append(label, at, at + 0.5, ok=label == "one", error=label if label != "one" else "")
+    claim = claimed(staging)
+    claim.__enter__()
+    claim.gen.gi_frame.f_locals["file"].close()  # as the system does when the process ends
+    return staging
+
+
+def told(root: Path, targets=("db",)) -> list[str]:
+    said: list[str] = []
+    recover(Store(root), targets, SECRETS, said.append)
+    return said
+
+
+def test_a_killed_run_is_named_and_then_recorded(config, tmp_path):
+    command = [sys.executable, "-c", HASTY, "run", "--scenario", "long", "--config", str(config)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        wait_for(lambda: [*tmp_path.glob("data/staging/*/samples.parts/00000[3-9].parquet")])
+        assert [*leavings(Store(tmp_path / "data"))] == []  # it is alive
+        process.kill()
+    assert "a measurement was broken off" in perflib("history", "--config", config).stdout
+    assert recorded(tmp_path) == []
+    assert "is kept as run" in perflib("run", "--config", config).stdout
+    run, _ = recorded(tmp_path)
+    frame = read_samples(tmp_path / "data" / "runs" / run.id / "samples.parquet")
+    assert (run.status, run.verdicts[0].outcome) == ("interrupted", "unknown")
+    assert run.counts.recorded == len(frame) > 0
+    assert run.workload["concurrency"] == 2
+    assert run.measured_from_s > 1
+    assert [*(tmp_path / "data" / "staging").iterdir()] == []
+    assert "a measurement was broken off" not in perflib("history", "--config", config).stdout
+
+
+def test_a_claim_lasts_as_long_as_any_process_that_writes(tmp_path):
+    staging = tmp_path / "run"
+    staging.mkdir()
+    with claimed(staging) as claim:
+        writer = subprocess.Popen(["sleep", "60"], pass_fds=[claim])
+    assert [*abandoned(tmp_path)] == []
+    writer.send_signal(signal.SIGKILL)
+    writer.wait()
+    assert [*abandoned(tmp_path)] == [staging]
+
+
+def test_what_another_machine_began_is_left_alone_for_a_day(tmp_path):
+    staging = killed(tmp_path)
+    mark = staging.with_name(f"{staging.name}.claim")
+    mark.write_text("another boot\nanother host")
+    assert told(tmp_path) == []
+    assert staging.exists()
+    for path in (mark, staging, *staging.rglob("*")):
+        os.utime(path, (time.time() - FOREIGN_S - 1,) * 2)
+    assert len(told(tmp_path)) == 1
+    assert not mark.exists()
+
+
+def test_a_power_loss_costs_the_files_that_it_cut_off(tmp_path):
+    staging = killed(tmp_path)
+    (staging / "samples.parts" / "000001.parquet").write_bytes(b"PAR1")
+    (staging / "metrics.parquet").write_bytes(b"")
+    (staging / "plan.json").write_text('{"headers": "s3cret"}')
+    told(tmp_path)
+    (run,) = [Store(tmp_path).load(run_id) for run_id in Store(tmp_path).runs()["run_id"]]
+    assert (run.counts.recorded, run.duration_s) == (1, 0.5)
+    assert "2 files could not be read" in run.caveats[-1].message
+    names = {path.name for path in Store(tmp_path).folder(run.id).iterdir()}
+    assert names == {"run.json", "samples.parquet"}
+
+
+def test_no_secret_reaches_the_record(tmp_path):
+    killed(tmp_path, labels=("one", "s3cret"))
+    told(tmp_path)
+    (file,) = tmp_path.glob("runs/*/run.json")
+    assert "s3cret" not in file.read_text()
+    assert '"***": 1' in file.read_text()
+
+
+def test_another_configuration_does_not_know_the_secrets(tmp_path):
+    staging = killed(tmp_path)
+    assert told(tmp_path, ("web",)) == []
+    (left,) = leavings(Store(tmp_path))
+    assert (left.file, "`perflib run`" in left.next_step) == (str(staging), True)
+
+
+def test_a_run_that_lacked_its_last_step_only_is_complete(tmp_path):
+    staging = killed(tmp_path, duration_s=2.0)
+    SampleWriter(staging / "samples.parquet").close()
+    told(tmp_path)
+    assert Store(tmp_path).runs()["status"].tolist() == ["complete"]
+
+
+def test_what_was_killed_before_it_measured_leaves_nothing(tmp_path):
+    killed(tmp_path, labels=())
+    assert [*leavings(Store(tmp_path))] == told(tmp_path) == []
+    assert [*Store(tmp_path).staging.iterdir()] == []
+
+
+def test_a_disk_that_took_no_sample_is_told(tmp_path):
+    staging = killed(tmp_path, labels=())
+    SampleWriter(staging / "samples.parquet").close()
+    assert "no sample of run" in told(tmp_path)[0]
+    assert [*Store(tmp_path).staging.iterdir()] == []
+    assert Store(tmp_path).runs().empty
+
+
+def test_a_record_that_cannot_be_read_is_told_each_time(tmp_path):
+    (killed(tmp_path) / "run.json").write_text("{")
+    for _ in range(2):
+        (said,) = told(tmp_path)
+        assert "record is damaged" in said
+
+
+def test_a_disk_that_fills_up_in_mid_run_says_where_the_samples_are(tmp_path, monkeypatch):
+    monkeypatch.setattr(samples, "PART_S", 0.1)
+    filler = tmp_path / "disk" / "filler"
+
+    def fill(_target, _numbers):
+        if [*filler.parent.glob("staging/*/samples.parts/*")] and not filler.exists():
+            with suppress(OSError), filler.open("wb", 0) as file:
+                while True:
+                    file.write(bytes(4096))
+
+    target = SqlTarget(name="db", kind="sql", url="sqlite://", queries={"one": {"sql": "SELECT 1"}})
+    with mounted(filler.parent, "4m"):
+        store = Store(filler.parent)
+        scenario = Scenario(arrival="closed", users=1, run_time="30 s", warmup="0 s")
+        with pytest.raises(StoreError, match="No space left") as caught:
+            execute(target, scenario, store, show=fill)
+        assert "free space on the disk" in caught.value.next_step
+        assert "the next `perflib run` records it" in caught.value.next_step
+        assert len([*leavings(store)]) == 1
+        filler.unlink()
+        assert len(told(store.root)) == 1
+        (run,) = map(store.load, store.runs()["run_id"])
+        assert run.status == "interrupted"
+        assert len(store.samples(run.id)) == run.counts.recorded > 0
+
+
+def test_many_small_parts_are_few_row_groups(tmp_path):
+    writer = SampleWriter(tmp_path / "samples.parquet", flush_rows=1)
+    for at in range(20):
+        writer.append(f"label {at}", at, at + 1)
+    writer.close()
+    assert samples.pq.ParquetFile(tmp_path / "samples.parquet").num_row_groups == 1
+    assert read_samples(tmp_path / "samples.parquet")["label"].nunique() == 20
+
+
+def test_a_file_is_there_whole_or_not_at_all(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(samples.pq.ParquetWriter, "write_table", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_table(schema().empty_table(), tmp_path / "samples.parquet")
+    assert [*tmp_path.iterdir()] == []
