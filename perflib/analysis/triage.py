@@ -20,6 +20,7 @@ from msgspec import structs
 from numpy.typing import NDArray
 
 from perflib.errors import ConfigError, PerflibError, StoreError, nearest
+from perflib.files import write_out
 from perflib.model import METRICS
 from perflib.store import Store
 from perflib.yamlfile import read_yaml
@@ -208,7 +209,7 @@ def write_file(store: Store, path: Path) -> int:
     """Write all decisions, undone ones too, to a YAML file to keep under git; returns how many."""
     decisions = [_as_row(decision) for decision in read(store, undone=True)]
     text = yaml.safe_dump({"triage": decisions}, sort_keys=False, allow_unicode=True, width=100)
-    path.write_text(text, encoding="utf-8")
+    write_out(path, text.encode())
     return len(decisions)
 
 
