@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from threading import Timer
@@ -257,6 +258,19 @@ def test_a_migrated_history_is_the_same_as_a_fresh_one(tmp_path):
     with engine.connect() as opened:
         context = MigrationContext.configure(opened, opts={"version_table": VERSION_TABLE})
         assert compare_metadata(context, metadata) == []
+
+
+def test_machines_that_read_one_file_of_decisions_at_once_keep_each_once(url, tmp_path):
+    given = [
+        {**dict.fromkeys(("metric", "label", "reason", "author"), ""), "target": "db"}
+        | {"action": "explain", "run_id": str(n), "created_at": "2026-11-24", "undone": n == 0}
+        for n in range(20)
+    ]
+    stores = [Store(tmp_path / str(machine), url) for machine in range(3)]
+    with ThreadPoolExecutor() as pool:
+        new = [*pool.map(lambda store: store.merge_decisions(given), stores)]
+    assert sorted(new) == [0, 0, 20]
+    assert stores[0].triage(undone=True)["undone"].tolist() == [True] + 19 * [False]
 
 
 def test_a_newer_history_is_refused_and_left_alone(url, tmp_path):
