@@ -231,12 +231,18 @@ def test_an_old_history_is_migrated_with_all_that_it_holds(tmp_path):
 
 def test_an_old_history_learns_the_loads_of_its_runs(url, tmp_path):
     workload = {"scenario": {"users": 8}}
-    run = recorded(Store(tmp_path, url), workload=workload)
+    damaged, run = (recorded(Store(tmp_path, url), workload=workload) for _ in range(2))
     engine = create_engine(url, poolclass=NullPool)
     with engine.begin() as connection:
         connection.execute(text("ALTER TABLE runs DROP COLUMN load_key"))
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0003'"))
-    assert Store(tmp_path, url).runs()["load_key"].tolist() == [load_key(run)]
+        of_it = "run_key = (SELECT key FROM runs WHERE id = :run)"
+        broken = text(f"UPDATE records SET json = :json WHERE {of_it}")
+        connection.execute(broken, {"json": b"?", "run": damaged.id})
+    loads = Store(tmp_path / "there", url).runs().set_index("run_id")["load_key"].to_dict()
+    assert loads == {damaged.id: "", run.id: load_key(run)}
+    with pytest.raises(StoreError, match="record is damaged"):
+        Store(tmp_path / "there", url).load(damaged.id)
 
 
 def test_a_history_that_is_up_to_date_needs_no_alembic(tmp_path):
