@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -190,6 +191,19 @@ def test_a_disk_that_fills_up_in_mid_run_says_where_the_samples_are(tmp_path, mo
         (run,) = map(store.load, store.runs()["run_id"])
         assert run.status == "interrupted"
         assert len(store.samples(run.id)) == run.counts.recorded > 0
+
+
+def test_a_folder_that_is_removed_in_mid_run_is_told(tmp_path):
+    target = SqlTarget(name="db", kind="sql", url="sqlite://", queries={"one": {"sql": "SELECT 1"}})
+    scenario = Scenario(arrival="closed", users=1, run_time="1 s", warmup="0 s")
+    store = Store(tmp_path / "data")
+
+    def remove(_target, _numbers):
+        shutil.rmtree(store.root, ignore_errors=True)
+
+    with pytest.raises(StoreError, match="No such file") as caught:
+        execute(target, scenario, store, show=remove)
+    assert "reached the disk" not in caught.value.next_step
 
 
 def test_many_small_parts_are_few_row_groups(tmp_path):

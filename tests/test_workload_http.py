@@ -328,6 +328,24 @@ def runners(parents):
                     yield child
 
 
+def test_workers_of_a_killed_master_end_and_leave_their_samples(tmp_path):
+    workers = []
+
+    def kill(session):
+        (master,) = runners([psutil.Process()])
+        workers.extend(runners([master]))
+        master.send_signal(signal.SIGKILL)
+
+    with answering() as url:
+        run, samples, _ = load(tmp_path, url, kill, processes=2, run_time="30 s")
+    assert run.status == "failed"
+    assert len(workers) == 2
+    assert not [worker for worker in workers if worker.is_running()]
+    assert len(samples) == run.counts.recorded > 0
+    (told,) = (caveat for caveat in run.caveats if caveat.code == "generator died")
+    assert told.message == "the generator died (SIGKILL): it said nothing"
+
+
 def test_a_killed_worker_is_named_and_missed(tmp_path):
     def kill(session):
         workers = list(runners(runners([psutil.Process()])))

@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -25,7 +26,7 @@ from perflib.load.plan import Outcome, Plan
 from perflib.samples import adopt_parts, schema
 
 LOG = "generator.log"
-PATIENCE_S = 30.0
+PATIENCE_S, WRITE_S = 30.0, 2.0
 
 
 def generate(
@@ -57,7 +58,7 @@ def generate(
     try:
         _watch(child, reading, plan, stop, show)
     finally:  # a second Ctrl-C, too, keeps the samples and no orders, which may hold secrets
-        _end(child)
+        _end(child, plan.drain_s + WRITE_S)
         os.close(reading)
         outcome = plans.read_outcome(folder / plans.OUTCOME)
         said = (folder / LOG).read_text(errors="replace").strip()
@@ -91,9 +92,19 @@ def _watch(
             return
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """Make sure that no process of the child's group stays."""
-    if child.poll() is None:
+def _end(child: subprocess.Popen[bytes], patience_s: float) -> None:
+    """Make sure that no process of the child's group stays.
+
+    Workers whose master died would go on with the load for a minute; asked to end, they write
+    their samples first.
+    """
+    with suppress(ProcessLookupError):  # when none is left
+        if child.poll() is not None:
+            os.killpg(child.pid, signal.SIGTERM)
+            deadline = time.monotonic() + patience_s
+            while time.monotonic() < deadline:
+                time.sleep(0.05)
+                os.killpg(child.pid, 0)
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()
 
