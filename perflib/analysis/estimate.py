@@ -185,7 +185,7 @@ def describe(column: Column, statistics: Sequence[str] = STATISTICS) -> Iterator
     intervals = {name: _estimate(name, values, ordered, endless) for name in statistics}
     for statistic, interval in _nested(intervals).items():
         found = interval.caveats + caveats + _failures(metric, statistic, failed, interval)
-        yield _as_estimate(interval, metric, statistic, unit, label, found)
+        yield replace(interval, caveats=found).of(metric, statistic, unit, label)
 
 
 def _estimate(statistic: str, values: Floats, ordered: Floats, endless: Floats) -> Interval:
@@ -285,37 +285,13 @@ def _scalars(
         sizes = samples["chunk_size"].fillna(0.0).to_numpy(dtype=np.float64)[done]
     for label, where in _groups(codes, names, beside, wanted):
         interval = stats.rate_interval(ends[where], since_s, until_s)
-        yield _as_estimate(interval, "throughput", "value", "req/s", label)
+        yield interval.of("throughput", "value", "req/s", label)
         if sizes is not None:
             interval = stats.rate_interval(ends[where], since_s, until_s, weights=sizes[where])
-            yield _as_estimate(interval, "data_rate", "value", "B/s", label)
+            yield interval.of("data_rate", "value", "B/s", label)
     for label, where in _groups(table.codes, table.names, table.beside, wanted):
         if len(failed := ~table.ok[where]):
-            interval = stats.share_interval(failed)
-            yield _as_estimate(interval, "error_rate", "value", "1", label)
-
-
-def _as_estimate(
-    interval: Interval,
-    metric: str,
-    statistic: str,
-    unit: str,
-    label: str,
-    caveats: tuple[Caveat, ...] | None = None,
-) -> Estimate:
-    return Estimate(
-        metric=metric,
-        statistic=statistic,
-        value=interval.value,
-        unit=unit,
-        n=interval.n,
-        low=interval.low,
-        high=interval.high,
-        level=interval.level,
-        label=label,
-        method=interval.method,
-        caveats=interval.caveats if caveats is None else caveats,
-    )
+            yield stats.share_interval(failed).of("error_rate", "value", "1", label)
 
 
 def _given(run: Run) -> Iterator[Estimate]:

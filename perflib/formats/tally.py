@@ -178,15 +178,14 @@ class Tally:
         self, label: str, durations: npt.NDArray[np.float64], ok: npt.NDArray[np.bool_]
     ) -> list[Estimate]:
         rows = len(ok)
-        found = [self._estimate(label, "requests", "value", "req", _bare(rows, rows, "count"))]
+        found = [_bare(rows, rows, "count").of("requests", "value", "req", label)]
         if self._outcomes:
-            failed = stats.share_interval(~ok)
-            found.append(self._estimate(label, "error_rate", "value", "1", failed))
+            found.append(stats.share_interval(~ok).of("error_rate", "value", "1", label))
         # a rate over a time that is known to its own length is none
         if self.duration_s > self._time_step_s:
             rate = _bare(rows / self.duration_s, rows, "count over time")
             step = rate.value * self._time_step_s / self.duration_s
-            found.append(self._estimate(label, "throughput", "value", "req/s", rate, step))
+            found.append(rate.of("throughput", "value", "req/s", label, step))
         durations.sort()  # in place, last: the labels were counted before the whole
         ordered = durations
         named = zip(PERCENTILES, stats.percentiles(ordered, PERCENTILES), strict=True)
@@ -196,33 +195,9 @@ class Tally:
         timed["max"] = _bare(ordered[-1], rows, "extreme")
         metric = "response_time" if self._open else "service_time"
         return found + [
-            self._estimate(label, metric, name, "s", interval, self._resolution_s)
+            interval.of(metric, name, "s", label, self._resolution_s)
             for name, interval in timed.items()
         ]
-
-    def _estimate(
-        self,
-        label: str,
-        metric: str,
-        statistic: str,
-        unit: str,
-        interval: stats.Interval,
-        resolution: float = 0.0,
-    ) -> Estimate:
-        low, high = interval.low, interval.high
-        return Estimate(
-            metric=metric,
-            statistic=statistic,
-            label=label,
-            unit=unit,
-            value=interval.value,
-            n=interval.n,
-            low=None if low is None else low - resolution,
-            high=None if high is None else high + resolution,
-            method=interval.method,
-            resolution=resolution,
-            caveats=interval.caveats,
-        )
 
     def indicators(self) -> list[Indicator]:
         """The same numbers as rows of a table."""

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import bdtrik, betaincinv, gammaincinv, ndtri
 
 from perflib.errors import ValuesError
-from perflib.model import Caveat
+from perflib.model import Caveat, Estimate
 from perflib.stats.longrun import long_run
 from perflib.stats.values import Floats, number, numbers
 
@@ -35,6 +35,25 @@ class Interval:
     level: float
     method: str
     caveats: tuple[Caveat, ...] = ()
+
+    def of(
+        self, metric: str, statistic: str, unit: str, label: str = "", resolution: float = 0.0
+    ) -> Estimate:
+        """What it tells of a metric whose values are known to steps of `resolution`."""
+        return Estimate(
+            metric=metric,
+            statistic=statistic,
+            value=self.value,
+            unit=unit,
+            n=self.n,
+            low=None if self.low is None else self.low - resolution,
+            high=None if self.high is None else self.high + resolution,
+            level=self.level,
+            label=label,
+            method=self.method,
+            resolution=resolution,
+            caveats=self.caveats,
+        )
 
 
 def fraction(q: float) -> float:
