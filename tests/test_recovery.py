@@ -26,6 +26,7 @@ from perflib.target import Scenario
 from perflib.workloads.sql import SqlTarget
 from tests.test_campaign import config, perflib, recorded
 from tests.test_store_crash import mounted
+from tests.test_workload_http import answering
 
 __all__ = ["config"]
 HASTY = """
@@ -86,6 +87,27 @@ def test_a_killed_run_is_named_and_then_recorded(config, tmp_path):
     assert run.measured_from_s > 1
     assert [*(tmp_path / "data" / "staging").iterdir()] == []
     assert "a measurement was broken off" not in perflib("history", "--config", config).stdout
+
+
+def test_a_generator_that_outlives_its_run_is_not_disturbed(tmp_path):
+    file, root = tmp_path / "web.yml", tmp_path / "data"
+    with answering() as url:
+        load = "{rate: 50 req/s, users: 2, warmup: 0.1 s, run_time: 60 s}"
+        file.write_text(
+            f"data: {root}\ntargets: {{web: {{kind: http, url: '{url}', load: {load}}}}}\n"
+        )
+        command = [sys.executable, "-m", "perflib", "run", "--config", str(file)]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+            wait_for(lambda: [*root.glob("staging/*/spool/*")])
+            time.sleep(3)
+            process.kill()
+        assert told(root, ("web",)) == []
+        wait_for(lambda: [*abandoned(root / "staging")])
+    assert "is kept as run" in told(root, ("web",))[0]
+    (run,) = recorded(tmp_path)
+    assert run.measured_from_s > 0.1
+    assert run.counts.recorded > 50
+    assert run.workload["rate"] == 50
 
 
 def test_a_claim_lasts_as_long_as_any_process_that_writes(tmp_path):
