@@ -30,7 +30,8 @@ def leavings(store: Store) -> Iterator[StoreError]:
         if _parts(folder):
             yield StoreError(
                 "a measurement was broken off, and its samples are no run yet",
-                next_step="the next `perflib run` of its target records them",
+                next_step="the next `perflib run` of its target records them; remove the folder if "
+                "they are of no use",
                 file=folder,
             )
 

@@ -391,6 +391,26 @@ def test_a_broken_locustfile_is_a_sentence(tmp_path, text, says):
     assert str(locustfile) in str(caught.value)
 
 
+def test_a_generator_that_ends_in_mid_run_had_started(tmp_path):
+    (tmp_path / "locustfile.py").write_text(
+        "import os, time\n"
+        "from locust import task\n"
+        "from perflib.load.user import PerfHttpUser\n"
+        "class Fatal(PerfHttpUser):\n"
+        "    began = time.monotonic()\n"
+        "    @task\n"
+        "    def ask(self):\n"
+        "        self.client.get('/')\n"
+        "        if time.monotonic() - self.began > 4:\n"
+        "            os._exit(7)\n"
+    )
+    with answering() as url:
+        file = {"locustfile": str(tmp_path / "locustfile.py")}
+        run, _, _ = load(tmp_path, url, target=file, run_time="60 s")
+    (told,) = (caveat for caveat in run.caveats if caveat.code == "generator died")
+    assert told.message == "the generator died (exit 7): it said nothing"
+
+
 def _break_off(numbers):
     raise KeyboardInterrupt
 
