@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -141,9 +142,23 @@ def test_a_power_loss_costs_the_files_that_it_cut_off(tmp_path):
     told(tmp_path)
     (run,) = [Store(tmp_path).load(run_id) for run_id in Store(tmp_path).runs()["run_id"]]
     assert (run.counts.recorded, run.duration_s) == (1, 0.5)
-    assert "2 files could not be read" in run.caveats[-1].message
+    assert "1 file could not be read; what was scraped" in run.caveats[-1].message
     names = {path.name for path in Store(tmp_path).folder(run.id).iterdir()}
     assert names == {"run.json", "samples.parquet"}
+
+
+def test_what_the_disk_does_not_give_today_is_kept_for_tomorrow(tmp_path, monkeypatch):
+    staging = killed(tmp_path)
+
+    def broken(*_, **__):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as now:
+        now.setattr("perflib.recovery.pq.read_table", broken)
+        (said,) = told(tmp_path)
+    assert "Input/output error" in said
+    assert len([*(staging / "samples.parts").iterdir()]) == 2
+    assert "is kept as run" in told(tmp_path)[0]
 
 
 def test_no_secret_reaches_the_record(tmp_path):
