@@ -26,6 +26,7 @@ from perflib.load.plan import Outcome, Plan
 from perflib.samples import adopt_parts, schema
 
 LOG = "generator.log"
+HUNG = "the generator did not end and was killed: a task may loop or wait without giving way"
 PATIENCE_S, WRITE_S = 30.0, 2.0
 
 
@@ -57,6 +58,7 @@ def generate(
     os.close(writing)
     try:
         begun = _watch(child, reading, plan, stop, show)
+        hung = child.poll() is None
     finally:  # a second Ctrl-C, too, keeps the samples and no orders, which may hold secrets
         _end(child, plan.drain_s + WRITE_S)
         os.close(reading)
@@ -65,7 +67,9 @@ def generate(
         for name in (LOG, plans.PLAN, plans.OUTCOME):
             (folder / name).unlink(missing_ok=True)
         _adopt(folder)
-    return outcome or _died(child, plan, said, begun)
+    return outcome or (
+        Outcome(stopped=HUNG, died=True) if hung else _died(child, plan, said, begun)
+    )
 
 
 def _watch(
