@@ -97,6 +97,21 @@ def test_a_bisection_that_is_ended_leaves_nothing(repository, number):
     assert len(git(repository, "worktree", "list").splitlines()) == 1
 
 
+def test_commits_that_cannot_be_built_are_named_when_one_of_them_may_be_it(repository):
+    broken = "test $(cat number.txt) != 7 || exit 1"
+    code, text = invoke("db", "HEAD~11", "HEAD", "--measure", MEASURED, "--prepare", broken)
+    assert code == 3
+    named = text.partition("first bad commit:")[2]
+    assert ["commit 7" in named, "commit 8" in named, "commit 9" in named] == [True, True, False]
+
+
+def test_a_step_that_crashes_calls_no_commit_bad(tmp_path):
+    """Git takes 1 for bad, and stops at 128."""
+    step = [sys.executable, "-m", "perflib.cli.bisect", tmp_path / "gone.json"]
+    done = subprocess.run(step, capture_output=True, text=True, check=False)
+    assert (done.returncode, "FileNotFoundError" in done.stderr) == (128, True)
+
+
 def test_outside_of_git_only_a_run_is_known(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(PerflibError, match=r"no run is called `HEAD~1`, and git says: .*not a git"):
