@@ -263,8 +263,7 @@ class Store(DecisionLog):
         try:
             for run_id in run_ids:
                 gone.append(run_id)
-                if self.folder(run_id).exists():
-                    folders.remove(self.folder(run_id), self._staging)
+                folders.remove(self.folder(run_id), self._staging)
         finally:  # after Ctrl-C no row is left without its folder
             with self.database.writing() as connection:
                 rows.remove(connection, gone)
@@ -310,5 +309,6 @@ class Store(DecisionLog):
             try:
                 found.append(folders.read_record(self._runs / run_id))
             except StoreError as error:
-                self.damaged.append(error)
+                if (self._runs / run_id).exists():  # not pruned by another process meanwhile
+                    self.damaged.append(error)
         return found
