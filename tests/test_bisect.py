@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from perflib.cli.bisect import bisect, differ, own_measure
 from perflib.errors import PerflibError
+from perflib.model import Run, to_json
 from perflib.stats.sequential import side_of
 
 MEASURE = """import random, pathlib
@@ -110,6 +111,16 @@ def test_a_step_that_crashes_calls_no_commit_bad(tmp_path):
     step = [sys.executable, "-m", "perflib.cli.bisect", tmp_path / "gone.json"]
     done = subprocess.run(step, capture_output=True, text=True, check=False)
     assert (done.returncode, "FileNotFoundError" in done.stderr) == (128, True)
+
+
+def test_a_commit_that_was_not_fetched_is_told(repository):
+    folder = repository / "data" / "runs" / "x"
+    folder.mkdir(parents=True)
+    run = Run(id="x", target="db", kind="sql", started_at="2026-01-01T00:00:00Z", duration_s=1)
+    run.environment.git_commit = "ab" * 20
+    (folder / "run.json").write_bytes(to_json(run))
+    with pytest.raises(PerflibError, match="commit ababababab of run x is not in this repo"):
+        invoke("db", "x", "HEAD", "--measure", MEASURED, "--data", "data")
 
 
 def test_outside_of_git_only_a_run_is_known(tmp_path, monkeypatch):

@@ -122,9 +122,15 @@ def _commit(text: str, file: Path, data: Path | None) -> str:
     except PerflibError as fault:
         fault.found += f", and git says: {done.stderr.strip() or 'no such revision'}"
         raise
-    if not run.environment.git_commit:
+    commit = run.environment.git_commit
+    if not commit:
         raise PerflibError(f"run {run.id} does not tell its git commit")
-    return run.environment.git_commit
+    if _run(["git", "cat-file", "-e", f"{commit}^{{commit}}"], Path()).returncode:
+        raise PerflibError(
+            f"commit {commit[:10]} of run {run.id} is not in this repository",
+            next_step="fetch it (`git fetch --unshallow` where that was cut), or name a revision",
+        )
+    return commit
 
 
 def _references(plan: Plan, first: str, last: str) -> None:
