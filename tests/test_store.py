@@ -279,6 +279,7 @@ def test_two_who_prune_at_once_are_not_in_each_others_way(outdated, monkeypatch)
     monkeypatch.setattr(folder, "remove", late)
     outdated.prune(timedelta(days=30), keep=1, dry_run=False)
     assert len(outdated.runs()) == 1
+    assert outdated.prune(timedelta(days=30), keep=1)["goes"].dtype == bool
 
 
 def test_what_is_pruned_while_it_is_looked_for_is_not_damaged(outdated, monkeypatch):

@@ -250,7 +250,8 @@ class Store(DecisionLog):
         stays = runs["run_id"].isin({*newest, *baselines}) | (runs["started_at"] > now - older_than)
         old = runs[~stays].reset_index(drop=True)
         every = everywhere or self.history_url is None
-        old["goes"] = [every or self.folder(run_id).exists() for run_id in old["run_id"]]
+        goes = [every or self.folder(run_id).exists() for run_id in old["run_id"]]
+        old["goes"] = pd.Series(goes, dtype=bool)
         if not dry_run:
             self._refuse_read_only()
             self.database.require_writable()  # or folders would go whose rows stay
