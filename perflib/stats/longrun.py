@@ -14,6 +14,7 @@ autocorrelation 0, 0.3 and 0.6, where Student's interval covers 95, 86 and 66 %.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -25,19 +26,23 @@ from perflib.stats.values import Floats, numbers
 
 MOST_BATCHES = 4096
 """Longer series are averaged into this many batches first: no accuracy lost, flat cost."""
-ALIKE = 0.25
-FEW_BATCHES = 128
-"""Batches that are more alike than this are joined in pairs, while so many remain: what
-follows a burst or a queue decays slower than the AR(1) filter can tell from single samples."""
+ALIKE = 1.5
+FEW_BATCHES = 64
+"""Batches that are more alike than so many standard errors are joined in pairs, while this many
+remain: what is slow hides in single samples under their noise, or decays slower than the AR(1)
+filter can tell from them, and shows in means."""
 FEWEST = 20
 """Below this only the autocorrelation with the next value can be told, and no spectrum."""
 
 
 class LongRun(NamedTuple):
-    """`variance` Ω of the series (its mean has variance Ω ÷ n) and its degrees of freedom."""
+    """`variance` Ω of the series (its mean has variance Ω ÷ n), its degrees of freedom, and the
+    skewness of the mean.
+    """
 
     variance: float
     freedom: float
+    skew: float
 
     def quantile(self, level: float) -> float:
         """The two-sided Student quantile at `level`."""
@@ -52,20 +57,22 @@ def long_run(values: Floats) -> LongRun:
     size = -(-len(values) // MOST_BATCHES)
     batches = batch_means(values, size) if size > 1 else values
     rho = _autocorrelation(batches)
-    while rho > ALIKE and len(batches) >= 2 * FEW_BATCHES:
+    while rho > ALIKE / math.sqrt(len(batches)) and len(batches) >= 2 * FEW_BATCHES:
         batches, size = batch_means(batches, 2), 2 * size
         rho = _autocorrelation(batches)
     centred = batches - batches.mean()
     n = len(batches)
+    power = float(centred @ centred) / n
+    skew = float((centred**3).mean()) / power**1.5 / math.sqrt(n) if power > 0 else 0.0
     rho += (1 + 4 * rho) / n
     if n < FEWEST:
         rho = min(max(rho, 0.0), 0.8)  # a larger one widens more than it covers
-        return LongRun(float(centred @ centred) / (n - 1) * (1 + rho) / (1 - rho), n - 1)
+        return LongRun(n * power / (n - 1) * (1 + rho) / (1 - rho), n - 1, skew)
     rho = min(max(rho, -0.5), 0.97)
     white = centred[1:] - rho * centred[:-1]
     count = max(4, int(0.41 * len(white) ** (2 / 3)))
     waves = dct(white, type=2, norm="ortho")[1 : count + 1]
-    return LongRun(size * float(waves @ waves) / count / (1 - rho) ** 2, count)
+    return LongRun(size * float(waves @ waves) / count / (1 - rho) ** 2, count, skew)
 
 
 def _autocorrelation(values: Floats) -> float:
