@@ -675,6 +675,17 @@ def test_a_configured_target_that_never_ran_is_unknown(
     assert ("`perflib run ghost`, or name the targets that are meant" in text) == (code == 3)
 
 
+@pytest.mark.parametrize(
+    ("outcome", "configured", "told"),
+    [("missed", ["new"], True), ("missed", [], False), ("met", ["new"], False)],
+)
+def test_a_renamed_target_that_is_in_the_way_is_called_that(store, outcome, configured, told):
+    recorded(store, [1.0], target="old", outcome=outcome)
+    recorded(store, [1.0], target="new", outcome="met")
+    found = analysis.gate(store, configured=configured)
+    assert (found.outcome, "old is no longer configured" in found.notes[-1]) == (outcome, told)
+
+
 def test_a_record_that_was_damaged_since_hides_no_other_target(store):
     *_, last = recorded(store, noise(1, 3), outcome="met")
     recorded(store, [1.0], target="other", outcome="missed")

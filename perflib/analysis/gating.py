@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -71,7 +71,7 @@ def gate(
     store: Store,
     targets: Sequence[str] = (),
     *,
-    configured: Iterable[str] = (),
+    configured: Collection[str] = (),
     tolerance: float = TOLERANCE,
 ) -> Gate:
     """The promises of the newest run of each of `targets`, and their trends.
@@ -108,6 +108,9 @@ def gate(
         checks += [_unpromised(n, str(runs.loc[n, "run_id"])) for n in names if n not in judged]
     notes = together([one for one, check in told if check is None])
     notes += [f"{error.file}: {error.found}" for error in store.damaged]
+    if configured and not targets:
+        renamed = {check.target for check in checks if check.outcome is not Outcome.MET}
+        notes += [_unconfigured(name) for name in sorted(renamed.difference(configured))]
     checks.sort(key=lambda check: check.outcome.rank)
     return Gate(checks=tuple(checks), notes=tuple(notes))
 
@@ -141,6 +144,11 @@ def _unread(name: str, newest: str, damaged: Iterable[StoreError]) -> Iterator[C
         run_id = Path(error.file or "").parent.name
         if was_made_for(run_id, name) and run_id > newest:
             yield _unknown(name, "the newest run", error.found, error.next_step, run_id)
+
+
+def _unconfigured(name: str) -> str:
+    """Why a target that was renamed or given up is still in the way, and how to part from it."""
+    return f"{name} is no longer configured: name the targets that are meant, or mark its runs bad"
 
 
 def _unpromised(name: str, run_id: str) -> Check:

@@ -26,6 +26,7 @@ from perflib.load.plan import Outcome, Plan
 from perflib.samples import adopt_parts, schema
 
 LOG = "generator.log"
+HUNG = "the generator did not end and was killed: a task may loop or wait without giving way"
 PATIENCE_S, WRITE_S = 30.0, 2.0
 
 
@@ -56,7 +57,8 @@ def generate(
         )
     os.close(writing)
     try:
-        _watch(child, reading, plan, stop, show)
+        begun = _watch(child, reading, plan, stop, show)
+        hung = child.poll() is None
     finally:  # a second Ctrl-C, too, keeps the samples and no orders, which may hold secrets
         _end(child, plan.drain_s + WRITE_S)
         os.close(reading)
@@ -65,7 +67,9 @@ def generate(
         for name in (LOG, plans.PLAN, plans.OUTCOME):
             (folder / name).unlink(missing_ok=True)
         _adopt(folder)
-    return outcome or _died(child, plan, said)
+    return outcome or (
+        Outcome(stopped=HUNG, died=True) if hung else _died(child, plan, said, begun)
+    )
 
 
 def _watch(
@@ -74,22 +78,27 @@ def _watch(
     plan: Plan,
     stop: threading.Event,
     show: Callable[[dict[str, object]], None],
-) -> None:
-    """Pass on the live lines; ask the child to end on `stop` and when it takes far too long."""
+) -> bool:
+    """Pass on the live lines; ask the child to end on `stop` and when it takes far too long.
+
+    Returns whether the load had begun.
+    """
     expected_s = plan.users / plan.spawn_rate + plan.warmup_s + plan.run_s + plan.drain_s
     deadline = time.monotonic() + expected_s + PATIENCE_S * 3
-    asked, rest = False, b""
+    asked, begun, rest = False, False, b""
     while child.poll() is None:
         if select.select([reading], [], [], 0.2)[0]:
             *lines, rest = (rest + os.read(reading, 65536)).split(b"\n")
-            for line in lines:
-                show(msgspec.json.decode(line))
+            for numbers in map(msgspec.json.decode, lines):
+                begun = begun or numbers["begun"]
+                show(numbers)
         if not asked and (stop.is_set() or time.monotonic() > deadline):
             asked = True
             deadline = time.monotonic() + plan.drain_s + PATIENCE_S
             child.send_signal(signal.SIGTERM)  # SIGINT would break off a request somewhere
         elif asked and time.monotonic() > deadline:
-            return
+            break
+    return begun
 
 
 def _end(child: subprocess.Popen[bytes], patience_s: float) -> None:
@@ -123,11 +132,11 @@ def _adopt(folder: Path) -> None:
     shutil.rmtree(folder / plans.SPOOL, ignore_errors=True)
 
 
-def _died(child: subprocess.Popen[bytes], plan: Plan, said: str) -> Outcome:
+def _died(child: subprocess.Popen[bytes], plan: Plan, said: str, begun: bool) -> Outcome:
     """The outcome of a generator that left none; raises when it never began."""
     told = [line for line in said.splitlines() if line.strip() and not line.startswith(" ")]
     last = told[-1] if told else "it said nothing"
-    if child.returncode > 0:
+    if child.returncode > 0 and not begun:
         raise PerflibError(
             f"the load generator did not start: {last}",
             expected="a locustfile that Locust can load",
