@@ -57,7 +57,7 @@ def shifts(course: Course) -> Card:
     if not course.shifts:
         return Card(f"No shift that counts in {runs} comparable runs.")
     rows = [_shift_row(course, shift) for shift in reversed(course.shifts)]
-    headings = ["first run after", "change [95 %]", "level", "sure", "what else changed"]
+    headings = ["first run after", "change [95 %]", "level, how sure", "what else changed"]
     return Card(f"{many(len(rows), 'shift')}, newest first", blocks=[Table(headings, rows)])
 
 
@@ -68,8 +68,7 @@ def _shift_row(course: Course, shift: Shift) -> list[Cell]:
     return [
         (Code(shift.run_after), f"{course.at(shift.run_after):%d %b %Y %H:%M}"),
         Number(percent_change(shift.point), point.change),
-        level,
-        (point.status, f"p {shift.adjusted_p:.2g}"),
+        (level, f"{point.status}, p {shift.adjusted_p:.2g}"),
         (*causes.leads(), *said) or "nothing that was recorded",
     ]
 
