@@ -243,6 +243,10 @@ class TestAcross:
         runs = store.runs("database")["run_id"].tolist()
         before, after = ",".join(runs[:3]), ",".join(runs[5:])
         comparison, metric = open_comparison("database", before, after, store.root)
+        by_place, _ = open_comparison(
+            "database", f"@-{len(runs)}..-{len(runs) - 2}", after, store.root
+        )
+        assert by_place.runs_a == comparison.runs_a
         assert metric == "query_time"
         first = repr(cards.comparing.verdict(comparison, metric)).splitlines()[0]
         assert first.startswith("▼ regressed: b is at +")
@@ -289,6 +293,18 @@ class TestAcross:
         course = open_course("blockchain", data=tmp_path)
         assert (course.state, len(course.shifts)) == ("inconclusive", 1)
         assert "decide whether the new level is wanted" in repr(cards.past.verdict(course))
+
+    def test_what_moved_most_is_named(self, store: Store) -> None:
+        figure = plots.history.multiples(by_label(open_course("database", data=store.root)))
+        assert re.match(r"4 labels of 4 moved, most “\w+” by \+\d+ %", figure.alt)
+
+    def test_runs_of_one_day_are_told_apart_by_their_time(self, tmp_path: Path) -> None:
+        store = Store(tmp_path)
+        for moment in range(4):
+            fabricate.commit(store, "database", moment)
+        figure = plots.history.trend(open_course("database", data=tmp_path))
+        ticks = [tick.get_text() for tick in figure.axes[0].get_xticklabels()]
+        assert (ticks[0], ticks[-1]) == ("23 Nov 08:00", "23 Nov 11:00")
 
     def test_far_values_do_not_press_the_others_flat(self, tmp_path: Path) -> None:
         store = Store(tmp_path)
