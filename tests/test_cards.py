@@ -252,6 +252,22 @@ class TestAcross:
         assert first.startswith("▼ regressed: b is at +")
         assert "3 against 3 runs" in repr(cards.comparing.differences(comparison))
         assert "Find what made query time worse" in repr(cards.comparing.next_steps(comparison))
+        back, _ = open_comparison("database", after, before, store.root)
+        step = repr(cards.comparing.next_steps(back))
+        assert step.startswith("▲ improved: Keep what changed: no figure got worse for sure")
+
+    def test_what_differs_around_a_regression_is_the_first_step(self) -> None:
+        settings = {"indexes.yml: by_session": "chunks(session_id)"}
+        sides: list = [[], []]
+        for side, (slow, given) in enumerate(((1.0, settings), (2.0, {}))):
+            for seed in range(4):
+                environment = fabricate.Environment(cpu="x", cores=2, settings=given)
+                found = fabricate.run_of(
+                    "database", f"r{side}{seed}", seed=seed, slow=slow, environment=environment
+                )
+                sides[side].append(found)
+        step = repr(cards.comparing.next_steps(analysis.compare(*sides)))
+        assert "First look at what differs: setting indexes.yml: by_session" in step
 
     def test_incomparable_runs_are_not_compared(self, store: Store) -> None:
         other = fabricate.Environment(cpu="Another CPU", cores=64)

@@ -64,7 +64,7 @@ def shifts(course: Course) -> Card:
 def _shift_row(course: Course, shift: Shift) -> list[Cell]:
     point, unit, causes = shift.point, course.trend.unit, course.causes(shift)
     level = f"{shown(point.before, unit)} → {shown(point.after, unit)}"
-    p = f"p {shift.adjusted_p:.2g}" if shift.adjusted_p >= 0.001 else "p < 0.001"
+    p = f"p\u00a0{shift.adjusted_p:.2g}" if shift.adjusted_p >= 0.001 else "p\u00a0<\u00a00.001"
     said = [f"{decision.action}: {decision.reason}" for decision in shift.decisions]
     return [
         (Code(shift.run_after), f"{course.at(shift.run_after):%d %b %Y %H:%M}"),
