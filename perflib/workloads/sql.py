@@ -15,7 +15,7 @@ from perflib.errors import TargetError
 from perflib.session import Session
 from perflib.target import Scenario, Seconds, Settings, Target, without_secrets
 from perflib.workloads.crew import Crew
-from perflib.workloads.sql_task import DIALECTS, open_engine, plan_text, shown_url
+from perflib.workloads.sql_task import DIALECTS, NEXT_STEPS, open_engine, plan_text, shown_url
 
 METRICS = ("query_time", "pool_wait", "result_rows", "connection_time")
 
@@ -122,6 +122,7 @@ class SqlTarget(Target):
             # only one process at a time may open a file of DuckDB
             probe_interval_s=0.0 if dialect == "duckdb" else self.connect_interval,
             saturates=dialect not in self.in_process,
+            next_steps=NEXT_STEPS,
         )
         if crew.work():
             session.run.environment.target_version = crew.facts["version"]
