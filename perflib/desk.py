@@ -21,6 +21,7 @@ from perflib.errors import StoreError, nearest, require, require_names
 from perflib.model import CAPACITY, HISTORY, SAMPLES, Estimate, Objective, Run, Verdict
 from perflib.objectives import parse_objective
 from perflib.samples import TIMES, measured, schema
+from perflib.selection import pick_runs
 from perflib.store import Store
 from perflib.wording import many
 
@@ -282,8 +283,8 @@ def open_comparison(
 ) -> tuple[analysis.Comparison, str]:
     """One set of runs against another, and the metric that the target is first asked about.
 
-    Each side is run ids separated by commas; `latest` is the newest run, `previous` the one
-    before it, those that somebody called bad left out.
+    Each side is named as for `perflib compare`, the target left out before an `@`; `latest` is
+    the newest run, `previous` the one before it, those that somebody called bad left out.
     """
     store = open_store(data)
     newest = _good(store.runs(target))["run_id"].tolist()[-2:]
@@ -297,7 +298,8 @@ def open_comparison(
         )
     names = {"latest": newest[-1:], "previous": newest[:1]}
     sides = [
-        names.get(side) or [name.strip() for name in side.split(",")] for side in (before, after)
+        names.get(side) or pick_runs(store, target + side if side.startswith("@") else side)
+        for side in (before, after)
     ]
     comparison = analysis.compare(*sides, store=store)
     run = store.load(sides[1][0])

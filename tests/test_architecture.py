@@ -31,7 +31,7 @@ LAYERS = [
     ["review"],
     ["run", "reference", "importing"],
     ["recovery"],
-    ["campaign"],
+    ["campaign", "selection"],
     ["desk"],
     ["course"],
     ["plots", "cards"],

@@ -244,11 +244,31 @@ class TestAcross:
         runs = store.runs("database")["run_id"].tolist()
         before, after = ",".join(runs[:3]), ",".join(runs[5:])
         comparison, metric = open_comparison("database", before, after, store.root)
+        by_place, _ = open_comparison(
+            "database", f"@-{len(runs)}..-{len(runs) - 2}", after, store.root
+        )
+        assert by_place.runs_a == comparison.runs_a
         assert metric == "query_time"
         first = repr(cards.comparing.verdict(comparison, metric)).splitlines()[0]
         assert first.startswith("▼ regressed: b is at +")
         assert "3 against 3 runs" in repr(cards.comparing.differences(comparison))
         assert "Find what made query time worse" in repr(cards.comparing.next_steps(comparison))
+        back, _ = open_comparison("database", after, before, store.root)
+        step = repr(cards.comparing.next_steps(back))
+        assert step.startswith("▲ improved: Keep what changed: no figure got worse for sure")
+
+    def test_what_differs_around_a_regression_is_the_first_step(self) -> None:
+        settings = {"indexes.yml: by_session": "chunks(session_id)"}
+        sides: list = [[], []]
+        for side, (slow, given) in enumerate(((1.0, settings), (2.0, {}))):
+            for seed in range(4):
+                environment = fabricate.Environment(cpu="x", cores=2, settings=given)
+                found = fabricate.run_of(
+                    "database", f"r{side}{seed}", seed=seed, slow=slow, environment=environment
+                )
+                sides[side].append(found)
+        step = repr(cards.comparing.next_steps(analysis.compare(*sides)))
+        assert "First look at what differs: setting indexes.yml: by_session" in step
 
     def test_incomparable_runs_are_not_compared(self, store: Store) -> None:
         other = fabricate.Environment(cpu="Another CPU", cores=64)
@@ -290,6 +310,18 @@ class TestAcross:
         course = open_course("blockchain", data=tmp_path)
         assert (course.state, len(course.shifts)) == ("inconclusive", 1)
         assert "decide whether the new level is wanted" in repr(cards.past.verdict(course))
+
+    def test_what_moved_most_is_named(self, store: Store) -> None:
+        figure = plots.history.multiples(by_label(open_course("database", data=store.root)))
+        assert re.match(r"4 labels of 4 moved, most “\w+” by \+\d+ %", figure.alt)
+
+    def test_runs_of_one_day_are_told_apart_by_their_time(self, tmp_path: Path) -> None:
+        store = Store(tmp_path)
+        for moment in range(4):
+            fabricate.commit(store, "database", moment)
+        figure = plots.history.trend(open_course("database", data=tmp_path))
+        ticks = [tick.get_text() for tick in figure.axes[0].get_xticklabels()]
+        assert (ticks[0], ticks[-1]) == ("23 Nov 08:00", "23 Nov 11:00")
 
     def test_far_values_do_not_press_the_others_flat(self, tmp_path: Path) -> None:
         store = Store(tmp_path)

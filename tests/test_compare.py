@@ -1,4 +1,5 @@
 import math
+import subprocess
 
 import msgspec
 import numpy as np
@@ -8,14 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perflib import analysis, stats
-from perflib.cli.choose import pick_runs
 from perflib.cli.compare import compare as verb
 from perflib.errors import PerflibError, ValuesError
 from perflib.model import Caveat, Environment, Estimate, Run
+from perflib.selection import pick_runs
 from perflib.store import Store
 
 
-def recorded(store: Store, target="api", *, p95=0.010, at=0, machine="x", **changes) -> str:
+def recorded(
+    store: Store, target="api", *, p95=0.010, at=0, machine="x", commit="", **changes
+) -> str:
     run_id, staging = store.begin(target)
     estimates = [
         Estimate(
@@ -41,7 +44,9 @@ def recorded(store: Store, target="api", *, p95=0.010, at=0, machine="x", **chan
         started_at=f"2026-01-01T{at:02d}:00:00+00:00",
         duration_s=10,
         estimates=estimates,
-        environment=Environment(cpu=machine, git_commit=f"{at:02d}aabbcc", kernel="Linux 6 x86"),
+        environment=Environment(
+            cpu=machine, git_commit=commit or f"{at:02d}aabbcc", kernel="Linux 6 x86"
+        ),
     )
     store.commit(msgspec.structs.replace(run, **changes), staging)
     return run_id
@@ -365,6 +370,25 @@ def test_names_of_runs(store, text, places):
     ids = [recorded(store, at=at) for at in range(4)]
     assert pick_runs(store, text) == [ids[place] for place in places]
     assert pick_runs(store, ids[0]) == [ids[0]]
+
+
+def test_a_tag_names_the_runs_of_its_commit(store, tmp_path, monkeypatch):
+    def git(*arguments):
+        owner = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
+        done = subprocess.run(
+            ["git", *owner, *arguments], cwd=tmp_path, check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+    git("init", "--quiet")
+    git("commit", "--quiet", "--allow-empty", "--message", "a release")
+    git("tag", "v1.2")
+    commit = git("rev-parse", "v1.2")
+    ids = [recorded(store, at=at, commit=commit) for at in range(2)]
+    monkeypatch.chdir(tmp_path)
+    assert pick_runs(store, "api@v1.2") == ids
+    with pytest.raises(PerflibError, match=r"no run is called `api@v1\.3`"):
+        pick_runs(store, "api@v1.3")
 
 
 @pytest.mark.parametrize("text", ["apj", "api@-9", "api@ffff", "", "api@-1..x"])

@@ -72,10 +72,49 @@ def test_words_are_told_from_parts_of_words(
         "\uff54\uff52\uff4f\uff4e",
         "payment\u2011systems",
         "payment\u00adsystems",
+        r"'\U00000074ron'",
+        "&#116;ron &#x74;r",
+        "http://localhost/payment/systems",
+        "payment::systems",
     ],
 )
 def test_a_disguised_word_is_found_once(tmp_path: Path, text: str) -> None:
     assert kinds(tmp_path, text, name="notes.txt") == [("word", 1)]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("x = ('tr'\n     'on')", 1),
+        ("\nx = 'tr' + (  # the first half\n    'on')", 2),
+        ("x = f\"tr{'on'}\"", 1),
+        ("x = ''.join(['tr', 'on'])", 1),
+        ("x = '-'.join(('payment', 'systems'))", 1),
+        (r"x = '\164ron'", 1),
+        (r"x = '\N{LATIN SMALL LETTER T}ron'", 1),
+    ],
+)
+def test_a_text_that_constants_make_is_read_as_made(tmp_path: Path, text: str, line: int) -> None:
+    assert kinds(tmp_path, text) == [("word", line)]
+
+
+@pytest.mark.parametrize("text", ["x = 'tr' + on", "x = ', '.join(['tr', 'on'])", "f'tr{on}'"])
+def test_a_text_that_constants_do_not_make_is_no_word(tmp_path: Path, text: str) -> None:
+    assert kinds(tmp_path, text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("import tronpy", "import"),
+        ("from helpers import tronweb", "import"),
+        ("import electron, patron.tools", "note"),
+    ],
+)
+def test_a_module_that_begins_with_the_word_is_imported(
+    tmp_path: Path, text: str, kind: str
+) -> None:
+    assert {found for found, _ in kinds(tmp_path, text)} == {kind, "note"}
 
 
 @pytest.mark.parametrize(

@@ -266,6 +266,16 @@ def test_a_page_that_fails_now_and_then_is_a_caveat_and_the_rest_is_kept(tmp_pat
     assert len(pd.read_parquet(scraper.path)) == scraper.pages > 0
 
 
+def test_a_page_that_is_work_to_read_does_not_take_the_runs_time(tmp_path):
+    body = b"".join(b'm{i="%d"} 1\n' % number for number in range(10_000))
+    with serving(page(body)) as url:
+        scraper = Scraper(url, tmp_path / "metrics.parquet", interval_s=0.01)
+        scraper.start()
+        threading.Event().wait(1.2)
+        assert scraper.stop() == []
+    assert scraper.pages == 2, "one, a rest, and the last"
+
+
 def test_a_service_that_is_not_there_is_a_caveat_and_no_file(tmp_path):
     scraper = Scraper("http://127.0.0.1:9/metrics", tmp_path / "metrics.parquet", interval_s=0.02)
     scraper.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,17 @@ def test_trends_and_overview_come_when_there_is_something_to_tell(tmp_path):
     assert list(made(report(root, "trends", values={"target": "db"}))) == ["trends-db"]
     page = report(root, "20261101T000001Z-db-0000").pages[0]
     assert page.stem == "20261101T000001Z-db-0000"
+
+
+def test_a_page_tells_its_parameters_in_the_order_of_the_notebook(tmp_path):
+    root = workbench(tmp_path, ("db",))
+    given = {"target": "db", "before": "x", "after": "y"}
+    source = "\n".join(f'{name}: str = ""' for name in given)
+    cells = [cell(source, "parameters", name="parameters"), text("## Question")]
+    write_notebook(root / "notebooks" / "compare.ipynb", cells)
+    (page,) = report(root, "compare", values=given).pages
+    told = re.search(r'class="facts".*?</dl>', page.path.read_text(), re.DOTALL)
+    assert re.findall("<dt>(.*?)</dt>", told[0]) == ["Target", "Before", "After"]
 
 
 def test_nothing_is_executed_twice(tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from perflib.analysis.scraped import tracks
+from perflib.analysis.scraped import Track, companion, tracks
 from perflib.analysis.series import (
     TimeIndex,
     bin_edges,
@@ -151,6 +151,25 @@ class TestTracks:
     def test_a_restart_is_no_negative_rate(self) -> None:
         (found,) = tracks(self.table(n_total=[5, 9, 1, 4]), names=["n_total"])
         assert np.isnan(found.values[1])
+
+    @pytest.mark.parametrize(
+        ("steps", "sign", "found"),
+        [
+            (40, 1, ("waiting", 1.0)),
+            (40, -1, ("waiting", -1.0)),  # what falls while times rise leads as well
+            (10, 1, None),  # too few to tell from chance
+        ],
+    )
+    def test_what_goes_with_the_times_is_found(self, steps, sign, found) -> None:
+        rng, at = np.random.default_rng(1), np.arange(1.0, steps + 1)
+        slow = np.exp(rng.normal(size=steps))
+        series = [
+            Track("noise", at, rng.normal(size=steps), "1"),
+            Track("waiting", at, sign * slow**2, "1"),
+        ]
+        ends = np.concatenate([at - 0.2, at - 0.7])
+        told = companion(series, ends, np.concatenate([slow, slow]))
+        assert (told and (told[0].name, pytest.approx(told[1]))) == found
 
     def test_nothing_scraped(self) -> None:
         assert tracks(None) == []

@@ -29,6 +29,7 @@ from perflib.workloads.sql_task import (
     NEXT_STEPS,
     SIGNS,
     SqlTask,
+    Turns,
     draw,
     kind_of,
     plan_text,
@@ -236,6 +237,26 @@ def test_a_small_pool_shows_as_wait_and_not_as_query_time(postgres_url: str) -> 
     sleepy = {"sql": "SELECT pg_sleep(0.02)"}
     _, samples = go(target(postgres_url, sleepy, pool_size=1), users=4)
     assert samples["pool_wait"].sum() > samples["query_time"].sum()
+    # each waits for the three before it; without turns one user goes on and three never begin
+    assert samples["pool_wait"].median() > 0.02
+
+
+def test_a_turn_that_does_not_come_in_time_is_a_pool_timeout() -> None:
+    turns = Turns(1, 0.01)
+    with turns, pytest.raises(sa.exc.TimeoutError) as error, turns:
+        pass
+    assert kind_of(error.value, "") == "pool timeout"
+    with turns:
+        assert not turns.waiting
+
+
+def test_connections_that_open_do_not_hide_that_no_query_succeeds(sqlite_url: str) -> None:
+    write = {"sql": "INSERT INTO hits VALUES (1)"}
+    run, _ = go(target(sqlite_url, write, connect_interval="50 ms"), run_time="0.8 s")
+    (caveat,) = (each for each in run.caveats if each.code == "target gave out")
+    assert "in the last 800 ms: read only × " in caveat.message
+    assert "(attempt to write a readonly database)" in caveat.message
+    assert "`writes: true`" in caveat.next_step
 
 
 def test_nothing_is_written_unless_a_query_says_so(database_url: str) -> None:
@@ -385,6 +406,8 @@ def test_a_url_is_shown_without_its_secrets(url: str, shown: str) -> None:
         ("(2013, 'Lost connection to MySQL server during query')", "connection lost"),
         ("(1792, 'Cannot execute statement in a READ ONLY transaction')", "read only"),
         ("attempt to write a readonly database", "read only"),
+        ("permission denied for table hits", "not permitted"),
+        ("(1142, \"INSERT command denied to user 'me'\")", "not permitted"),
         ("(1146, \"Table 'shop.nowhere' doesn't exist\")", "no such table"),
         ("database is locked", "locked"),
         ("server closed the connection unexpectedly", "connection lost"),
@@ -430,7 +453,8 @@ def test_a_database_that_stops_in_the_middle_is_not_the_generators_fault() -> No
     run = Run(id="r", target="t", kind="sql", started_at="", duration_s=9.0)
     run.measured_from_s, run.measured_until_s = 1.0, 6.0
     crew = Crew(Session(run, Path()), Scenario(), "", {}, 1, 1.0, METRICS, tally=tally)
-    crew.reports = [{"cpu_share": 1.0, "lateness_p99_s": 0.0}]
+    task = {"messages": {}}
+    crew.reports = [{"cpu_share": 1.0, "lateness_p99_s": 0.0, "task": task}]
     crew._health([None])
     (caveat,) = run.caveats
     assert caveat.code == "target gave out"

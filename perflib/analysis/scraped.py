@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _IDLE = re.compile(r"(_bucket|_created|_info|_uncollectable_total|_start_time_seconds|_max_fds)$")
 _LEAST_SPREAD = 0.01
 """A series whose standard deviation is a smaller share of its mean does not move."""
+LEAST_STEPS = 20
+"""With fewer, one of six tracks goes with anything by chance."""
 
 
 class Track(NamedTuple):
@@ -53,6 +55,21 @@ def tracks(
     lively = [(_rank(track), -_spread(track, since_s), track.name, track) for track in found]
     lively = [item for item in lively if -item[1] > _LEAST_SPREAD]
     return [item[-1] for item in sorted(lively, key=lambda item: item[:3])[:most]]
+
+
+def companion(series: Sequence[Track], ends: Floats, values: Floats) -> tuple[Track, float] | None:
+    """The track that goes most with `values`, by Spearman's rank correlation; None without any.
+
+    Each step of a track is held against the mean of the values that ended in it (`ends`, in s).
+    """
+    found = []
+    for track in series:
+        mean = pd.Series(values).groupby(np.searchsorted(track.times, ends)).mean()
+        both = pd.DataFrame({"track": track.values, "mean": mean.reindex(range(len(track.times)))})
+        both = both.dropna()
+        if len(both) >= LEAST_STEPS and both.nunique().min() > 1:
+            found.append((track, float(both["track"].corr(both["mean"], method="spearman"))))
+    return max(found, key=lambda one: abs(one[1]), default=None)
 
 
 def _all(whole: pd.DataFrame) -> Iterator[Track]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from perflib.cards.card import Block, Card, Cell, Code, Number, State, Table
 from perflib.units import format_number
-from perflib.wording import caution, named, shown, signed, words
+from perflib.wording import caution, count, named, shown, signed, words
 
 if TYPE_CHECKING:
     from perflib.analysis import Change, Comparison
@@ -102,11 +102,13 @@ def next_steps(comparison: Comparison) -> Card:
         by_label = [c for c in worse if c.label]
         where = f", above all in `{by_label[0].label}`" if by_label else ""
         text = f"Find what made {words(worse[0].metric)} worse{where}"
-        return Card(
-            text,
-            "regressed",
-            ["Open `investigate` on both runs, or let `perflib bisect` find the commit."],
-        )
+        differ = [f"First look at what differs: {', '.join(comparison.differences[:3])}."]
+        step = "Open `investigate` on both runs, or let `perflib bisect` find the commit."
+        return Card(text, "regressed", [*(differ if comparison.differences else []), step])
+    better = [c for c in comparison.changes if str(c.state) == "improved" and not c.label]
+    if better:
+        hedge = f"; {count(len(unsure))} cannot be told yet" if unsure else ""
+        return Card(f"Keep what changed: no figure got worse for sure{hedge}", "improved")
     if unsure:
         return Card(
             "Measure more runs of each side: some figures cannot be told yet.", "inconclusive"

@@ -57,19 +57,19 @@ def shifts(course: Course) -> Card:
     if not course.shifts:
         return Card(f"No shift that counts in {runs} comparable runs.")
     rows = [_shift_row(course, shift) for shift in reversed(course.shifts)]
-    headings = ["first run after", "change [95 %]", "level", "sure", "what else changed"]
+    headings = ["first run after", "change [95 %]", "level, how sure", "what else changed"]
     return Card(f"{many(len(rows), 'shift')}, newest first", blocks=[Table(headings, rows)])
 
 
 def _shift_row(course: Course, shift: Shift) -> list[Cell]:
     point, unit, causes = shift.point, course.trend.unit, course.causes(shift)
     level = f"{shown(point.before, unit)} → {shown(point.after, unit)}"
+    p = f"p\u00a0{shift.adjusted_p:.2g}" if shift.adjusted_p >= 0.001 else "p\u00a0<\u00a00.001"
     said = [f"{decision.action}: {decision.reason}" for decision in shift.decisions]
     return [
         (Code(shift.run_after), f"{course.at(shift.run_after):%d %b %Y %H:%M}"),
         Number(percent_change(shift.point), point.change),
-        level,
-        (point.status, f"p {shift.adjusted_p:.2g}"),
+        (level, f"{point.status}, {p}"),
         (*causes.leads(), *said) or "nothing that was recorded",
     ]
 

@@ -24,9 +24,10 @@ import click
 import msgspec
 from rich.markup import escape
 
-from perflib.cli.choose import CONFIG, DATA, open_store, pick_runs
+from perflib.cli.choose import CONFIG, DATA, open_store
 from perflib.cli.show import console
 from perflib.errors import ExitCode, PerflibError
+from perflib.selection import pick_runs
 
 if TYPE_CHECKING:
     from perflib.stats import Contrast

@@ -11,11 +11,12 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from perflib.cli.choose import CONFIG, DATA, RUNS_HELP, TOLERANCE, open_store, pick_runs
+from perflib.cli.choose import CONFIG, DATA, RUNS_HELP, TOLERANCE, open_store
 from perflib.cli.show import console
 from perflib.cli.signs import marked
 from perflib.errors import ExitCode, PerflibError, nearest
 from perflib.model import SAMPLES
+from perflib.selection import pick_runs
 from perflib.units import format_number, format_quantity
 
 if TYPE_CHECKING:

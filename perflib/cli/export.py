@@ -7,10 +7,11 @@ from pathlib import Path
 
 import click
 
-from perflib.cli.choose import CONFIG, DATA, RUNS_HELP, open_store, pick_runs
+from perflib.cli.choose import CONFIG, DATA, RUNS_HELP, open_store
 from perflib.exporting import EXPORTS
 from perflib.exporting import export as write
 from perflib.files import write_out
+from perflib.selection import pick_runs
 
 
 @click.command("export", epilog=RUNS_HELP)

@@ -14,10 +14,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from perflib.cli import show
-from perflib.cli.choose import CONFIG, DATA, RUNS_HELP, open_store, pick_runs
+from perflib.cli.choose import CONFIG, DATA, RUNS_HELP, open_store
 from perflib.cli.signs import tick
 from perflib.errors import ExitCode, PerflibError
 from perflib.model import Run, to_json
+from perflib.selection import pick_runs
 from perflib.units import format_quantity, parse_quantity
 from perflib.wording import many
 

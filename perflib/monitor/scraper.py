@@ -30,7 +30,10 @@ ASKED = {
     "accept": "text/plain;version=0.0.4,application/openmetrics-text;version=1.0.0;q=0.8,*/*;q=0.1",
     "accept-encoding": "gzip",
 }
-MAX_PAGE_BYTES = 32 * 2**20
+MAX_PAGE_BYTES = 8 * 2**20
+"""Seconds of work to read: more would never be done before the run has ended."""
+REST = 9
+"""The interpreter is that of the run: for each second it reads, a scraper rests so many."""
 _FLUSH_ROWS = 50_000
 
 
@@ -76,6 +79,8 @@ def _trouble(place: str, found: str) -> TargetError:
 
 class Scraper:
     """Scrapes `url` every `interval_s` until stopped and writes all series to `path`.
+
+    A page that is work to read is read less often, so as not to disturb the run.
 
     Times count from `zero_ns` of the monotonic clock (default: the start). Memory is bounded;
     the file exists only if a page was read.
@@ -136,11 +141,12 @@ class Scraper:
     def _scrape_until_stopped(self) -> None:
         due = time.monotonic()
         while True:
-            last = self._stop.is_set()
+            last, began = self._stop.is_set(), time.thread_time()
             self._once()
             if last:
                 return
-            due = max(due + self.interval_s, time.monotonic())
+            rest_s = REST * (time.thread_time() - began)
+            due = max(due + self.interval_s, time.monotonic() + rest_s)
             self._stop.wait(due - time.monotonic())
 
     def _once(self) -> None:

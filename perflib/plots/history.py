@@ -142,15 +142,28 @@ def _promise(axes: Axes, course: Course) -> None:
 
 
 def _run_axis(axes: Axes, points: pd.DataFrame) -> None:
-    """Days where they begin, months in a long history; the first run always named."""
+    """Days where they begin, months in a long history, moments of an only day."""
     started = points["started_at"]
     long = started.iloc[-1] - started.iloc[0] > LONG
     days = started.dt.strftime("%b %Y" if long else "%d %b").to_numpy()
     new = np.flatnonzero(np.append(True, days[1:] != days[:-1]))
-    if len(new) > 9:
+    if len(new) == 1:
+        days = started.dt.strftime("%d %b %H:%M").to_numpy()
+        new = np.unique(np.linspace(0, len(points) - 1, 5).round().astype(int))
+    elif len(new) > 9:
         new = new[np.linspace(0, len(new) - 1, 9).round().astype(int)]
     axes.set_xticks(new, days[new])
     axes.set_xlim(-0.8, len(points) - 0.2)
+
+
+def _what_moved(moved: list[Course], labels: int) -> str:
+    """How many labels moved, and which of them most."""
+    shifts = [(course, course.moved) for course in moved if course.moved]
+    if not shifts:
+        return "No label moved"
+    most, shift = max(shifts, key=lambda pair: abs(float(pair[1].change)))
+    told = f"`{clean(most.trend.key.label, 32)}` by {percent_change(shift)}"
+    return f"{many(len(moved), 'label')} of {labels} moved{', most' if moved[1:] else ':'} {told}"
 
 
 @in_house_style
@@ -163,7 +176,7 @@ def multiples(courses: Sequence[Course]) -> Drawing:
     rows = -(-len(shown) // columns)
     moved = [course for course in shown if course.moved]
     figure, axes = sheet(
-        f"{many(len(moved), 'label')} of {len(shown)} moved" if moved else "No label moved",
+        _what_moved(moved, len(shown)),
         f"{key.statistic} of {words(key.metric)} by run, each on its own scale"
         + (", log where values lie far apart" if any(map(_wide, shown)) else ""),
         f"{key.target}, {len(shown[0].points)} runs to {shown[0].points['run_id'].iloc[-1]}",

@@ -70,7 +70,7 @@ def stages(desk: Desk) -> Drawing:
     top = max(shown, key=lambda stage: largest[stage[0]])
     part = 100 * largest[top[0]] / largest["processing_time"]
     figure, (axes,) = sheet(
-        f"`{top[1]}` takes {part:.0f} % of a {clean(means.index[-1])} chunk's time",
+        f"`{top[1]}` takes {part:.0f} % of the time of {clean(means.index[-1])} chunks",
         "mean time by stage as share of the whole, by chunk size; right: the whole",
         source_line(desk.run, int(means["n"].sum())),
         height_in=0.42 * len(means) + 0.15,

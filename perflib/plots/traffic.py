@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from perflib.analysis.scraped import Track, tracks
+from perflib.analysis.scraped import Track, companion, tracks
 from perflib.analysis.series import bin_edges, in_flight, rate
 from perflib.plots.house import (
     BLUE,
@@ -31,12 +31,15 @@ from perflib.plots.marks import (
     warmup,
 )
 from perflib.samples import began, is_probe
-from perflib.units import format_number, format_quantity
-from perflib.wording import against, clean, count, percent, promised
+from perflib.units import format_number
+from perflib.wording import against, clean, count, percent, promised, words
 
 if TYPE_CHECKING:
     from perflib.desk import Desk
     from perflib.stats.values import Floats
+
+GOES_WITH = 0.6
+"""A weaker rank correlation leads nowhere."""
 
 
 @in_house_style
@@ -149,8 +152,9 @@ def monitored(desk: Desk, names: tuple[str, ...] = ()) -> Drawing:
     rows = desk.samples
     edges = bin_edges(float(rows["end"].max()) if len(rows) else desk.run.duration_s, 90)
     figure, axes = sheet(
-        _loudest(series, desk.run.measured_from_s),
-        "the load, then what the service says of itself; counters as growth a second",
+        _what_goes_with_it(series, desk),
+        "the load, then what the service says of itself; counters as growth a second; "
+        "ρ: rank correlation",
         source_line(desk.run),
         height_in=0.85 * (len(series) + 1),
         rows=len(series) + 1,
@@ -195,14 +199,19 @@ def _lone(values: Floats) -> Floats:
     return lone
 
 
-def _loudest(series: list[Track], since_s: float) -> str:
-    judged = series[0].times >= since_s
-    times, values = series[0].times[judged], series[0].values[judged]
-    if not np.isfinite(values).any():
-        return "What the service says of itself"
-    top = int(np.nanargmax(values))
-    value = format_quantity(float(values[top]), series[0].unit.replace("1", ""))
-    return f"`{clean(series[0].name, 52)}` peaks at {value}, {times[top]:.0f} s into the run"
+def _what_goes_with_it(series: list[Track], desk: Desk) -> str:
+    """The track that may tell why the headline metric rises, or that none does."""
+    name = desk.headline
+    values = desk.values(name)
+    ends = np.asarray(desk.measured.loc[values.index, "end"], dtype=np.float64)
+    found = companion(series, ends, np.asarray(values, dtype=np.float64))
+    if found is None:
+        return f"Too few moments to tell what goes with the {words(name)}"
+    track, rho = found
+    if abs(rho) < GOES_WITH:
+        return f"Nothing here goes with the {words(name)}: ρ is {rho:.2f} at most"
+    verb = "goes with" if rho > 0 else "goes against"
+    return f"`{clean(track.name, 44)}` {verb} the {words(name)}: ρ {rho:.2f}"
 
 
 @in_house_style

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from perflib.report.notebook import parse
+from perflib.report.parameters import declared
 from perflib.report.plan import Summary
 from perflib.report.render import About, Rendered, render
 from perflib.report.safe import shortened
@@ -15,10 +16,12 @@ def make_page(data: bytes, stem: str, run: Summary | None) -> Rendered:
     """Render the executed notebook `data`, kept as `<stem>.ipynb`, about `run` if it is of one."""
     notebook = parse(data, Path(f"{stem}.ipynb"))
     told = notebook["metadata"]["perflib"]
-    parameters = [(name, repr(value)) for name, value in told["parameters"].items()]
+    given = told["parameters"]  # by the alphabet; the notebook's cell has them in their order
+    given = {name: given[name] for name in [*declared(notebook), *given] if name in given}
+    parameters = [(name, repr(value)) for name, value in given.items()]
     name = Path(told["notebook"]).stem
     heading = shortened(run.target) if run and run.target != name else ""
-    facts = _facts(run) if run else _chosen(told["parameters"])
+    facts = _facts(run) if run else _chosen(given)
     about = About(name.replace("_", " "), facts, parameters, f"{stem}.ipynb", heading)
     return render(notebook, about)
 

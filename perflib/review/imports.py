@@ -8,8 +8,9 @@ import json
 import re
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 IMPORTING = {".py", ".ipynb", ".yml", ".yaml"}
@@ -61,14 +62,52 @@ def _imports_of(file: Path, root: Path) -> Iterator[tuple[str, int]]:
             if setting := _SETTING.match(line):
                 yield _module_at(setting[1]) or setting[1], number
         return
+    for tree, line_of in _trees(file, text):
+        for module, at in _named(tree, file, root):
+            yield module, line_of(at)
+
+
+def made_texts(file: Path) -> Iterator[tuple[str, int]]:
+    """Each text of a Python file or notebook as its constants make it, and its line."""
+    for tree, line_of in _trees(file, file.read_text(encoding="utf-8", errors="replace")):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.expr) and (made := _made(node)):
+                yield made, line_of(node.lineno)
+
+
+def _made(node: ast.expr) -> str | None:
+    """The text of an expression of constants; None where it depends on anything else."""
+    parts: list[ast.expr]
+    between = ""
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.FormattedValue(value=value):
+            return _made(value)
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            parts = [left, right]
+        case ast.JoinedStr(values=parts):
+            pass
+        case ast.Call(
+            func=ast.Attribute(value=ast.Constant(value=str(between)), attr="join"),
+            args=[ast.List(elts=parts) | ast.Tuple(elts=parts)],
+        ):
+            pass
+        case _:
+            return None
+    made = [_made(part) for part in parts]
+    return None if None in made else between.join(text for text in made if text)
+
+
+def _trees(file: Path, text: str) -> Iterator[tuple[ast.AST, Callable[[int], int]]]:
+    """What parses of a Python file or of a notebook's cells, each with where its lines stand."""
     for source in _cells(text) if file.suffix == ".ipynb" else [text]:
         try:
             with warnings.catch_warnings(action="ignore"):  # of escapes in what is only read
                 tree = ast.parse(source)
         except (SyntaxError, ValueError, RecursionError):
             continue
-        for module, at in _named(tree, file, root):
-            yield module, at if source is text else _line_of(text, source, at)
+        yield tree, (lambda at: at) if source is text else partial(_line_of, text, source)
 
 
 def _cells(text: str) -> Iterator[str]:

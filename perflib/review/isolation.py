@@ -1,13 +1,15 @@
 """Performance tests keep to their own subsystem: no word, import or host of another one.
 
 A forbidden word counts where it stands as a word of its own, also inside `snake_case`,
-`kebab-case` or `CamelCase`; inside a longer word it is only a note. It is looked for in every text
-and file name, with escapes, look-alike letters and strings in pieces undone.
+`kebab-case` or `CamelCase`; inside a longer word it is only a note, unless an imported module
+begins with it. It is looked for in every text and file name, with escapes, look-alike letters and
+strings in pieces undone; of Python also in texts that constants make together.
 """
 
 from __future__ import annotations
 
 import codecs
+import html
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,7 +18,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from perflib.review.imports import IMPORTING, reached_imports
+from perflib.review.imports import IMPORTING, made_texts, reached_imports
 
 PROSE = {".md", ".rst", ".txt", ".html", ".xml", ".svg", ".csv"}
 """Where a host is told, not asked."""
@@ -35,7 +37,7 @@ _ADDRESS = re.compile(r"(?<![\w.])(\d{1,3}(?:\.\d{1,3}){3})(?![\w.])")
 _HOST_PORT = re.compile(r"(?<![\w./@-])((?:[a-z0-9-]+\.)+[a-z][a-z0-9-]+):\d{2,5}\b", re.IGNORECASE)
 
 _ESCAPE = re.compile(
-    r"(?:\\x|%)([0-9a-f]{2})|\\u\{?([0-9a-f]{4})|\\U000([0-9a-f]{5})", re.IGNORECASE
+    r"(?:\\x|%)([0-9a-f]{2})|\\(?-i:u)\{?([0-9a-f]{4})|\\U000([0-9a-f]{5})", re.IGNORECASE
 )
 _JOINT = re.compile(r"[\"']\s*\+?\s*[rbfu]{0,2}[\"']", re.IGNORECASE)
 _LAST, _FIRST = re.compile(r"[\w-]*$"), re.compile(r"^[\w-]*")
@@ -87,6 +89,9 @@ def isolate(
             hits += _words(file, number, line, words, whole)
             if file.suffix.lower() not in PROSE:
                 hits += _hosts(file, number, whole, hosts)
+        if file.suffix in (".py", ".ipynb"):
+            told = {(hit.line, hit.found) for hit in hits if hit.file == file and hit.counts}
+            hits += _made(file, words, told)
     named = {(hit.file, hit.line, hit.found) for hit in hits if hit.kind == "word"}
     imports = _imports([file for file in sorted(files) if file.suffix in IMPORTING], words)
     return hits + [hit for hit in imports if (hit.file, hit.line, hit.found) not in named]
@@ -117,6 +122,7 @@ def _lines(file: Path) -> Iterator[str]:
 def undone(line: str) -> str:
     """`line` as it is meant: without escapes, look-alikes, invisible letters, strings in pieces."""
     line = _ESCAPE.sub(lambda m: chr(int(m[1] or m[2] or m[3], 16)), line).replace("\\/", "/")
+    line = html.unescape(line)
     if not line.isascii():
         line = unicodedata.normalize("NFKC", line.translate(_ALIKE))
         kinds = ((letter, unicodedata.category(letter)) for letter in line)
@@ -125,9 +131,9 @@ def undone(line: str) -> str:
 
 
 def pattern_of(word: str) -> re.Pattern[str]:
-    """`two-words` also as `two_words`, `two words`, `two.words` and `twoWords`."""
+    """`two-words` also as `two_words`, `two words`, `two.words`, `two/words` and `twoWords`."""
     parts = [re.escape(part) for part in re.split(r"[-_. ]+", word) if part]
-    return re.compile(r"(?:[-_.]+| ?)".join(parts), re.IGNORECASE)
+    return re.compile(r"(?:[-_./:\\]+| ?)".join(parts), re.IGNORECASE)
 
 
 def is_word(text: str, start: int, end: int) -> bool:
@@ -150,6 +156,17 @@ def _words(
         if whole not in ("", line) and not any(hit.counts for hit in hits):
             hits = list(_matches(file, number, whole, word, pattern))
         yield from hits
+
+
+def _made(
+    file: Path, words: Mapping[str, re.Pattern[str]], told: set[tuple[int, str]]
+) -> Iterator[Hit]:
+    """The hits that only the texts show which constants make; those `told` are not told again."""
+    for text, number in made_texts(file):
+        for hit in _words(file, number, text, words):
+            if hit.counts and (number, hit.found) not in told:
+                told.add((number, hit.found))
+                yield hit
 
 
 def _matches(
@@ -198,13 +215,18 @@ def _hosts(file: Path, number: int, line: str, allowed: set[str]) -> Iterator[Hi
             )
 
 
+def _begins(text: str, start: int) -> bool:
+    """Whether a part of a module's path begins there: a client of `word` is called `wordpy`."""
+    return not text[:start] or text[start - 1] in "./"
+
+
 def _imports(files: list[Path], forbidden: Mapping[str, re.Pattern[str]]) -> Iterator[Hit]:
     for reached in reached_imports(files):
         names = [reached.module, reached.origin]
         for word, pattern in forbidden.items():
             for text in names:
                 match = pattern.search(text)
-                if match and is_word(text, *match.span()):
+                if match and (is_word(text, *match.span()) or _begins(text, match.start())):
                     via = f" (reached from {reached.via})" if reached.via else ""
                     yield Hit(
                         kind="import",

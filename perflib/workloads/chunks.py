@@ -27,6 +27,7 @@ from perflib.target import (
 )
 from perflib.workloads.chunk_task import METRICS, STAGES, size_label
 from perflib.workloads.crew import Crew
+from perflib.workloads.fields import NEXT_STEPS
 from perflib.workloads.paths import FieldPath, with_places
 
 KIB = 1024
@@ -121,6 +122,7 @@ class ChunksTarget(Target):
             think_s=self.think_time,
             saturates=not self.callable,
             at_edge=cpu.read,
+            next_steps=NEXT_STEPS,
         )
         if crew.work():
             session.run.environment.target_version = crew.facts["version"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from perflib.load.findings import bottleneck
 from perflib.model import Caveat, GeneratorHealth
+from perflib.samples import PROBE
 from perflib.session import Session
 from perflib.target import Scenario
 from perflib.units import format_quantity
@@ -52,6 +53,7 @@ class Crew:
     """A task, performed by `scenario.processes` processes of `threads` threads in all.
 
     The task `probe` is performed every `probe_interval_s` beside them, in a process of its own.
+    `next_steps` say what to do about a kind of error with which all calls fail.
     """
 
     session: Session
@@ -66,6 +68,7 @@ class Crew:
     probe_interval_s: float = 0.0
     saturates: bool = True
     at_edge: Callable[[], None] = lambda: None
+    next_steps: Mapping[str, str] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     reports: list[dict[str, Any]] = field(default_factory=list)
     tally: Tally = field(default_factory=Tally)
@@ -210,6 +213,9 @@ class Crew:
             )
             if error:
                 session.count_error(error)
+            if label == PROBE:  # what a probe meets tells nothing of the calls
+                continue
+            if error:
                 tally.failed += 1
                 if error != NOT_STARTED:
                     tally.failed_since[error] += 1
@@ -277,12 +283,18 @@ class Crew:
         silent_s = until_s - max(tally.last_ok_s or 0.0, run.measured_from_s)
         if silent_s < GONE_SHARE * (until_s - run.measured_from_s):
             return None
+        (most, _), *_ = kinds.most_common(1)
+        said = self.messages().get(most, "")
         told = ", ".join(f"{kind} × {count}" for kind, count in kinds.most_common(3))
         return Caveat(
             code="target gave out",
-            message=f"no call succeeded in the last {format_quantity(silent_s, 's')}: {told}",
-            next_step="find out why the target stopped answering, then measure again"
-            if tally.last_ok_s
-            else "correct the target, or what its settings say of it",
+            message=f"no call succeeded in the last {format_quantity(silent_s, 's')}: {told}"
+            + f" ({said})" * bool(said),
+            next_step=self.next_steps.get(most)
+            or (
+                "find out why the target stopped answering, then measure again"
+                if tally.last_ok_s
+                else "correct the target, or what its settings say of it"
+            ),
             voids=(*timed, "response_time", "service_time", "lateness"),
         )

@@ -16,7 +16,7 @@ from perflib.hidden import without_secrets
 from perflib.session import Session
 from perflib.target import Scenario, Seconds, Settings, Target
 from perflib.workloads.crew import Crew
-from perflib.workloads.sql_task import DIALECTS, open_engine, plan_text, shown_url
+from perflib.workloads.sql_task import DIALECTS, NEXT_STEPS, open_engine, plan_text, shown_url
 
 METRICS = ("query_time", "pool_wait", "result_rows", "connection_time")
 
@@ -123,6 +123,7 @@ class SqlTarget(Target):
             # only one process at a time may open a file of DuckDB
             probe_interval_s=0.0 if dialect == "duckdb" else self.connect_interval,
             saturates=dialect not in self.in_process,
+            next_steps=NEXT_STEPS,
         )
         if crew.work():
             session.run.environment.target_version = crew.facts["version"]

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import random
 import string
+import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,6 +28,7 @@ SIGNS = {
     "timeout": ("timeout", "timed out", "max_statement_time", "execution time exceeded"),
     "deadlock": ("deadlock",),
     "access denied": ("access denied", "authentication failed", "fatal:  role"),
+    "not permitted": ("permission denied", "command denied"),
     "no such database": ("fatal:  database", "unknown database"),
     "shutting down": ("shutting down", "administrator command", "shutdown in progress"),
     "connection refused": ("connection refused",),
@@ -41,6 +44,8 @@ NEXT_STEPS = {
     "access denied": "correct the user, the password or the database in its url",
     "no such database": "create the database, or correct its name in the url",
     "too many connections": "raise the server's limit, or lower `pool_size` or the `users`",
+    "not permitted": "grant the user what the queries need",
+    "read only": "say `writes: true` of a query that is meant to write",
 }
 
 
@@ -128,6 +133,40 @@ def open_engine(url: str, timeout_s: float, pool_size: int = 1) -> sa.Engine:
     return engine
 
 
+class Turns:
+    """Serves `count` users at once, first come, first served.
+
+    A pool alone wakes a waiter only to see its connection taken again by the user that gave it
+    back: a few users would go on, the others never begin, and no wait would be measured.
+    """
+
+    def __init__(self, count: int, timeout_s: float) -> None:
+        self.free, self.timeout_s = count, timeout_s
+        self.waiting: deque[threading.Lock] = deque()
+        self.lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        turn = threading.Lock()
+        with self.lock:
+            if self.free:
+                self.free -= 1
+                return
+            turn.acquire()
+            self.waiting.append(turn)
+        if not turn.acquire(timeout=self.timeout_s):
+            with self.lock:
+                if turn in self.waiting:  # else it came at the last moment
+                    self.waiting.remove(turn)
+                    raise sa.exc.TimeoutError(f"no connection within {self.timeout_s:g} s")
+
+    def __exit__(self, *_: object) -> None:
+        with self.lock:
+            if self.waiting:
+                self.waiting.popleft().release()
+            else:
+                self.free += 1
+
+
 class SqlTask:
     """Draws queries by weight, times the wait for a connection apart from the query."""
 
@@ -136,6 +175,7 @@ class SqlTask:
         self.dialect = DIALECTS.get(self.url.get_backend_name())
         self.pool_size = settings["pool_size"]
         self.engine = open_engine(settings["url"], settings["timeout_s"], self.pool_size)
+        self.turns = Turns(self.pool_size, settings["timeout_s"])
         self.fresh = sa.create_engine(
             self.url, poolclass=sa.NullPool, **_options(self.url, settings["timeout_s"])
         )
@@ -175,7 +215,7 @@ class SqlTask:
         """Wait for a connection, execute, fetch every row, give the connection back."""
         began = time.perf_counter()
         try:
-            with self.engine.connect() as connection:
+            with self.turns, self.engine.connect() as connection:
                 got = time.perf_counter()
                 if self.queries[label].get("writes"):
                     rows = self._write(connection, label, what)
