@@ -128,7 +128,7 @@ def test_mistakes_are_sentences(call, tmp_path, words, message):
         (("history", "show", "one"), 2, "no run is called"),
         (("history", "prune", "--yes"), 0, "0 runs would go"),
         (("trend",), 3, "no run has this"),
-        (("gate",), 3, "it never ran"),
+        (("gate",), 3, "one, a run to judge: it never ran"),
         (("compare", "one", "one"), 2, "no run is called"),
         (("export", "one"), 2, "no run is called"),
         (("bisect", "one", "good", "bad"), 2, "no run is called"),

@@ -821,7 +821,7 @@ def test_the_triage_verb(store, tmp_path):
     assert "known" in invoke(triage_verb, store)[1]
     assert "known" in invoke(triage_verb, store, "list", "db")[1]
     file = tmp_path / "t.yml"
-    assert "1 decisions" in invoke(triage_verb, store, "--write", str(file))[1]
+    assert "1 decision in" in invoke(triage_verb, store, "--write", str(file))[1]
     assert "0 new decisions" in invoke(triage_verb, store, "--read", str(file))[1]
     assert "taken back" in invoke(triage_verb, store, "undo", "1")[1]
     assert "acknowledge, taken back" in invoke(triage_verb, store)[1]

@@ -14,6 +14,7 @@ from perflib.cli.choose import CONFIG, DATA, open_store
 from perflib.cli.show import console
 from perflib.errors import ExitCode, PerflibError
 from perflib.selection import pick_runs
+from perflib.wording import many
 
 if TYPE_CHECKING:
     from perflib.analysis.triage import Decision
@@ -57,7 +58,8 @@ def triage(  # noqa: PLR0913, PLR0917 (click hands over each option)
 
     store = open_store(file, data)
     if given is not None:
-        console.print(f"{decisions.read_file(store, given)} new decisions from {given}")
+        new = many(decisions.read_file(store, given), "new decision")
+        console.print(escape(f"{new} from {given}"), soft_wrap=True)
     if action == "undo":
         number = _number(run)
         store.undo_triage(number)
@@ -77,7 +79,8 @@ def triage(  # noqa: PLR0913, PLR0917 (click hands over each option)
     elif given is None and written is None:
         _print_list(decisions.read(store, run, undone=True))
     if written is not None:
-        console.print(f"{decisions.write_file(store, written)} decisions in {written}")
+        kept = many(decisions.write_file(store, written), "decision")
+        console.print(escape(f"{kept} in {written}"), soft_wrap=True)
     return ExitCode.MET
 
 
