@@ -133,12 +133,19 @@ class SampleWriter:
         if not self._columns["label"]:
             return
         self._parts.mkdir(exist_ok=True)
-        table = pa.Table.from_pydict(self._columns, schema=self._schema)
-        write_table(table, self._parts / f"{self._part_count:06d}.parquet")
+        self._write(self._parts / f"{self._part_count:06d}.parquet")
         self._part_count += 1
         self._flushed = time.monotonic()
         for column in self._columns.values():
             column.clear()
+
+    def _write(self, path: Path) -> None:
+        write_table(pa.Table.from_pydict(self._columns, schema=self._schema), path)
+
+    def write_all(self) -> None:
+        """Write to `path` what no part holds, in one step; again and again if need be."""
+        with self._lock:
+            self._write(self.path)
 
     def close(self) -> None:
         """Write what is left and join the parts into one file."""

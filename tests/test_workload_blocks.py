@@ -24,6 +24,7 @@ from perflib.model import SAMPLES, Run
 from perflib.samples import read_samples
 from perflib.session import Session
 from perflib.target import Scenario
+from perflib.workloads import blocks
 from perflib.workloads.anchors import Anchors, AnchorSettings, _Probe
 from perflib.workloads.blocks import BlocksTarget
 from perflib.workloads.chain import Block, Chain, Story, Watch
@@ -257,6 +258,22 @@ def test_an_answer_that_drips_for_ever_ends_with_the_run() -> None:
 def test_stop_is_heard_at_once() -> None:
     with Server(FakeChain().answer) as url:
         assert time_to_stop(target(url), "blocks") < 1.5
+
+
+def test_blocks_are_left_for_who_finds_them_after_a_kill(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "PART_S", 0.1)
+    left: list[pd.DataFrame] = []
+
+    def look(session: Session, _: Any) -> None:
+        if (file := session.folder / "so_far" / SAMPLES).exists():
+            left.append(read_samples(file))
+
+    with Server(FakeChain().answer) as url:
+        _, samples = go(target(url), run_time="2.7 s", show=look)
+    seen = samples[samples["label"] == "block"]
+    assert 0 < len(left[-1]) <= len(seen)
+    assert left[-1]["block_time"].notna().any()
+    assert not seen["arrival_interval"].isna().all()
 
 
 def test_stop_does_not_wait_for_an_answer() -> None:

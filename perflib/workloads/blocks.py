@@ -6,6 +6,8 @@ The arrival of a block is known to the poll interval, which is recorded.
 
 from __future__ import annotations
 
+import shutil
+import sys
 import threading
 from collections import Counter
 from math import isnan
@@ -15,7 +17,8 @@ import httpx
 from pydantic import Field, model_validator
 
 from perflib.hidden import without_secrets
-from perflib.samples import POLL
+from perflib.model import SAMPLES
+from perflib.samples import PART_S, POLL, SampleWriter
 from perflib.session import Session
 from perflib.target import Headers, Scenario, Seconds, as_base
 from perflib.units import format_quantity
@@ -107,7 +110,8 @@ class _Observer:
         self.node = Node(target, client)
         self.chain = Chain()
         self.polls, self.errors = 0, Counter[str]()
-        self.began_s = self._asked_s = session.now()
+        self.began_s = self._asked_s = self._kept_s = session.now()
+        self._so_far = session.folder / "so_far"
         self._over = False
         self._fault: Exception | None = None
 
@@ -130,6 +134,7 @@ class _Observer:
         thread.join(STOP_S)
         self._over = True  # whatever it still meets, the record is being made
         if self._fault is not None:
+            shutil.rmtree(self._so_far, ignore_errors=True)
             raise self._fault
         if thread.is_alive() and not self.session.stop.is_set():
             self._note(TIMEOUT)
@@ -146,6 +151,8 @@ class _Observer:
         session, due, shown = self.session, self.began_s, 0.0
         while session.now() < until_s and not session.stop.is_set():
             self._poll()
+            if session.now() - self._kept_s > PART_S:
+                self._keep()
             if self.failed == self.polls and session.now() - self.began_s > GIVE_UP_S:
                 break
             if session.now() - shown > 0.5:
@@ -153,6 +160,18 @@ class _Observer:
                 self._show()
             due = max(due + self.target.poll_interval, session.now())
             session.stop.wait(max(due - session.now(), 0.0))
+
+    def _keep(self) -> None:
+        """Leave the blocks of until now for who finds them if this process is killed.
+
+        Only the end knows which of them stay, so `record` writes them anew.
+        """
+        if self.chain.top >= 0 and not self._over:
+            self._so_far.mkdir(exist_ok=True)
+            writer = SampleWriter(self._so_far / SAMPLES, METRICS, flush_rows=sys.maxsize)
+            _write_blocks(self._story(), writer)
+            writer.write_all()
+        self._kept_s = self.session.now()
 
     def _poll(self) -> None:
         self._asked_s, error = self.session.now(), ""
@@ -228,7 +247,8 @@ class _Observer:
 
     def record(self) -> None:
         """Write the blocks, their story and its caveats into the run."""
-        session, target = self.session, self.target
+        session = self.session
+        shutil.rmtree(self._so_far, ignore_errors=True)
         if self.chain.top < 0:
             kinds = "; ".join(session.run.errors) or "no answer yet"
             step = "start the chain, or correct `url`, `protocol`, the paths and the fields"
@@ -239,7 +259,14 @@ class _Observer:
                 ("*",),
             )
             return
-        story = Story(
+        story = self._story()
+        session.run.caveats.extend(story.caveats())
+        _write_blocks(story, session.samples(METRICS))
+        _tell(story, session)
+
+    def _story(self) -> Story:
+        session, target = self.session, self.target
+        return Story(
             self.chain,
             Watch(
                 began_s=self.began_s,
@@ -252,14 +279,16 @@ class _Observer:
                 error=next((kind for kind, _ in self.errors.most_common(1)), ""),
             ),
         )
-        session.run.caveats.extend(story.caveats())
-        _write(story, session)
 
 
-def _write(story: Story, session: Session) -> None:
-    """Sample rows at the arrivals, and the list of blocks in the details."""
-    writer, chain, blocks = session.samples(METRICS), story.chain, []
-    told = any(seen.block.consensus_latency is not None for seen, _ in story.blocks)
+def _told(story: Story) -> bool:
+    """Whether the chain itself tells how long consensus took."""
+    return any(seen.block.consensus_latency is not None for seen, _ in story.blocks)
+
+
+def _write_blocks(story: Story, writer: SampleWriter) -> None:
+    """A sample row for each block, at its arrival."""
+    told = _told(story)
     for seen, spacing in story.blocks:
         block = seen.block
         latency = block.consensus_latency
@@ -275,16 +304,21 @@ def _write(story: Story, session: Session) -> None:
         }
         metrics = {name: value for name, value in values.items() if value is not None}
         writer.append("block", seen.arrived_s, seen.arrived_s, metrics=metrics)
-        blocks.append(
-            {
-                "height": block.height,
-                "timestamp": block.timestamp,
-                "arrived_s": seen.arrived_s,
-                "proposer": block.proposer,
-                "transactions": block.transactions,
-            }
-        )
-    session.run.details["blocks"] = blocks
+
+
+def _tell(story: Story, session: Session) -> None:
+    """The list of blocks and what became of the chain, in the details."""
+    chain = story.chain
+    session.run.details["blocks"] = [
+        {
+            "height": seen.block.height,
+            "timestamp": seen.block.timestamp,
+            "arrived_s": seen.arrived_s,
+            "proposer": seen.block.proposer,
+            "transactions": seen.block.transactions,
+        }
+        for seen, _ in story.blocks
+    ]
     session.run.details["chain"] = {
         "first_height": chain.first,
         "last_height": chain.top,
@@ -295,7 +329,7 @@ def _write(story: Story, session: Session) -> None:
         "arrival_resolution_s": story.watch.poll_s,
         "timestamp_resolution_s": story.resolution_s,
         "arrival_after_timestamp_s": story.lag_s,
-        "consensus_latency": "told by the chain" if told else "timestamp to arrival",
+        "consensus_latency": "told by the chain" if _told(story) else "timestamp to arrival",
         "polls": story.watch.polls,
         "polls_failed": story.watch.failed,
     }
