@@ -458,6 +458,12 @@ def test_decisions_that_are_refused(store, action, reason, about, says):
     assert triage.read(store) == []
 
 
+def series_of(store: Store) -> dict[str, str]:
+    machine = store.runs()["environment_key"].iloc[0]
+    names = {"target": "db", "metric": "query_time", "statistic": "p95", "label": ""}
+    return {**names, "environment_key": machine}
+
+
 def test_a_change_point_lives_in_the_history(store):
     values = noise(2, 60) * STEP
     recorded(store, values[:40])
@@ -468,16 +474,18 @@ def test_a_change_point_lives_in_the_history(store):
     assert kept["run_id"].str.endswith("001e").tolist() == [True]
 
 
+def test_two_shifts_near_each_other_are_kept_apart(store):
+    ids = recorded(store, noise(2, 45, 0.005) * np.repeat([1, 2, 4], [20, 3, 22]))
+    kept = {"run_id": ids[20], "status": "confirmed", "detail": {}}
+    store.keep_changes([{**series_of(store), **kept}])
+    news = analysis.remember(store, analysis.follow(store, metric="query_time"))
+    assert [row["run_id"] for row in news] == [ids[23]]
+
+
 def test_a_change_point_that_goes_away_is_retracted(store):
     ids = recorded(store, noise(2, 60))
-    place = {
-        "target": "db",
-        "metric": "query_time",
-        "statistic": "p95",
-        "label": "",
-        "environment_key": store.runs()["environment_key"].iloc[0],
-    }
-    store.keep_changes([{**place, "run_id": ids[50], "status": "provisional", "detail": {}}])
+    kept = {"run_id": ids[50], "status": "provisional", "detail": {}}
+    store.keep_changes([{**series_of(store), **kept}])
     analysis.remember(store, analysis.follow(store, metric="query_time"))
     assert store.changes("db")["status"].tolist() == ["retracted"]
 

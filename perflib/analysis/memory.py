@@ -48,22 +48,28 @@ def _by_series(kept: pd.DataFrame) -> dict[SeriesKey, dict[str, Kept]]:
 def _news(one: Trend, known: dict[str, Kept]) -> Iterator[dict[str, Any]]:
     counting = [shift for shift in one.shifts if shift.counts]
     places = {str(run_id): at for at, run_id in enumerate(one.run_ids)}
-    matched: set[str] = set()
+    matched = _matched(counting, known, places)
     for shift in counting:
-        run_id = _nearest(shift.point.index, known, places)
-        if run_id is not None:
-            matched.add(run_id)
+        run_id = matched.get(shift.point.index)
         if run_id is None or known[run_id].status != shift.point.status:
             kept = Kept(shift.point.status, _detail(shift))
             yield _row(one.key, run_id or shift.run_after, kept)
     for run_id, kept in known.items():
-        if run_id not in matched and kept.status != "retracted" and run_id in places:
+        if run_id not in matched.values() and kept.status != "retracted" and run_id in places:
             yield _row(one.key, run_id, kept._replace(status="retracted"))
 
 
-def _nearest(index: int, known: dict[str, Kept], places: dict[str, int]) -> str | None:
-    near = [run_id for run_id in known if abs(places.get(run_id, -NEAR - 1) - index) <= NEAR]
-    return min(near, key=lambda run_id: abs(places[run_id] - index), default=None)
+def _matched(
+    counting: Sequence[Shift], known: dict[str, Kept], places: dict[str, int]
+) -> dict[int, str]:
+    """The run under which each shift is kept, by its index: each run once, nearest pairs first."""
+    indices = [shift.point.index for shift in counting]
+    there = [run_id for run_id in known if run_id in places]
+    found: dict[int, str] = {}
+    for far, index, run_id in sorted((abs(places[r] - i), i, r) for i in indices for r in there):
+        if far <= NEAR and index not in found and run_id not in found.values():
+            found[index] = run_id
+    return found
 
 
 def _detail(shift: Shift) -> dict[str, Any]:
