@@ -33,7 +33,12 @@ TOPICS: dict[str, frozenset[str]] = {
     "connection": frozenset({"connection", "connections", "connect", "dsn"}),
 }
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_SECRET = re.compile(r"passw|secret|token|credential|private|api_?key", re.IGNORECASE)
+_SECRET = re.compile(
+    r"passw|passphrase|(?:^|[-_.])pass$|pwd|secret|token|credential|private|mnemonic|authorization|cookie"
+    r"|(?:api|access|account|auth|encrypt\w*|hmac|jwt|master|node|shared|sign\w*|ssl|tls)[-_.]?key",
+    re.IGNORECASE,
+)
+_TOLD_SECRET = re.compile(r"(?:passw\w*|pwd|secret|token)\s*=", re.IGNORECASE)
 _SUFFIXES = {"ms": "ms", "millis": "ms", "s": "s", "sec": "s", "seconds": "s", "minutes": "min"}
 
 Leaf = tuple[tuple[str, ...], Any, int]
@@ -71,9 +76,9 @@ class Setting:
     @property
     def shown(self) -> str:
         """The value as it may be shown: never a secret."""
-        if _SECRET.search(self.key):
-            return "***"
         text = str(self.value)
+        if _SECRET.search(self.key) or _TOLD_SECRET.search(text):
+            return "***"
         return without_secrets(text) if "://" in text else text
 
     @property
