@@ -6,7 +6,11 @@ import re
 from urllib.parse import urlsplit
 
 HIDDEN = "***"
-SECRET = re.compile(r"passw|secret|token|credential|private|api_?key", re.IGNORECASE)
+SECRET = re.compile(
+    r"passw|passphrase|(?:^|[-_.])pass$|pwd|secret|token|credential|private|mnemonic|authorization|cookie"
+    r"|(?:api|access|account|auth|encrypt\w*|hmac|jwt|master|node|shared|sign\w*|ssl|tls)[-_.]?key",
+    re.IGNORECASE,
+)
 """What is in the name of a setting, a variable or a field whose value is a secret."""
 
 

@@ -20,7 +20,7 @@ from perflib.errors import ReportError
 from perflib.model import RECORDS
 from perflib.report import Settings, render_reports
 from perflib.report.publish import publish
-from perflib.report.redact import Redactor, certain, hosts_in
+from perflib.report.redact import Redactor, _secret_values, certain, hosts_in
 from perflib.store import BAD, Store
 from tests.reporting import add_run, small, workbench
 
@@ -284,3 +284,12 @@ def test_a_zip_that_does_not_fit_is_named(root, tmp_path, monkeypatch):
         publish(root, str(tmp_path / "site.zip"))
     assert caught.value.filename == str(tmp_path / "site.zip")
     assert not list(tmp_path.glob("*.zip*"))
+
+
+def test_secrets_of_the_environment_are_struck_out_and_folders_are_not(monkeypatch):
+    monkeypatch.setenv("SHOP_PASSWD", "tulip-orchard")
+    monkeypatch.setenv("PWD", "/srv/bench")
+    monkeypatch.setenv("OLDPWD", "/srv/bench/data")
+    _secret_values.cache_clear()
+    assert certain("in /srv/bench/data: tulip-orchard") == "in /srv/bench/data: ***"
+    _secret_values.cache_clear()

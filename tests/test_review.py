@@ -98,6 +98,28 @@ def test_secrets_are_not_shown(tmp_path: Path) -> None:
     assert [one.shown for one in settings] == expected
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "hidden"),
+    [
+        ("DB_PASS", "hunter2", True),
+        ("NODE_KEY", "hunter2", True),
+        ("signingKey", "hunter2", True),
+        ("tls.key", "hunter2", True),
+        ("wallet.mnemonic", "hunter2", True),
+        ("dsn", "host=db user=me password=hunter2", True),
+        ("bypass", "cache", False),
+        ("primary_key", "id", False),
+        ("rate_limit.algorithm", "token bucket", False),
+    ],
+)
+def test_secrets_are_known_by_their_names(
+    tmp_path: Path, key: str, value: str, hidden: bool
+) -> None:
+    (tmp_path / "a.ini").write_text(f"{key} = {value}\n")
+    (one,) = read_settings(tmp_path)[0]
+    assert one.shown == ("***" if hidden else value)
+
+
 def found_in(tmp_path: Path, files: dict[str, str], **given: Any) -> list[Finding]:
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)

@@ -342,6 +342,28 @@ def test_anchors_are_timed_until_they_hold() -> None:
     assert run.errors == {"anchor: anchored in an unseen block": 1}
 
 
+def test_anchors_that_never_hold_are_told_and_asked_after_no_longer_than_the_run() -> None:
+    chain, broken = FakeChain(), list[threading.ExceptHookArgs]()
+
+    def answer(method: str, path: str, body: bytes) -> tuple[int, Any] | None:
+        if not path.startswith("/api/v1/anchoring"):
+            return chain.answer(method, path, body)
+        time.sleep(0.1 * (method == "GET"))
+        return 200, {"session_id": "a", "status": "pending"}
+
+    hook, threading.excepthook = threading.excepthook, broken.append
+    try:
+        with Server(answer) as url:
+            run, _ = go(target(url, anchor={"interval": "10 ms"}), run_time="1.5 s")
+            time.sleep(0.3)
+    finally:
+        threading.excepthook = hook
+    assert broken == [], "as when the client is closed while there are more to ask after"
+    (caveat,) = run.caveats
+    assert caveat.code == "nothing anchored"
+    assert caveat.forbids("anchoring_time")
+
+
 def rows_of(folder: Path, probes: list[_Probe]) -> pd.DataFrame:
     """What is recorded of `probes`, whose times lie before now."""
     run = Run(id="r", target="t", kind="blocks", started_at="2026-11-25T00:00:00Z", duration_s=40.0)

@@ -250,6 +250,15 @@ def test_a_turn_that_does_not_come_in_time_is_a_pool_timeout() -> None:
         assert not turns.waiting
 
 
+def test_a_lock_is_waited_for_as_long_as_a_query_may_take(sqlite_url: str) -> None:
+    holder = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    run, samples = go(target(sqlite_url, BY_ID, timeout="300 ms", connect_interval="0 s"))
+    holder.close()
+    assert set(run.errors) == {"locked"}, "and no timeout that says nothing of a lock"
+    assert samples["service_time"].median() == pytest.approx(0.3, abs=0.15)
+
+
 def test_connections_that_open_do_not_hide_that_no_query_succeeds(sqlite_url: str) -> None:
     write = {"sql": "INSERT INTO hits VALUES (1)"}
     run, _ = go(target(sqlite_url, write, connect_interval="50 ms"), run_time="0.8 s")

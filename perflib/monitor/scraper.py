@@ -117,7 +117,7 @@ class Scraper:
         self._stop.set()
         self._thread.join(self.timeout_s + self.interval_s + 5)
         if self._thread.is_alive():
-            self.failures.append(f"{without_secrets(self.url)}: the page never ended")
+            self.failures.append(f"{without_secrets(self.url)}: the page was still being read")
             self.path.unlink(missing_ok=True)
         if not self.failures:
             return []

@@ -80,7 +80,8 @@ def _certain(text: str) -> str:
 @cache
 def _secret_values() -> list[str]:
     """The values of the environment's secrets, longest first."""
-    values = {value for name, value in os.environ.items() if SECRET.search(name)}
+    named = {name for name in os.environ if SECRET.search(name)} - {"PWD", "OLDPWD"}  # folders
+    values = {os.environ[name] for name in named}
     return sorted((value for value in values if len(value) >= 8), key=len, reverse=True)
 
 

@@ -33,6 +33,7 @@ TOPICS: dict[str, frozenset[str]] = {
     "connection": frozenset({"connection", "connections", "connect", "dsn"}),
 }
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_TOLD_SECRET = re.compile(r"(?:passw\w*|pwd|secret|token)\s*=", re.IGNORECASE)
 _SUFFIXES = {"ms": "ms", "millis": "ms", "s": "s", "sec": "s", "seconds": "s", "minutes": "min"}
 
 Leaf = tuple[tuple[str, ...], Any, int]
@@ -70,9 +71,9 @@ class Setting:
     @property
     def shown(self) -> str:
         """The value as it may be shown: never a secret."""
-        if SECRET.search(self.key):
-            return HIDDEN
         text = str(self.value)
+        if SECRET.search(self.key) or _TOLD_SECRET.search(text):
+            return HIDDEN
         return without_secrets(text) if "://" in text else text
 
     @property

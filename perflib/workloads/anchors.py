@@ -20,6 +20,7 @@ from pydantic import Field
 from perflib.samples import SampleWriter
 from perflib.session import Session
 from perflib.target import Seconds, Settings
+from perflib.units import format_quantity
 from perflib.workloads.fields import AnswerError, answer_of, as_number, find, kind_of
 from perflib.workloads.paths import FieldPath, with_places
 
@@ -87,6 +88,8 @@ class Anchors:
                 due += self.settings.interval * self.rng.uniform(0.5, 1.5)
                 self._begin()
             for probe in self.probes:
+                if self.ended.is_set():  # the client is closed soon
+                    return
                 if probe.end_s is None and self.session.now() - probe.asked_s > ASK_S:
                     self._ask(probe)
             self.ended.wait(max(min(due - self.session.now(), ASK_S), 0.0))
@@ -147,6 +150,15 @@ class Anchors:
 
         An anchor that claims a block nobody has seen is an error, and so is one that never came.
         """
+        if self.probes and all(probe.end_s is None for probe in self.probes):
+            oldest_s = self.session.now() - self.probes[0].start_s
+            self.session.warn(
+                "nothing anchored",
+                f"none of {len(self.probes)} anchors held, the first of them for "
+                f"{format_quantity(oldest_s, 's')}",
+                "watch for longer, or correct `status` and `anchored` of the `anchor`",
+                ("anchoring_time",),
+            )
         for probe in self._settle():
             if probe.end_s is None:
                 continue

@@ -105,6 +105,8 @@ def _options(url: sa.URL, timeout_s: float) -> dict[str, Any]:
         options["isolation_level"] = "AUTOCOMMIT"
     if url.get_driver_name() in CONNECT_TIMEOUT:
         options["connect_args"] = {"connect_timeout": max(2, round(timeout_s))}
+    elif url.get_driver_name() == "pysqlite" and "timeout" not in url.query:
+        options["connect_args"] = {"timeout": timeout_s}  # how long a lock is waited for
     return options
 
 
