@@ -267,6 +267,7 @@ def test_a_node_that_answers_slowly_is_no_chain_that_stalls() -> None:
     assert caveat.code == "arrivals not resolved"
     assert "answers sooner" in caveat.next_step
     assert run.details["chain"]["arrival_resolution_s"] > SLOT_S
+    assert run.details["chain"]["missed_slots"] == 0
 
 
 def test_stop_is_heard_at_once() -> None:

@@ -197,7 +197,8 @@ class Story:
         if not slot or self.rewound:
             return 0
         between = sum(max(round(spacing / slot) - 1, 0) for spacing in self._steps(slot))
-        return between + (max(int(self.silence_s / slot - 0.5), 0) if self.blocks else 0)
+        seen_to_end = self.blocks and self.chain.head <= self.chain.top
+        return between + (max(int(self.silence_s / slot - 0.5), 0) if seen_to_end else 0)
 
     def _steps(self, slot: float) -> list[float]:
         """Times between blocks by timestamps; by arrivals where those are coarse or contradict."""
