@@ -255,6 +255,22 @@ def test_an_answer_that_drips_for_ever_ends_with_the_run() -> None:
     assert "chain stalled" in codes(run)
 
 
+def test_a_node_that_answers_slowly_is_no_chain_that_stalls() -> None:
+    chain = FakeChain()
+
+    def answer(method: str, path: str, body: bytes) -> tuple[int, Any] | None:
+        time.sleep(0.25)
+        return chain.answer(method, path, body)
+
+    with Server(answer) as url:
+        run, _ = go(target(url, timeout="2 s"), run_time="2.5 s")
+    (caveat,) = run.caveats
+    assert caveat.code == "arrivals not resolved"
+    assert "answers sooner" in caveat.next_step
+    assert run.details["chain"]["arrival_resolution_s"] > SLOT_S
+    assert run.details["chain"]["missed_slots"] == 0
+
+
 def test_stop_is_heard_at_once() -> None:
     with Server(FakeChain().answer) as url:
         assert time_to_stop(target(url), "blocks") < 1.5

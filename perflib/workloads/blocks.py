@@ -11,6 +11,7 @@ import sys
 import threading
 from collections import Counter
 from math import isnan
+from statistics import median
 from typing import ClassVar, Literal
 
 import httpx
@@ -112,6 +113,7 @@ class _Observer:
         self.polls, self.errors = 0, Counter[str]()
         self.began_s = self._asked_s = self._kept_s = session.now()
         self._so_far = session.folder / "so_far"
+        self.took: list[float] = []
         self._over = False
         self._fault: Exception | None = None
 
@@ -191,8 +193,11 @@ class _Observer:
         if error:
             self.errors[error] += 1
             self.session.count_error(error)
+        now = self.session.now()
+        if not error:
+            self.took.append(now - self._asked_s)
         writer = self.session.samples(METRICS)
-        writer.append(POLL, self._asked_s, self.session.now(), ok=not error, error=error)
+        writer.append(POLL, self._asked_s, now, ok=not error, error=error)
 
     def _take(self, head: Block, now: float) -> None:
         chain = self.chain
@@ -272,7 +277,8 @@ class _Observer:
                 began_s=self.began_s,
                 ended_s=session.run.measured_until_s or session.now(),
                 epoch_s=session.epoch_s,
-                poll_s=target.poll_interval,
+                poll_s=max(target.poll_interval, median(self.took or [0.0])),
+                longest_s=max(self.took, default=0.0),
                 expected_s=target.expected_block_time,
                 polls=self.polls,
                 failed=self.failed,

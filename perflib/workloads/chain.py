@@ -130,7 +130,8 @@ class Chain:
 class Watch:
     """How a chain was watched: times in seconds from the run's start, clock from 1970.
 
-    `error` is the kind with which most of the `failed` polls failed.
+    `poll_s` is how often it was asked, or where that is more, how long an answer took;
+    `longest_s` what the slowest one took. `error` is that of most of the `failed` polls.
     """
 
     began_s: float
@@ -141,6 +142,7 @@ class Watch:
     polls: int
     failed: int
     error: str = ""
+    longest_s: float = 0.0
 
 
 @dataclass
@@ -168,8 +170,12 @@ class Story:
 
     @property
     def stalled(self) -> bool:
-        """Whether the chain was silent at the end for longer than a slot left out explains."""
-        return bool(self.slot_s) and self.silence_s > 2 * (self.slot_s or 0) + self.watch.poll_s
+        """Whether the chain was silent at the end for longer than a slot left out explains.
+
+        Where its height went on, it is the node that takes long to give the blocks.
+        """
+        unseen_s = 2 * (self.slot_s or 0) + max(self.watch.poll_s, self.watch.longest_s)
+        return bool(self.slot_s) and self.chain.head <= self.chain.top and self.silence_s > unseen_s
 
     @property
     def rewound(self) -> bool:
@@ -191,7 +197,8 @@ class Story:
         if not slot or self.rewound:
             return 0
         between = sum(max(round(spacing / slot) - 1, 0) for spacing in self._steps(slot))
-        return between + (max(int(self.silence_s / slot - 0.5), 0) if self.blocks else 0)
+        seen_to_end = self.blocks and self.chain.head <= self.chain.top
+        return between + (max(int(self.silence_s / slot - 0.5), 0) if seen_to_end else 0)
 
     def _steps(self, slot: float) -> list[float]:
         """Times between blocks by timestamps; by arrivals where those are coarse or contradict."""
@@ -312,7 +319,7 @@ class Story:
                 "arrivals not resolved",
                 f"{together} of {len(self.blocks)} blocks were found several at once; "
                 "their arrival intervals are shared out evenly",
-                "poll more often than the chain makes blocks",
+                "poll more often than the chain makes blocks, or ask a node that answers sooner",
                 ("arrival_interval",) if share > 0.1 else (),
             ),
             (
