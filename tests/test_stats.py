@@ -357,3 +357,10 @@ def test_times_that_are_missing_take_their_weights_along():
 def test_nothing_seen_does_not_bound_what_it_would_weigh():
     assert stats.rate_interval([], 0, 4, weights=[]).high is None
     assert stats.rate_interval([], 0, 4).high == pytest.approx(3.689 / 4, rel=1e-3)
+
+
+@pytest.mark.parametrize(("metric", "below"), [("service_time", False), ("own_balance", True)])
+def test_what_is_never_negative_has_no_negative_mean(metric, below):
+    (found,) = describe(Column(metric, "", np.array([0.001, 0.002, 0.9]), 0), ["mean"])
+    assert (found.low < 0) == below
+    assert found.high > 0.9

@@ -183,6 +183,9 @@ def describe(column: Column, statistics: Sequence[str] = STATISTICS) -> Iterator
     ordered = np.sort(values)
     endless = np.append(ordered, np.full(failed, np.inf)) if failed else ordered
     intervals = {name: _estimate(name, values, ordered, endless) for name in statistics}
+    mean = intervals.get("mean")
+    if mean and mean.low is not None and mean.low < 0 <= ordered[0] and metric in METRICS:
+        intervals["mean"] = replace(mean, low=0.0)  # none of these is ever negative
     for statistic, interval in _nested(intervals).items():
         found = interval.caveats + caveats + _failures(metric, statistic, failed, interval)
         yield replace(interval, caveats=found).of(metric, statistic, unit, label)
