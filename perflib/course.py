@@ -76,6 +76,11 @@ class Course:
         rows = self.points.loc[self.points["run_id"] == run_id, "started_at"]
         return pd.Timestamp(rows.iloc[0])
 
+    def when(self, run_id: str) -> str:
+        """When this run started, in words; with its year where the history has several."""
+        years = self.points["started_at"].dt.year.nunique()
+        return f"{self.at(run_id):{'%d %b %H:%M' if years == 1 else '%d %b %Y'}}"
+
     def causes(self, shift: analysis.Shift) -> Causes:
         """What else changed between the runs on the sides of a shift."""
         git = find_folder(".git")
@@ -103,7 +108,7 @@ class Course:
             hedge = "" if self.state == "unchanged" else f"; {self.trend.reason}"
             return f"{self.name} did not shift for sure in {runs} runs: about {now}{hedge}"
         verb = self.state if self.state in ("improved", "regressed") else "shifted"
-        when = f"{self.at(self.last.run_after):%d %b %H:%M}"
+        when = self.when(self.last.run_after)
         sure = "" if self.last.point.status == "confirmed" else ", provisionally"
         return f"{self.name} {verb} by {percent_change(self.last.point)} on {when}{sure}"
 

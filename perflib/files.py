@@ -1,4 +1,4 @@
-"""A file appears whole or not at all: it is written beside its place and renamed into it."""
+"""A file of ours appears whole or not at all: written beside its place and renamed into it."""
 
 from __future__ import annotations
 
@@ -31,3 +31,16 @@ def write(file: Path, data: bytes, *, private: bool = False) -> None:
         if private:
             aside.touch(mode=0o600)
         aside.write_bytes(data)
+
+
+def write_out(path: Path, content: bytes) -> None:
+    """Write what was asked for to `path`, whose folder is made; every OSError tells the place.
+
+    The path is written as it is, because it may be a pipe or a device.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        error.filename = os.fspath(path)  # a full disk does not tell
+        raise

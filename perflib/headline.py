@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from perflib.files import write_out
 from perflib.model import Run
 from perflib.units import find_unit
 
@@ -76,6 +77,5 @@ def headline(run: Run) -> dict[str, Any]:
 def write_headline(run: Run, path: Path) -> Mapping[str, Any]:
     """Write the headline of `run` to `path` as JSON and return it."""
     content = headline(run)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
+    write_out(path, msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
     return content

@@ -30,7 +30,8 @@ def leavings(store: Store) -> Iterator[StoreError]:
         if _parts(folder):
             yield StoreError(
                 "a measurement was broken off, and its samples are no run yet",
-                next_step="the next `perflib run` of its target records them",
+                next_step="the next `perflib run` of its target records them; remove the folder if "
+                "they are of no use",
                 file=folder,
             )
 
@@ -46,7 +47,7 @@ def recover(
     for folder in abandoned(store.staging):
         try:
             _recover(folder, store, set(targets), tuple(secrets), say)
-        except PerflibError as error:
+        except (PerflibError, OSError) as error:
             say(f"what was broken off cannot be recorded: {error}")
 
 
@@ -98,7 +99,10 @@ def _complete(run: Run, folder: Path) -> int:
     if outcome:
         run.measured_from_s = outcome.measured_from_s or 0.0
     run.measured_until_s = run.duration_s
-    lost = f", {many(len(broken), 'file')} could not be read" if broken else ""
+    parts = sum(path.name != SCRAPED for path in broken)
+    lost = f", {many(parts, 'file')} could not be read" if parts else ""
+    if len(broken) > parts:
+        lost += "; what was scraped meanwhile is lost"
     run.caveats.append(
         Caveat(
             code="recovered",
@@ -115,6 +119,8 @@ def _whole(path: Path) -> bool:
     """Whether `path` can be read: after a power loss a file may be there without its content."""
     try:
         pq.read_table(path)
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, OSError) as error:
+        if getattr(error, "errno", None):  # the disk's trouble, not the file's
+            raise
         return False
     return True

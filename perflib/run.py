@@ -83,8 +83,9 @@ def _left_behind(staging: Path) -> Iterator[None]:
     try:
         yield
     except StoreError as error:
-        step = f"what reached the disk is in {staging}: the next `perflib run` records it"
-        error.next_step = f"{error.next_step}; {step}" if error.next_step else step
+        if staging.exists():
+            step = f"what reached the disk is in {staging}: the next `perflib run` records it"
+            error.next_step = f"{error.next_step}; {step}" if error.next_step else step
         raise
 
 

@@ -122,9 +122,9 @@ def format_quantity(value: float, base: str, digits: int = 3) -> str:
 
 def format_number(value: float, digits: int = 3) -> str:
     """`value` to `digits` significant digits, never with an exponent."""
+    value = rounded(value, digits)
     if not math.isfinite(value):
         return str(value)
-    value = rounded(value, digits)
     if value == 0:
         return "0"
     places = digits - 1 - math.floor(math.log10(abs(value)))

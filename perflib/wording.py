@@ -147,12 +147,14 @@ def promised(objective: Objective) -> str:
     low, high, unit = objective.low, objective.high, objective.unit
     if low is not None and high is not None:
         return f"promise {bound(low, unit)} – {bound(high, unit)}"
-    sign, limit = ("<", high) if high is not None else (">", low)
+    signs, limit = ("<≤", high) if high is not None else (">≥", low)
+    sign = signs[objective.inclusive]
     return f"promise {sign} {bound(limit or 0.0, unit)}"
 
 
 def signed(value: float) -> str:
-    """A change to two digits, never with an exponent: `+12`, `−3.4`."""
+    """A change to two digits, never with an exponent: `+12`, `−3.4`; what rounding left is 0."""
+    value = round(value, 6)
     return f"{'−' if value < 0 else '+'}{format_number(abs(value), 2)}"
 
 

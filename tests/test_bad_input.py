@@ -399,7 +399,7 @@ def test_arguments_of_another_kind_are_told(call, expected):
     assert expected in caught.value.expected
 
 
-@pytest.mark.parametrize("verb", ["points", "runs", "load", "samples", "latest", "verdicts"])
+@pytest.mark.parametrize("verb", ["points", "runs", "load", "samples", "verdicts"])
 def test_a_number_is_no_name(verb, tmp_path):
     with pytest.raises(ValuesError, match="is 3; expected a str"):
         getattr(Store(tmp_path), verb)(3)

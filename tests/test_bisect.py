@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from perflib.cli.bisect import bisect, differ, own_measure
 from perflib.errors import PerflibError
+from perflib.model import Run, to_json
 from perflib.stats.sequential import side_of
 
 MEASURE = """import random, pathlib
@@ -95,6 +96,31 @@ def test_a_bisection_that_is_ended_leaves_nothing(repository, number):
         _, complaint = process.communicate(timeout=60)
     assert (process.returncode, complaint.strip()) == (130, b"")
     assert len(git(repository, "worktree", "list").splitlines()) == 1
+
+
+def test_commits_that_cannot_be_built_are_named_when_one_of_them_may_be_it(repository):
+    broken = "test $(cat number.txt) != 7 || exit 1"
+    code, text = invoke("db", "HEAD~11", "HEAD", "--measure", MEASURED, "--prepare", broken)
+    assert code == 3
+    named = text.partition("first bad commit:")[2]
+    assert ["commit 7" in named, "commit 8" in named, "commit 9" in named] == [True, True, False]
+
+
+def test_a_step_that_crashes_calls_no_commit_bad(tmp_path):
+    """Git takes 1 for bad, and stops at 128."""
+    step = [sys.executable, "-m", "perflib.cli.bisect", tmp_path / "gone.json"]
+    done = subprocess.run(step, capture_output=True, text=True, check=False)
+    assert (done.returncode, "FileNotFoundError" in done.stderr) == (128, True)
+
+
+def test_a_commit_that_was_not_fetched_is_told(repository):
+    folder = repository / "data" / "runs" / "x"
+    folder.mkdir(parents=True)
+    run = Run(id="x", target="db", kind="sql", started_at="2026-01-01T00:00:00Z", duration_s=1)
+    run.environment.git_commit = "ab" * 20
+    (folder / "run.json").write_bytes(to_json(run))
+    with pytest.raises(PerflibError, match="commit ababababab of run x is not in this repo"):
+        invoke("db", "x", "HEAD", "--measure", MEASURED, "--data", "data")
 
 
 def test_outside_of_git_only_a_run_is_known(tmp_path, monkeypatch):

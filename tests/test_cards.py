@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +13,7 @@ import pytest
 
 from perflib import analysis, cards, plots
 from perflib.cards.card import Card, Code, Number, Pre, Spark, State, Steps, Table
-from perflib.course import by_label, indicators, open_course
+from perflib.course import Course, by_label, indicators, open_course
 from perflib.desk import Desk, no_samples, open_all, open_comparison, open_desk
 from perflib.errors import StoreError
 from perflib.model import Caveat, Environment, Estimate, Outcome, Run, Verdict
@@ -330,6 +331,43 @@ class TestAcross:
         assert figure.axes[0].get_yscale() == "log"
         assert "log scale" in figure.alt
 
+    @pytest.mark.parametrize(
+        ("values", "least", "highest"),
+        [([-5e-3, -4e-3], -7e-3, 0.0), ([-1e-3, 2e-3], -4e-3, 4e-3), ([0.0, 0.0], 0.0, 0.02)],
+        ids=["negative", "on both sides of 0", "0 beside its promise"],
+    )
+    def test_the_axis_of_a_history_holds_its_values(
+        self, values: list[float], least: float, highest: float, tmp_path: Path
+    ) -> None:
+        low, high = plots.history.trend(course_of(Store(tmp_path), values)).axes[0].get_ylim()
+        assert least <= low <= min(values)
+        assert max(values) < high <= highest
+
+    def test_a_history_of_years_names_them(self, tmp_path: Path) -> None:
+        course = course_of(Store(tmp_path), [4e-3] * 9 + [8e-3] * 9, days=60)
+        assert re.search(r"on \d\d \w{3} 202\d$", course.finding)
+        ticks = plots.history.trend(course).axes[0].get_xticklabels()
+        assert ticks[0].get_text() == "Jan 2024"
+
+
+def course_of(store: Store, values: list[float], days: int = 1) -> Course:
+    """The course of a p95 that a run a day had."""
+    for place, value in enumerate(values):
+        at = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=days * place)
+        found = Estimate(metric="query_time", statistic="p95", value=value, unit="s", n=99)
+        run_id, staging = store.begin("database", at)
+        run = Run(
+            id=run_id,
+            target="database",
+            kind="sql",
+            started_at=f"{at:%Y-%m-%dT%H:%M:%SZ}",
+            duration_s=9.0,
+            estimates=[found],
+            objectives=["p95(query_time) < 10 ms"],
+        )
+        store.commit(run, staging)
+    return open_course("database", data=store.root)
+
 
 class TestWrongCalls:
     @pytest.mark.parametrize(
@@ -370,7 +408,14 @@ class TestWrongCalls:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0.034, "+0.034"), (-3.44, "−3.4"), (160.0, "+160"), (12345.0, "+12 000")]
+    ("value", "text"),
+    [
+        (0.034, "+0.034"),
+        (-3.44, "−3.4"),
+        (160.0, "+160"),
+        (12345.0, "+12 000"),
+        (-2.4e-13, "+0"),
+    ],
 )
 def test_a_change_has_a_sign_and_no_exponent(value: float, text: str) -> None:
     assert signed(value).replace("\u2009", " ") == text

@@ -154,6 +154,28 @@ def test_sides_that_cannot_be_compared(a, b, message):
     assert message in caught.value.found
 
 
+def test_a_level_in_percent_is_the_same_level():
+    rng = np.random.default_rng(8)
+    sides = noisy(rng, 0.01, 8), noisy(rng, 0.011, 8)
+    assert analysis.compare(*sides, level=95) == analysis.compare(*sides)
+
+
+def test_a_label_that_not_every_run_has_is_named():
+    one, two = (
+        [
+            Estimate(metric="query_time", statistic="p95", value=1.0, unit="s", n=9, label=label)
+            for label in labels
+        ]
+        for labels in ("ab", "bc")
+    )
+    runs = [
+        msgspec.structs.replace(RUN, id=id_, estimates=e) for id_, e in (("r1", one), ("r2", two))
+    ]
+    found = analysis.compare(*runs)
+    assert {change.label for change in found.changes} == {"b"}
+    assert "not every run has it: a and c" in found.caveats[0].message
+
+
 def test_infinite_values_are_left_out():
     with_them, without = (
         analysis.compare([*more, 1.0, 2.0, 3.0], [2.0, 3.0, 4.0]).find("service_time")

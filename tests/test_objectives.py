@@ -153,6 +153,7 @@ def test_the_text_of_an_objective_parses_to_itself(statistic, bound, value):
         (0.05, "1", "0.0500"),
         (math.nan, "s", "–"),
         (math.inf, "s", "inf s"),
+        (1.7976e308, "1", "inf"),
     ],
 )
 def test_a_value_reads_to_three_digits(value, base, text):

@@ -19,12 +19,22 @@ import pytest
 from perflib import analysis, plots
 from perflib.desk import Desk, no_samples
 from perflib.model import Estimate, Run
+from perflib.objectives import parse_objective
 from perflib.plots import Drawing, chain, latency, pipeline, queries, traffic
 from perflib.plots.house import Missing, sheet
 from perflib.plots.linked import Timeline, Views, indexed
 from perflib.plots.marks import bound_line, end_labels
 from perflib.units import format_number
-from perflib.wording import bound, clean, distinct, interval_text, listed, percent_change, shown
+from perflib.wording import (
+    bound,
+    clean,
+    distinct,
+    interval_text,
+    listed,
+    percent_change,
+    promised,
+    shown,
+)
 from tests import fabricate
 
 GENERAL = (
@@ -201,6 +211,40 @@ class TestSadRuns:
             assert "\u202e" not in drawing.alt
             drawing._repr_mimebundle_()
 
+    @pytest.mark.filterwarnings("error")
+    @pytest.mark.parametrize("target", fabricate.KINDS)
+    @pytest.mark.parametrize(
+        "spoil",
+        [
+            lambda values: 0 * values,
+            lambda values: -values,
+            lambda values: values.where(values.index % 7 > 0, np.inf),
+            lambda values: np.inf * values,
+        ],
+        ids=["zero", "negative", "some infinite", "infinite"],
+    )
+    def test_values_that_a_log_scale_does_not_hold(
+        self, spoil: Callable[[pd.Series], pd.Series], target: str, tmp_path: Path
+    ) -> None:
+        run, frame = fabricate.run_of(target)
+        if target == "api_gateway":
+            frame["end"] = frame["start"] + spoil(frame["end"] - frame["start"]).clip(-9, 9)
+        measured = [name for name in frame if str(name).endswith(("_time", "_latency", "_wait"))]
+        frame[measured] = frame[measured].apply(spoil)
+        fabricate.write_samples(frame, tmp_path / "samples.parquet")
+        desk = Desk(run, fabricate.read_samples(tmp_path / "samples.parquet"))
+        for draw in (*GENERAL, *SPECIAL.get(target, ())):
+            drawing = draw(desk)
+            assert not re.search(r"\b(nan|inf)\b", drawing.alt)
+            drawing.canvas.draw()
+        Views(indexed(desk.samples, desk.headline), desk.headline)
+
+    def test_failures_above_what_completes_are_not_cut_off(self, tmp_path: Path) -> None:
+        _, frame = fabricate.run_of("api_gateway")
+        frame["ok"] = frame.index % 50 == 0
+        (axes,) = traffic.throughput(desk_of(frame, tmp_path, objectives=[])).axes
+        assert axes.get_ylim()[1] > 120, "of 130 a second most fail"
+
     @pytest.mark.parametrize("n", [1, 2, 5])
     def test_very_few_samples(self, n: int, tmp_path: Path) -> None:
         _, frame = fabricate.run_of("api_gateway")
@@ -212,9 +256,16 @@ class TestSadRuns:
 
     @pytest.mark.parametrize(
         ("low", "far"),
-        [(0.051, "27 % over the promise."), (0.04, "over the promise, but not surely")],
+        [
+            (0.051, "27 % over the promise."),
+            (0.04, "over the promise, but not surely"),
+            (0.0, "over the promise, but not surely"),
+            (None, "over the promise, but not surely"),
+        ],
     )
-    def test_a_label_is_over_only_with_its_whole_interval(self, low: float, far: str) -> None:
+    def test_a_label_is_over_only_with_its_whole_interval(
+        self, low: float | None, far: str
+    ) -> None:
         slow = Estimate(
             metric="response_time", statistic="p95", value=0.0635, low=low, high=0.07,
             unit="s", n=99, label="GET /slow",
@@ -258,6 +309,15 @@ class TestComparing:
         assert plots.comparing.ratios(comparison).png()
         assert plots.comparing.labels(comparison, "query_time").png()
         assert isinstance(plots.comparing.shift(comparison, "no_such"), Missing)
+
+    def test_a_ratio_beyond_the_axis_stands_at_its_end(self) -> None:
+        rng = np.random.default_rng(1)
+        fast, slow = (rng.lognormal(shift, 0.1, (3, 50)) for shift in (0, 5))
+        (axes,) = plots.comparing.ratios(analysis.compare(fast, slow)).axes
+        low, high = axes.get_xlim()
+        marks = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "v"]
+        assert marks
+        assert all(low < mark < high for mark in marks)
 
 
 @pytest.mark.parametrize(
@@ -317,6 +377,14 @@ def test_numbers_keep_their_digits_when_rounded_up(value: float, text: str) -> N
 )
 def test_names_are_listed(names: list[str], text: str) -> None:
     assert listed(names) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("error_rate < 1 %", "promise < 1 %"), ("error_rate <= 0", "promise ≤ 0 %")],
+)
+def test_a_promise_is_told_with_its_sign(text: str, told: str) -> None:
+    assert promised(parse_objective(text)) == told
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,6 +27,7 @@ from perflib.target import Scenario
 from perflib.workloads.sql import SqlTarget
 from tests.test_campaign import config, perflib, recorded
 from tests.test_store_crash import mounted
+from tests.test_workload_http import answering
 
 __all__ = ["config"]
 HASTY = """
@@ -87,6 +90,27 @@ def test_a_killed_run_is_named_and_then_recorded(config, tmp_path):
     assert "a measurement was broken off" not in perflib("history", "--config", config).stdout
 
 
+def test_a_generator_that_outlives_its_run_is_not_disturbed(tmp_path):
+    file, root = tmp_path / "web.yml", tmp_path / "data"
+    with answering() as url:
+        load = "{rate: 50 req/s, users: 2, warmup: 0.1 s, run_time: 60 s}"
+        file.write_text(
+            f"data: {root}\ntargets: {{web: {{kind: http, url: '{url}', load: {load}}}}}\n"
+        )
+        command = [sys.executable, "-m", "perflib", "run", "--config", str(file)]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+            wait_for(lambda: [*root.glob("staging/*/spool/*")])
+            time.sleep(3)
+            process.kill()
+        assert told(root, ("web",)) == []
+        wait_for(lambda: [*abandoned(root / "staging")])
+    assert "is kept as run" in told(root, ("web",))[0]
+    (run,) = recorded(tmp_path)
+    assert run.measured_from_s > 0.1
+    assert run.counts.recorded > 50
+    assert run.workload["rate"] == 50
+
+
 def test_a_claim_lasts_as_long_as_any_process_that_writes(tmp_path):
     staging = tmp_path / "run"
     staging.mkdir()
@@ -118,9 +142,23 @@ def test_a_power_loss_costs_the_files_that_it_cut_off(tmp_path):
     told(tmp_path)
     (run,) = [Store(tmp_path).load(run_id) for run_id in Store(tmp_path).runs()["run_id"]]
     assert (run.counts.recorded, run.duration_s) == (1, 0.5)
-    assert "2 files could not be read" in run.caveats[-1].message
+    assert "1 file could not be read; what was scraped" in run.caveats[-1].message
     names = {path.name for path in Store(tmp_path).folder(run.id).iterdir()}
     assert names == {"run.json", "samples.parquet"}
+
+
+def test_what_the_disk_does_not_give_today_is_kept_for_tomorrow(tmp_path, monkeypatch):
+    staging = killed(tmp_path)
+
+    def broken(*_, **__):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as now:
+        now.setattr("perflib.recovery.pq.read_table", broken)
+        (said,) = told(tmp_path)
+    assert "Input/output error" in said
+    assert len([*(staging / "samples.parts").iterdir()]) == 2
+    assert "is kept as run" in told(tmp_path)[0]
 
 
 def test_no_secret_reaches_the_record(tmp_path):
@@ -190,6 +228,19 @@ def test_a_disk_that_fills_up_in_mid_run_says_where_the_samples_are(tmp_path, mo
         (run,) = map(store.load, store.runs()["run_id"])
         assert run.status == "interrupted"
         assert len(store.samples(run.id)) == run.counts.recorded > 0
+
+
+def test_a_folder_that_is_removed_in_mid_run_is_told(tmp_path):
+    target = SqlTarget(name="db", kind="sql", url="sqlite://", queries={"one": {"sql": "SELECT 1"}})
+    scenario = Scenario(arrival="closed", users=1, run_time="1 s", warmup="0 s")
+    store = Store(tmp_path / "data")
+
+    def remove(_target, _numbers):
+        shutil.rmtree(store.root, ignore_errors=True)
+
+    with pytest.raises(StoreError, match="No such file") as caught:
+        execute(target, scenario, store, show=remove)
+    assert "reached the disk" not in caught.value.next_step
 
 
 def test_many_small_parts_are_few_row_groups(tmp_path):

@@ -269,6 +269,26 @@ def test_pruning_that_is_interrupted_leaves_no_row_without_its_folder(outdated, 
     assert set(Store(outdated.root).runs()["run_id"]) == there
 
 
+def test_two_who_prune_at_once_are_not_in_each_others_way(outdated, monkeypatch):
+    remove = folder.remove
+
+    def late(run: Path, staging: Path) -> None:
+        remove(run, staging)
+        remove(run, staging)
+
+    monkeypatch.setattr(folder, "remove", late)
+    outdated.prune(timedelta(days=30), keep=1, dry_run=False)
+    assert len(outdated.runs()) == 1
+    assert outdated.prune(timedelta(days=30), keep=1)["goes"].dtype == bool
+
+
+def test_what_is_pruned_while_it_is_looked_for_is_not_damaged(outdated, monkeypatch):
+    listed = [*outdated.runs()["run_id"], "20260101T000000Z-database-0000"]
+    monkeypatch.setattr(Store, "_listed", lambda _: listed)
+    store = Store(outdated.root)
+    assert (len(store.runs()), store.damaged) == (4, [])
+
+
 def test_pruning_sweeps_up_what_is_abandoned_and_not_what_is_long(outdated):
     """A run of days changes its samples, not its folder."""
     abandoned, long = (outdated.begin("database")[1] for _ in range(2))

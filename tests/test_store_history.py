@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from threading import Timer
@@ -230,12 +231,18 @@ def test_an_old_history_is_migrated_with_all_that_it_holds(tmp_path):
 
 def test_an_old_history_learns_the_loads_of_its_runs(url, tmp_path):
     workload = {"scenario": {"users": 8}}
-    run = recorded(Store(tmp_path, url), workload=workload)
+    damaged, run = (recorded(Store(tmp_path, url), workload=workload) for _ in range(2))
     engine = create_engine(url, poolclass=NullPool)
     with engine.begin() as connection:
         connection.execute(text("ALTER TABLE runs DROP COLUMN load_key"))
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0003'"))
-    assert Store(tmp_path, url).runs()["load_key"].tolist() == [load_key(run)]
+        of_it = "run_key = (SELECT key FROM runs WHERE id = :run)"
+        broken = text(f"UPDATE records SET json = :json WHERE {of_it}")
+        connection.execute(broken, {"json": b"?", "run": damaged.id})
+    loads = Store(tmp_path / "there", url).runs().set_index("run_id")["load_key"].to_dict()
+    assert loads == {damaged.id: "", run.id: load_key(run)}
+    with pytest.raises(StoreError, match="record is damaged"):
+        Store(tmp_path / "there", url).load(damaged.id)
 
 
 def test_a_history_that_is_up_to_date_needs_no_alembic(tmp_path):
@@ -257,6 +264,19 @@ def test_a_migrated_history_is_the_same_as_a_fresh_one(tmp_path):
     with engine.connect() as opened:
         context = MigrationContext.configure(opened, opts={"version_table": VERSION_TABLE})
         assert compare_metadata(context, metadata) == []
+
+
+def test_machines_that_read_one_file_of_decisions_at_once_keep_each_once(url, tmp_path):
+    given = [
+        {**dict.fromkeys(("metric", "label", "reason", "author"), ""), "target": "db"}
+        | {"action": "explain", "run_id": str(n), "created_at": "2026-11-24", "undone": n == 0}
+        for n in range(20)
+    ]
+    stores = [Store(tmp_path / str(machine), url) for machine in range(3)]
+    with ThreadPoolExecutor() as pool:
+        new = [*pool.map(lambda store: store.merge_decisions(given), stores)]
+    assert sorted(new) == [0, 0, 20]
+    assert stores[0].triage(undone=True)["undone"].tolist() == [True] + 19 * [False]
 
 
 def test_a_newer_history_is_refused_and_left_alone(url, tmp_path):

@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -674,6 +675,17 @@ def test_a_configured_target_that_never_ran_is_unknown(
     assert ("`perflib run ghost`, or name the targets that are meant" in text) == (code == 3)
 
 
+@pytest.mark.parametrize(
+    ("outcome", "configured", "told"),
+    [("missed", ["new"], True), ("missed", [], False), ("met", ["new"], False)],
+)
+def test_a_renamed_target_that_is_in_the_way_is_called_that(store, outcome, configured, told):
+    recorded(store, [1.0], target="old", outcome=outcome)
+    recorded(store, [1.0], target="new", outcome="met")
+    found = analysis.gate(store, configured=configured)
+    assert (found.outcome, "old is no longer configured" in found.notes[-1]) == (outcome, told)
+
+
 def test_a_record_that_was_damaged_since_hides_no_other_target(store):
     *_, last = recorded(store, noise(1, 3), outcome="met")
     recorded(store, [1.0], target="other", outcome="missed")
@@ -682,6 +694,16 @@ def test_a_record_that_was_damaged_since_hides_no_other_target(store):
     missed, unknown = analysis.gate(store).checks
     assert (missed.target, missed.outcome) == ("other", "missed")
     assert (unknown.run_id, "record is damaged" in unknown.reason) == (last, True)
+
+
+@pytest.mark.parametrize(("days", "outcome"), [(0.6, "met"), (2, "unknown")])
+def test_a_run_of_a_wrong_clock_hides_no_later_ones(store, days, outcome):
+    recorded(store, [1.0], outcome="met")
+    run = store.load(store.runs()["run_id"].iloc[0])
+    run.id, run.started_at = "x", (datetime.now(UTC) + timedelta(days=days)).isoformat()
+    keep(store, [run])
+    found = analysis.gate(store)
+    assert (found.outcome, "triage bad x" in found.checks[0].next_step) == (outcome, days > 1)
 
 
 def test_a_target_whose_only_record_is_damaged_did_run(store):

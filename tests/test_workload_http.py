@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from perflib import config
 from perflib.cli.run import permit
 from perflib.errors import PerflibError, StoreError
+from perflib.load import process
 from perflib.load.recorder import MOST_KINDS, PartWriter, Recorder, pack, shift_part
 from perflib.model import Run, to_json
 from perflib.monitor import parse_metrics
@@ -328,6 +329,24 @@ def runners(parents):
                     yield child
 
 
+def test_workers_of_a_killed_master_end_and_leave_their_samples(tmp_path):
+    workers = []
+
+    def kill(session):
+        (master,) = runners([psutil.Process()])
+        workers.extend(runners([master]))
+        master.send_signal(signal.SIGKILL)
+
+    with answering() as url:
+        run, samples, _ = load(tmp_path, url, kill, processes=2, run_time="30 s")
+    assert run.status == "failed"
+    assert len(workers) == 2
+    assert not [worker for worker in workers if worker.is_running()]
+    assert len(samples) == run.counts.recorded > 0
+    (told,) = (caveat for caveat in run.caveats if caveat.code == "generator died")
+    assert told.message == "the generator died (SIGKILL): it said nothing"
+
+
 def test_a_killed_worker_is_named_and_missed(tmp_path):
     def kill(session):
         workers = list(runners(runners([psutil.Process()])))
@@ -371,6 +390,46 @@ def test_a_broken_locustfile_is_a_sentence(tmp_path, text, says):
         load(tmp_path, "http://127.0.0.1:9", target={"locustfile": str(locustfile)})
     assert f"did not start: {says}" in str(caught.value), "and neither when nor on which host"
     assert str(locustfile) in str(caught.value)
+
+
+def test_a_generator_that_ends_in_mid_run_had_started(tmp_path):
+    (tmp_path / "locustfile.py").write_text(
+        "import os, time\n"
+        "from locust import task\n"
+        "from perflib.load.user import PerfHttpUser\n"
+        "class Fatal(PerfHttpUser):\n"
+        "    began = time.monotonic()\n"
+        "    @task\n"
+        "    def ask(self):\n"
+        "        self.client.get('/')\n"
+        "        if time.monotonic() - self.began > 4:\n"
+        "            os._exit(7)\n"
+    )
+    with answering() as url:
+        file = {"locustfile": str(tmp_path / "locustfile.py")}
+        run, _, _ = load(tmp_path, url, target=file, run_time="60 s")
+    (told,) = (caveat for caveat in run.caveats if caveat.code == "generator died")
+    assert told.message == "the generator died (exit 7): it said nothing"
+
+
+def test_a_generator_that_hangs_is_killed_and_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(process, "PATIENCE_S", 0.5)
+    (tmp_path / "locustfile.py").write_text(
+        "import time\n"
+        "from locust import task\n"
+        "from perflib.load.user import PerfHttpUser\n"
+        "class Busy(PerfHttpUser):\n"
+        "    began = time.monotonic()\n"
+        "    @task\n"
+        "    def ask(self):\n"
+        "        self.client.get('/')\n"
+        "        while time.monotonic() - self.began > 3:\n"
+        "            pass\n"
+    )
+    with answering() as url:
+        file = {"locustfile": str(tmp_path / "locustfile.py")}
+        run, _, _ = load(tmp_path, url, target=file, run_time="3 s")
+    assert process.HUNG in {caveat.message for caveat in run.caveats}
 
 
 def _break_off(numbers):

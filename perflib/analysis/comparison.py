@@ -31,6 +31,7 @@ from perflib.stats import Contrast
 from perflib.stats.shift import thinned
 from perflib.stats.values import Floats
 from perflib.store import OPEN_IT, Store
+from perflib.wording import listed
 
 TOLERANCE = 0.03
 """A smaller relative change does not matter, unless said otherwise."""
@@ -121,6 +122,7 @@ def compare(
     different machines or loads give no changes unless `anyway`.
     """
     tolerated(tolerance)
+    level = stats.fraction(level)
     require(store, Store | None, "store", OPEN_IT)
     one, two = side(a, store), side(b, store)
     found = list(_differences(one + two))
@@ -190,6 +192,10 @@ def _warnings(
     one: Sequence[Member], two: Sequence[Member], changes: Sequence[Change]
 ) -> Iterator[Caveat]:
     yield from _doubts([*one, *two])
+    labels = [{key.label for key in member.estimates} for member in (*one, *two)]
+    if apart := sorted(labels[0].union(*labels) - labels[0].intersection(*labels)):
+        message = f"not compared, as not every run has it: {listed(apart)}"
+        yield Caveat(code="labels", message=message)
     if len(one) + len(two) == 2:
         known = any(c.contrast is not None and c.contrast.between is not None for c in changes)
         told = f"{ONE_RUN}: how earlier runs differ from each other makes the intervals"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+import pandas as pd
 
 from perflib.analysis.comparison import TOLERANCE, State
 from perflib.analysis.following import follow
@@ -17,6 +20,8 @@ from perflib.model import CAPACITY, Outcome, Run, worst
 from perflib.store import OPEN_IT, Store
 from perflib.store.folder import was_made_for
 
+_AHEAD = timedelta(days=1)
+"""How far a run may begin in the future: no time zone explains more."""
 _OUTCOMES = {
     State.REGRESSED: Outcome.MISSED,
     State.IMPROVED: Outcome.MET,
@@ -66,7 +71,7 @@ def gate(
     store: Store,
     targets: Sequence[str] = (),
     *,
-    configured: Iterable[str] = (),
+    configured: Collection[str] = (),
     tolerance: float = TOLERANCE,
 ) -> Gate:
     """The promises of the newest run of each of `targets`, and their trends.
@@ -84,14 +89,12 @@ def gate(
     measured = {name for name in runs.index if not name.endswith(CAPACITY)}
     names = dict.fromkeys(targets or sorted({*configured, *measured}))
     for name in names:
-        newest = str(runs.loc[name, "run_id"]) if name in runs.index else ""
-        own = [*_promised(store, name, newest)] if newest else []
-        own += _unread(name, newest, store.damaged)
-        if not newest and not own:
-            other = nearest(name, [*runs.index]) if targets else "the targets that are meant"
-            bad = name in {*recorded["target"]}
-            own = [_unmeasured(name, other if len(runs) else "", bad=bad)]
-        checks += own
+        if name in runs.index:
+            checks += _of_newest(store, name, runs.loc[name])
+        else:
+            bad, asked = name in {*recorded["target"]}, bool(targets)
+            unmeasured = _unmeasured(name, [*runs.index], bad=bad, asked=asked)
+            checks += [*_unread(name, "", store.damaged)] or [unmeasured]
     if not names:  # a report without a case would pass for a success
         step = "measure first: `perflib run`, or name the folder: `--data`"
         checks.append(_unknown("all targets", "the newest run", "no run to judge", step))
@@ -105,23 +108,34 @@ def gate(
         checks += [_unpromised(n, str(runs.loc[n, "run_id"])) for n in names if n not in judged]
     notes = together([one for one, check in told if check is None])
     notes += [f"{error.file}: {error.found}" for error in store.damaged]
+    if configured and not targets:
+        renamed = {check.target for check in checks if check.outcome is not Outcome.MET}
+        notes += [_unconfigured(name) for name in sorted(renamed.difference(configured))]
     checks.sort(key=lambda check: check.outcome.rank)
     return Gate(checks=tuple(checks), notes=tuple(notes))
 
 
-def _unmeasured(name: str, other: str, *, bad: bool) -> Check:
-    """A target that has no run to judge, or only `bad` ones: unknown, not passed over."""
-    why = "all its runs are marked bad" if bad else "it never ran"
-    step = f"measure it with `perflib run {name}`{other and f', or name {other}'}"
-    return _unknown(name, "a run to judge", why, step)
-
-
-def _promised(store: Store, name: str, newest: str) -> Iterator[Check]:
-    """The promises of the newest run; where its record was damaged since they are unknown."""
+def _of_newest(store: Store, name: str, run: pd.Series[Any]) -> Iterator[Check]:
+    """The promises of the newest run, and why it may not be told or not be the newest."""
+    newest = str(run["run_id"])
     try:
         yield from promises(store.load(newest))
-    except StoreError as error:
+    except StoreError as error:  # damaged since it was recorded
         yield _unknown(name, "the newest run", error.found, error.next_step, newest)
+    yield from _unread(name, newest, store.damaged)
+    if run["started_at"] > datetime.now(UTC) + _AHEAD:
+        why = "it begins in the future, so later runs are taken for older ones"
+        step = f"correct that clock, then `perflib triage bad {newest} --reason 'a wrong clock'`"
+        yield _unknown(name, "the newest run", why, step, newest)
+
+
+def _unmeasured(name: str, known: Sequence[str], *, bad: bool, asked: bool) -> Check:
+    """A target that has no run to judge, or only `bad` ones: unknown, not passed over."""
+    why = "all its runs are marked bad" if bad else "it never ran"
+    step = f"measure it with `perflib run {name}`"
+    if known:
+        step += f", or name {nearest(name, known) if asked else 'the targets that are meant'}"
+    return _unknown(name, "a run to judge", why, step)
 
 
 def _unread(name: str, newest: str, damaged: Iterable[StoreError]) -> Iterator[Check]:
@@ -130,6 +144,11 @@ def _unread(name: str, newest: str, damaged: Iterable[StoreError]) -> Iterator[C
         run_id = Path(error.file or "").parent.name
         if was_made_for(run_id, name) and run_id > newest:
             yield _unknown(name, "the newest run", error.found, error.next_step, run_id)
+
+
+def _unconfigured(name: str) -> str:
+    """Why a target that was renamed or given up is still in the way, and how to part from it."""
+    return f"{name} is no longer configured: name the targets that are meant, or mark its runs bad"
 
 
 def _unpromised(name: str, run_id: str) -> Check:

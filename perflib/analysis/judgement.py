@@ -154,7 +154,7 @@ def _most_frequent(run: Run) -> str:
 
 def _outcome(objective: Objective, estimate: Estimate) -> Outcome:
     """Where the interval lies; a side that the samples could not bound reaches to infinity."""
-    low, high = _limits(estimate)
+    low, high = limits(estimate)
     if keeps(objective, low) and keeps(objective, high):
         return MET
     below = objective.low is not None and not keeps_low(objective, high)
@@ -162,7 +162,7 @@ def _outcome(objective: Objective, estimate: Estimate) -> Outcome:
     return MISSED if below or above else UNKNOWN
 
 
-def _limits(estimate: Estimate) -> tuple[float, float]:
+def limits(estimate: Estimate) -> tuple[float, float]:
     """The interval; a summary that came without one and without doubts is known exactly."""
     short = any(caveat.code == "short" for caveat in estimate.caveats)
     if estimate.low is None and estimate.high is None and not short:
@@ -205,8 +205,10 @@ def margin(objective: Objective, value: float) -> float | None:
 def flip(objective: Objective, estimate: Estimate) -> float | None:
     """The chance that a repeat of the run, sampling alone, has another outcome.
 
-    A repeat's value is taken as normal around this one with the variances of both added;
-    None where a side of the interval is missing.
+    A repeat's value is taken as normal around this one with the variances of both added, its
+    interval as wide as this one. So of means of under some 50 values, whose width is chance, a
+    third flip where a quarter were told; from 100 values on it holds. None where a side of the
+    interval is missing.
     """
     if estimate.low is None or estimate.high is None:
         return None
@@ -264,7 +266,7 @@ def _next(run: Run, objective: Objective, estimate: Estimate, outcome: Outcome) 
     if short:
         return short[0]
     distance = abs(estimate.value - _nearest(objective, estimate.value))
-    low, high = _limits(estimate)
+    low, high = limits(estimate)
     if estimate.resolution > 0 and estimate.n <= 1:
         return "import a result with samples or a finer resolution"
     if distance > 0 and math.isfinite(high - low):

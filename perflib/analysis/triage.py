@@ -20,6 +20,7 @@ from msgspec import structs
 from numpy.typing import NDArray
 
 from perflib.errors import ConfigError, PerflibError, StoreError, nearest
+from perflib.files import write_out
 from perflib.model import METRICS
 from perflib.store import Store
 from perflib.yamlfile import read_yaml
@@ -208,7 +209,7 @@ def write_file(store: Store, path: Path) -> int:
     """Write all decisions, undone ones too, to a YAML file to keep under git; returns how many."""
     decisions = [_as_row(decision) for decision in read(store, undone=True)]
     text = yaml.safe_dump({"triage": decisions}, sort_keys=False, allow_unicode=True, width=100)
-    path.write_text(text, encoding="utf-8")
+    write_out(path, text.encode())
     return len(decisions)
 
 
@@ -217,25 +218,7 @@ def read_file(store: Store, path: Path) -> int:
 
     One that is there already is not added again; one undone in the file is undone here.
     """
-    given = _parse(path)
-    here = read(store, undone=True)
-    known = {key: decision for decision in here for key in _identities(decision)}
-    new = 0
-    for decision in given:
-        # one that was written by hand tells no time
-        found = known.get(_identities(decision)[0 if decision.created_at else 1])
-        if found is None:
-            row = _as_row(decision)
-            undone = row.pop("undone", False)
-            number = store.add_triage(**row)
-            if undone:
-                store.undo_triage(number)
-            kept = structs.replace(decision, number=number)
-            known |= dict.fromkeys(_identities(kept), kept)  # a merge may have doubled it
-            new += 1
-        elif decision.undone and not found.undone and found.number is not None:
-            store.undo_triage(found.number)
-    return new
+    return store.merge_decisions(structs.asdict(decision) for decision in _parse(path))
 
 
 def _parse(path: Path) -> Sequence[Decision]:
@@ -280,10 +263,3 @@ def _as_row(decision: Decision) -> dict[str, Any]:
     """What is worth writing: everything but the number and what is empty."""
     row = structs.asdict(decision)
     return {name: value for name, value in row.items() if name != "number" and value}
-
-
-def _identities(decision: Decision) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What makes a decision the same one, with its time and without."""
-    names = ("target", "action", "run_id", "metric", "label")
-    about = tuple(str(getattr(decision, name)) for name in names)
-    return (*about, decision.created_at), about

@@ -81,7 +81,7 @@ def indicators(courses: Sequence[Course]) -> Card:
         values = [float(v) for v in course.counted["value"].tail(40)]
         shift = course.last
         last = percent_change(shift.point) if shift else "none"
-        when = f"{course.at(shift.run_after):%d %b %H:%M}" if shift else "–"
+        when = course.when(shift.run_after) if shift else "–"
         now = shown(values[-1], course.metric.unit)
         text = f"{many(len(values), 'run')}, now {now}"
         rows.append(

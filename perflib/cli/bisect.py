@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -121,9 +123,15 @@ def _commit(text: str, file: Path, data: Path | None) -> str:
     except PerflibError as fault:
         fault.found += f", and git says: {done.stderr.strip() or 'no such revision'}"
         raise
-    if not run.environment.git_commit:
+    commit = run.environment.git_commit
+    if not commit:
         raise PerflibError(f"run {run.id} does not tell its git commit")
-    return run.environment.git_commit
+    if _run(["git", "cat-file", "-e", f"{commit}^{{commit}}"], Path()).returncode:
+        raise PerflibError(
+            f"commit {commit[:10]} of run {run.id} is not in this repository",
+            next_step="fetch it (`git fetch --unshallow` where that was cut), or name a revision",
+        )
+    return commit
 
 
 def _references(plan: Plan, first: str, last: str) -> None:
@@ -188,14 +196,19 @@ def _search(plan: Plan, kept: Path, first: str, last: str) -> int:
         if line.startswith("perflib: "):
             console.print(escape(line.removeprefix("perflib: ")))
     guilty = [line.split()[0] for line in lines if line.endswith("is the first bad commit")]
+    could_be = [line for line in lines if re.fullmatch(r"[0-9a-f]{40,64}", line)]
     _git(tree, "bisect", "reset")
-    if not guilty:
-        console.print("[yellow]?[/] the first bad commit cannot be told: some were skipped")
-        return ExitCode.UNKNOWN
-    console.print(
-        f"[bold]first bad commit:[/] {escape(_git(tree, 'log', '-1', '--format=%h %s', guilty[0]))}"
-    )
-    return ExitCode.MET
+    if not (guilty or could_be):
+        raise PerflibError(f"git bisect: {lines[-1] if lines else 'it said nothing'}")
+    names = _git(tree, "log", "--no-walk=unsorted", "--format=%h %s", *(guilty or could_be))
+    if guilty:
+        console.print(f"[bold]first bad commit:[/] {escape(names)}")
+        return ExitCode.MET
+    console.print("[yellow]?[/] it stays unknown which of these is the first bad commit:")
+    for name in names.splitlines():
+        console.print(escape(f"  {name}"), soft_wrap=True)
+    console.print("  next: mend what was unclear about them with `--prepare`, or raise `--most`")
+    return ExitCode.UNKNOWN
 
 
 def judge_commit(kept: Path) -> int:
@@ -290,3 +303,6 @@ if __name__ == "__main__":
         sys.exit(judge_commit(Path(sys.argv[1])))
     except KeyboardInterrupt:
         sys.exit(130)  # git stops bisecting
+    except Exception:  # Python's own code for it, 1, would mean that the commit is bad
+        traceback.print_exc()
+        sys.exit(128)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from perflib.cli import files
 from perflib.cli.choose import CONFIG, DATA, RUNS_HELP, open_store
 from perflib.exporting import EXPORTS
 from perflib.exporting import export as write
+from perflib.files import write_out
 from perflib.selection import pick_runs
 
 
@@ -27,4 +27,4 @@ def export(runs: str, kind: str, output: Path | None, file: Path, data: Path | N
     if output is None:
         sys.stdout.buffer.write(content)
         return
-    files.write(output, content)
+    write_out(output, content)

@@ -12,9 +12,9 @@ from rich.markup import escape
 
 from perflib import config
 from perflib.cli.choose import CONFIG, DATA, TOLERANCE, open_store
-from perflib.cli.files import write
 from perflib.cli.show import console, exit_code
 from perflib.cli.signs import marked
+from perflib.files import write_out
 from perflib.model import Outcome
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def gate(
     ]
     for path, face in writers:
         if path is not None:
-            write(path, face(found).encode())
+            write_out(path, face(found).encode())
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         with Path(summary).open("a", encoding="utf-8") as page:

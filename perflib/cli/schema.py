@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from perflib import config
-from perflib.cli.files import write
+from perflib.files import write_out
 
 
 @click.command()
@@ -17,5 +17,5 @@ def schema(folder: Path) -> None:
     """Write the JSON Schemas of the configuration files into FOLDER."""
     for name, content in config.schemas().items():
         text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-        write(folder / name, text.encode())
+        write_out(folder / name, text.encode())
         click.echo(folder / name)

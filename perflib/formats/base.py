@@ -251,7 +251,7 @@ class Source:
     @cached_property
     def json(self) -> Any:
         """The whole file as one JSON document, or None when it is not one."""
-        if not _one_document(self.head_text.lstrip("\ufeff \t\n")):
+        if not _one_document(self.head_text.lstrip()):
             return None
         try:
             return _decoded(self.text)

@@ -46,7 +46,7 @@ def recognise(source: Source) -> bool:
 
 def read(source: Source) -> Iterator[Reading]:
     """One run, a label a benchmark."""
-    if source.head_text.lstrip("\ufeff \n").startswith("{"):
+    if source.head_text.lstrip().startswith("{"):
         yield _json(source)
         return
     if "iteration_count" in header(source)[0]:

@@ -45,16 +45,9 @@ def read(source: Source) -> Iterator[Reading]:
     for entry in objects(histogram, "Percentiles") if n else ():
         q, value = number(entry.get("Percentile")), number(entry.get("Value"))
         if q is not None and value is not None:
-            found.add(
-                "service_time",
-                f"p{q:g}",
-                value,
-                "s",
-                n=n,
-                source_name=f"Percentiles.{q:g}",
-                approximate=True,
-                resolution=_width(buckets, value),
-            )
+            more: dict[str, Any] = {"approximate": True, "resolution": _width(buckets, value)}
+            name = f"Percentiles.{q:g}"
+            found.add("service_time", f"p{q:g}", value, "s", n=n, source_name=name, **more)
     _errors(found, document, n)
     yield Reading(
         tool=TOOL,

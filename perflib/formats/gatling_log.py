@@ -24,7 +24,7 @@ def recognise(source: Source) -> bool:
 
 def _first(source: Source) -> str:
     """The first row, but for those of the simulation's assertions."""
-    rows = source.head_text.lstrip("\ufeff").split("\n")
+    rows = source.head_text.split("\n")
     return next((row for row in rows if not row.startswith("ASSERTION\t")), "")
 
 

@@ -139,7 +139,7 @@ def _samples(source: Source, layout: Layout, patterns: tuple[str, ...]) -> Itera
 
 def _skipped(source: Source) -> int:
     """Lines up to the header, itself included."""
-    head = source.head_text.lstrip("\ufeff")
+    head = source.head_text
     return head[: len(head) - len(head.lstrip("\n"))].count("\n") + 1
 
 

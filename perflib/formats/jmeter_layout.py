@@ -48,7 +48,7 @@ class Layout(NamedTuple):
 
 def layout_of(source: Source) -> Layout | None:
     """How the rows of `source` are laid out; None when they are not JMeter's."""
-    head = source.head_text.lstrip("\ufeff")
+    head = source.head_text
     if head.lstrip()[:1] in ("<", "{", "["):
         return None
     for separator in (",", "\t", ";", "|"):

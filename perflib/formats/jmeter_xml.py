@@ -41,7 +41,7 @@ _REFERENCE_BYTES = 16
 
 def recognise(source: Source) -> bool:
     """An XML document whose root is `testResults`."""
-    head = source.head_text.lstrip("\ufeff \t\n")
+    head = source.head_text.lstrip()
     return head.startswith("<") and "<testResults" in head[:4096]
 
 

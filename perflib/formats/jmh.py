@@ -74,10 +74,8 @@ def _json(source: Source, entries: list[Any]) -> Reading:
             source.skip(0, "an entry without a benchmark or score")
             continue
         version = str(entry.get("jmhVersion") or version)
-        parameters = mapping(entry, "params")
-        if several:
-            parameters = parameters | _called(entry.get("mode"))
-        label = _label(str(entry["benchmark"]), parameters)
+        mode = several and entry.get("mode")
+        label = _label(str(entry["benchmark"]), mapping(entry, "params"), mode)
         _add(found, label, metric, "")
         for name, each in mapping(entry, "secondaryMetrics").items():
             if isinstance(each, dict):
@@ -124,9 +122,9 @@ def _csv(source: Source) -> Reading:
         parameters = {
             k.removeprefix("Param: "): v for k, v in row.items() if k.startswith("Param: ") and v
         }
-        if several:
-            parameters |= _called(row["Mode"])
-        _add_row(found, row["Benchmark"], parameters, row["Score"], row["Unit"], row.get("Samples"))
+        benchmark, _, part = row["Benchmark"].partition(":")
+        label = _label(benchmark, parameters, several and row["Mode"])
+        _add_row(found, label, part, row["Score"], row["Unit"], row.get("Samples"))
     return Reading(tool=TOOL, indicators=found.indicators)
 
 
@@ -149,10 +147,10 @@ def _text(source: Source) -> Reading:
             source.skip(line, "a row of another shape than the head of the table")
             continue
         parameters = {k: v for k, v in zip(names, cells[1:mode], strict=True) if v != "N/A"}
-        if several:
-            parameters |= _called(cells[mode])
+        benchmark, _, part = cells[0].partition(":")
+        label = _label(benchmark, parameters, several and cells[mode])
         n = cells[mode + 1] if counted else None
-        _add_row(found, cells[0], parameters, numbers[0], cells[-1], n)
+        _add_row(found, label, part, numbers[0], cells[-1], n)
     return Reading(tool=TOOL, indicators=found.indicators)
 
 
@@ -160,28 +158,16 @@ def _power(match: re.Match[str]) -> str:
     return f"≈1e{match[1].translate(_DIGITS)}"
 
 
-def _add_row(
-    found: Found, name: str, parameters: dict[str, str], score: str, unit: str, n: Any
-) -> None:
-    benchmark, _, part = name.partition(":")
+def _add_row(found: Found, label: str, part: str, score: str, unit: str, n: Any) -> None:
     quantile = _PERCENTILE.fullmatch(part.rpartition("·")[2])
     # JMH writes the decimal point of the user's language and groups no digits
     ours, value, base = scaled(with_point(score.lstrip("≈")), unit)
     nearly = score.startswith("≈")
     statistic = f"p{float(quantile[1]) * 100:g}" if quantile else "mean"
     metric = ours if quantile or not part else part.lstrip("·")
-    label = _label(benchmark, parameters)
-    found.add(
-        metric,
-        statistic,
-        value,
-        base,
-        label=label,
-        source_name="Score",
-        n=n,
-        approximate=nearly,
-        resolution=10 * abs(value or 0.0) if nearly else 0.0,
-    )
+    width = 10 * abs(value or 0.0) if nearly else 0.0
+    more: dict[str, Any] = {"source_name": "Score", "approximate": nearly, "resolution": width}
+    found.add(metric, statistic, value, base, label=label, n=n, **more)
 
 
 def _several(modes: Iterable[Any]) -> bool:
@@ -189,10 +175,8 @@ def _several(modes: Iterable[Any]) -> bool:
     return len({str(mode) for mode in modes} - {"thrpt"}) > 1
 
 
-def _called(mode: Any) -> dict[str, Any]:
-    return {"mode": mode} if mode in ("sample", "ss") else {}
-
-
-def _label(benchmark: str, parameters: dict[str, Any]) -> str:
+def _label(benchmark: str, parameters: dict[str, Any], mode: Any) -> str:
+    """Of times of several modes only those of samples and single shots name theirs."""
+    parameters = parameters | ({"mode": mode} if mode in ("sample", "ss") else {})
     arguments = ", ".join(f"{key}={value}" for key, value in parameters.items())
     return f"{benchmark}({arguments})" if arguments else benchmark

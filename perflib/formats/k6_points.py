@@ -46,7 +46,7 @@ def _seconds(text: str) -> int | None:
 
 def recognise(source: Source) -> bool:
     """Lines of `Metric` and `Point` objects."""
-    first = source.head_text.lstrip("\ufeff\n ").split("\n", 1)[0]
+    first = source.head_text.lstrip().split("\n", 1)[0]
     return (
         first.startswith("{")
         and '"type":"' in first.replace(" ", "")

@@ -90,7 +90,7 @@ def _add_row(found: Found, row: dict[str, str]) -> None:
     add_error_rate(found, name, requests, failures)
     for column, text in row.items():
         if (match := _QUANTILE.fullmatch(column)) and match[1] != "100":
-            add_rounded(found, f"p{match[1]}", number(text), name, column, 0)
+            add_rounded(found, f"p{match[1]}", text, name, column)
 
 
 def _digit(text: str, unit: str) -> float:
@@ -133,14 +133,8 @@ def _add(found: Found, entry: dict[str, Any]) -> None:
             more: dict[str, Any] = {"label": name, "source_name": key, "n": requests}
             found.add(metric, statistic, entry.get(key), unit, resolution=step, **more)
     add_error_rate(found, name, requests, number(entry.get("num_failures")))
-    add_rounded(
-        found,
-        "p50",
-        number(entry.get("median_response_time")),
-        name,
-        "median_response_time",
-        int(requests),
-    )
+    key = "median_response_time"
+    add_rounded(found, "p50", entry.get(key), name, key, int(requests))
 
 
 def _add_percentiles(found: Found, entry: dict[str, Any], medians: set[str]) -> None:
@@ -148,4 +142,4 @@ def _add_percentiles(found: Found, entry: dict[str, Any], medians: set[str]) -> 
     for key, value in entry.items():
         share = number(key)
         if share is not None and 0 < share < 1 and not (share == 0.5 and name in medians):
-            add_rounded(found, f"p{share * 100:g}", number(value), name, key, 0)
+            add_rounded(found, f"p{share * 100:g}", value, name, key)

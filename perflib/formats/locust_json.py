@@ -22,7 +22,7 @@ MOST = 1e15
 def recognise(source: Source) -> bool:
     """Entries with Locust's keys, in a list or in the `stats` of a worker's line."""
     head = source.head_text
-    return head.lstrip("\ufeff \n")[:1] in ("[", "{") and all(f'"{key}"' in head for key in _KEYS)
+    return head.lstrip()[:1] in ("[", "{") and all(f'"{key}"' in head for key in _KEYS)
 
 
 def read(source: Source) -> Iterator[Reading]:

@@ -111,7 +111,7 @@ def add_row(found: Found, row: Mapping[str, Any]) -> None:
     for column, value in row.items():
         statistic = _ROUNDED.get(column) or _percentile(column)
         if statistic and requests:
-            add_rounded(found, statistic, number(value), name, column, int(requests))
+            add_rounded(found, statistic, value, name, column, int(requests))
 
 
 def add_error_rate(
@@ -137,21 +137,12 @@ def _percentile(column: str) -> str:
 
 
 def add_rounded(
-    found: Found, statistic: str, value_ms: float | None, name: str, column: str, n: int
+    found: Found, statistic: str, value: Any, name: str, column: str, n: int = 0
 ) -> None:
-    """Add a percentile that Locust took from rounded times."""
-    if value_ms is None or statistic == "max":
+    """Add a percentile (ms) that Locust took from rounded times."""
+    if (value_ms := number(value)) is None or statistic == "max":
         return
     if any(known.key == ("service_time", statistic, name) for known in found.indicators[-20:]):
         return
-    found.add(
-        "service_time",
-        statistic,
-        value_ms,
-        "ms",
-        label=name,
-        source_name=column,
-        n=n,
-        approximate=True,
-        resolution=rounding(value_ms),
-    )
+    more: dict[str, Any] = {"label": name, "source_name": column, "n": n, "approximate": True}
+    found.add("service_time", statistic, value_ms, "ms", resolution=rounding(value_ms), **more)

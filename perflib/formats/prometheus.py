@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from perflib.errors import TargetError
 from perflib.formats.base import Moment, Reading, Source, over_time
@@ -102,15 +103,8 @@ def _add(found: Found, sample: Sample) -> None:
     words = base.removesuffix("_total").split("_")
     unit = "1" if statistic == "count" else _UNITS.get(words[-1], "1")
     label = Sample(name, labels, sample.value, sample.kind, sample.line).label_text
-    found.add(
-        base,
-        statistic,
-        sample.value,
-        unit,
-        label=label,
-        source_name=name,
-        approximate=quantile is not None,
-    )
+    more: dict[str, Any] = {"source_name": name, "approximate": quantile is not None}
+    found.add(base, statistic, sample.value, unit, label=label, **more)
 
 
 def _count_by_buckets(found: Found, samples: list[Sample]) -> None:

@@ -12,7 +12,7 @@ SEPARATORS = (",", ";", "\t", "|")
 
 def header(source: Source, separators: Iterable[str] = SEPARATORS) -> tuple[list[str], str]:
     """The cells of the first line that has any, and the separator that splits it best."""
-    lines = source.head_text.lstrip("\ufeff\n ").split("\n", 1)
+    lines = source.head_text.lstrip("\n ").split("\n", 1)
     best: tuple[list[str], str] = ([], ",")
     for separator in separators:
         try:

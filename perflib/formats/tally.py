@@ -13,9 +13,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from msgspec.structs import replace
 
 from perflib import stats
 from perflib.formats.base import Indicator, Reading
@@ -224,18 +226,10 @@ class Tally:
 
     def indicators(self) -> list[Indicator]:
         """The same numbers as rows of a table."""
+        found = msgspec.convert(self.estimates(), list[Indicator], from_attributes=True)
         return [
-            Indicator(
-                metric=each.metric,
-                statistic=each.statistic,
-                value=each.value,
-                unit=each.unit,
-                label=each.label,
-                n=each.n,
-                resolution=each.resolution,
-                approximate=each.metric == "throughput" and each.resolution > 0,
-            )
-            for each in self.estimates()
+            replace(each, approximate=each.metric == "throughput" and each.resolution > 0)
+            for each in found
         ]
 
 

@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -25,7 +26,8 @@ from perflib.load.plan import Outcome, Plan
 from perflib.samples import adopt_parts, schema
 
 LOG = "generator.log"
-PATIENCE_S = 30.0
+HUNG = "the generator did not end and was killed: a task may loop or wait without giving way"
+PATIENCE_S, WRITE_S = 30.0, 2.0
 
 
 def generate(
@@ -55,16 +57,19 @@ def generate(
         )
     os.close(writing)
     try:
-        _watch(child, reading, plan, stop, show)
+        begun = _watch(child, reading, plan, stop, show)
+        hung = child.poll() is None
     finally:  # a second Ctrl-C, too, keeps the samples and no orders, which may hold secrets
-        _end(child)
+        _end(child, plan.drain_s + WRITE_S)
         os.close(reading)
         outcome = plans.read_outcome(folder / plans.OUTCOME)
         said = (folder / LOG).read_text(errors="replace").strip()
         for name in (LOG, plans.PLAN, plans.OUTCOME):
             (folder / name).unlink(missing_ok=True)
         _adopt(folder)
-    return outcome or _died(child, plan, said)
+    return outcome or (
+        Outcome(stopped=HUNG, died=True) if hung else _died(child, plan, said, begun)
+    )
 
 
 def _watch(
@@ -73,27 +78,42 @@ def _watch(
     plan: Plan,
     stop: threading.Event,
     show: Callable[[dict[str, object]], None],
-) -> None:
-    """Pass on the live lines; ask the child to end on `stop` and when it takes far too long."""
+) -> bool:
+    """Pass on the live lines; ask the child to end on `stop` and when it takes far too long.
+
+    Returns whether the load had begun.
+    """
     expected_s = plan.users / plan.spawn_rate + plan.warmup_s + plan.run_s + plan.drain_s
     deadline = time.monotonic() + expected_s + PATIENCE_S * 3
-    asked, rest = False, b""
+    asked, begun, rest = False, False, b""
     while child.poll() is None:
         if select.select([reading], [], [], 0.2)[0]:
             *lines, rest = (rest + os.read(reading, 65536)).split(b"\n")
-            for line in lines:
-                show(msgspec.json.decode(line))
+            for numbers in map(msgspec.json.decode, lines):
+                begun = begun or numbers["begun"]
+                show(numbers)
         if not asked and (stop.is_set() or time.monotonic() > deadline):
             asked = True
             deadline = time.monotonic() + plan.drain_s + PATIENCE_S
             child.send_signal(signal.SIGTERM)  # SIGINT would break off a request somewhere
         elif asked and time.monotonic() > deadline:
-            return
+            break
+    return begun
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
-    """Make sure that no process of the child's group stays."""
-    if child.poll() is None:
+def _end(child: subprocess.Popen[bytes], patience_s: float) -> None:
+    """Make sure that no process of the child's group stays.
+
+    Workers whose master died would go on with the load for a minute; asked to end, they write
+    their samples first.
+    """
+    with suppress(ProcessLookupError):  # when none is left
+        if child.poll() is not None:
+            os.killpg(child.pid, signal.SIGTERM)
+            deadline = time.monotonic() + patience_s
+            while time.monotonic() < deadline:
+                time.sleep(0.05)
+                os.killpg(child.pid, 0)
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()
 
@@ -112,11 +132,11 @@ def _adopt(folder: Path) -> None:
     shutil.rmtree(folder / plans.SPOOL, ignore_errors=True)
 
 
-def _died(child: subprocess.Popen[bytes], plan: Plan, said: str) -> Outcome:
+def _died(child: subprocess.Popen[bytes], plan: Plan, said: str, begun: bool) -> Outcome:
     """The outcome of a generator that left none; raises when it never began."""
     told = [line for line in said.splitlines() if line.strip() and not line.startswith(" ")]
     last = told[-1] if told else "it said nothing"
-    if child.returncode > 0:
+    if child.returncode > 0 and not begun:
         raise PerflibError(
             f"the load generator did not start: {last}",
             expected="a locustfile that Locust can load",

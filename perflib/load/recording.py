@@ -178,6 +178,8 @@ class OfWorker(Recording):
         super().start()
         self.environment.events.report_to_master.add_listener(self._report)
         self.environment.events.test_stopping.add_listener(self._on_stopping)
+        self.environment.events.quitting.add_listener(self._leave)
+        self.delivered = False
         self.runner.register_message("perflib_finish", self._finish, concurrent=True)
         self.runner.custom_messages.setdefault("perflib_plan", (lambda **_: None, False))
 
@@ -194,6 +196,12 @@ class OfWorker(Recording):
     def _report(self, data: dict[str, Any], **_: Any) -> None:
         data["perflib"] = self.live.pack()
 
+    def _leave(self, **_: Any) -> None:
+        """The master is gone, or this process was told to end: leave what was recorded here."""
+        if not self.delivered:
+            self.runner.stop()
+            self.close()
+
     def _finish(self, msg: Any, **_: Any) -> None:
         self.drained = True
         if msg.data["drain"]:
@@ -206,6 +214,7 @@ class OfWorker(Recording):
             self.runner.send_message("perflib_part", {"name": part.name, "data": part.read_bytes()})
             part.unlink()
         self.writer.folder.rmdir()
+        self.delivered = True
         self.runner.send_message("perflib_done", msgspec.json.encode(worker))
         self.runner.quit()
 
@@ -228,7 +237,8 @@ class OfMaster(Recording):
         self._collected = False
 
     def _on_connect(self, client_id: str, **_: Any) -> None:
-        self.runner.send_message("perflib_plan", msgspec.json.encode(self.plan), client_id)
+        if self.plan.joining:  # own workers have read it, and would complain
+            self.runner.send_message("perflib_plan", msgspec.json.encode(self.plan), client_id)
         self.workers[client_id] = Worker(id=client_id, lost=True)  # until it delivers
 
     def _on_report(self, data: dict[str, Any], **_: Any) -> None:

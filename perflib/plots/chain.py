@@ -179,12 +179,13 @@ STEPS = (
 @in_house_style
 def confirmation(desk: Desk) -> Drawing:
     """How long consensus, anchoring and validation took, each value a stroke, on one log axis."""
-    found = [(name, text, color, desk.values(name)) for name, text, color in STEPS]
-    found = [item for item in found if len(item[3])]
+    known = ((*step, desk.values(step[0])) for step in STEPS)
+    finite = ((name, text, color, v[np.isfinite(v)]) for name, text, color, v in known)
+    found = [item for item in finite if (item[3] > 0).any()]
     if not found:
         return missing("The chain tells no consensus or anchoring times", desk)
     figure, (axes,) = sheet(
-        _confirmation_title(desk, found[0][0], found[0][1]),
+        _confirmation_title(desk, *found[0][:2], found[0][3]),
         "each stroke one value; ◆ p95; the promise as a heavy mark; log scale",
         source_line(desk.run, sum(len(item[3]) for item in found)),
         height_in=0.6 * len(found) + 0.2,
@@ -214,8 +215,8 @@ def confirmation(desk: Desk) -> Drawing:
     return figure
 
 
-def _confirmation_title(desk: Desk, metric: str, text: str) -> str:
-    p95 = float(desk.values(metric).quantile(0.95))
+def _confirmation_title(desk: Desk, metric: str, text: str, values: pd.Series[float]) -> str:
+    p95 = float(values.quantile(0.95))
     objective = desk.promise(metric)
     title = f"{text.capitalize()} takes {format_quantity(p95, 's')} at p95"
     if objective is None or objective.high is None:

@@ -112,8 +112,9 @@ def _row(axes: Axes, row: int, change: Change) -> list[float]:
     contrast = change.contrast
     assert contrast is not None
     _, color, marker = state_of(change.state)
-    low, high = max(contrast.low, 0.05), min(contrast.high, 20.0)
-    interval_row(axes, row, contrast.value, low, high, (color, marker))
+    ends = (contrast.low, contrast.value, contrast.high)
+    low, value, high = (min(max(end, 0.05), 20.0) for end in ends)
+    interval_row(axes, row, value, low, high, (color, marker))
     row_text(axes, row, _told(change), color)
     return [low, high]
 
@@ -158,7 +159,8 @@ def shift(comparison: Comparison, metric: str) -> Drawing:
     for at, statistic in enumerate(levels):
         change = by[statistic]
         _, color, marker = state_of(change.state)
-        axes.plot([at, at], [low[at], min(high[at], 20)], color=color, linewidth=4.5, alpha=0.35)
+        top = min(high[at], max(20.0, value[at]))
+        axes.plot([at, at], [low[at], top], color=color, linewidth=4.5, alpha=0.35)
         axes.plot([at], [value[at]], marker=marker, color=color, markersize=7, zorder=5)
         b = format_quantity(change.b, change.unit)
         text = f"{_percent(value[at])}\nnow {b}"

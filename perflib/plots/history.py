@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from perflib.course import Course
     from perflib.desk import Desk
 
+LONG = pd.Timedelta(days=300)
+"""A history beyond which a day and month may be of any year."""
 WIDE = 20.0
 """How many times the middle value the largest is before the scale is logarithmic."""
 
@@ -90,14 +92,16 @@ def _runs(axes: Axes, course: Course, size: float) -> None:
     axes.plot(place[other], value[other], "s", color=GREY, markerfacecolor="white", markersize=size)
     axes.plot(place[bad], value[bad], "x", color=RED, markersize=size + 1)
     top = float(np.nanmax(np.where(known, high, value)))
-    objective = course.objective
-    if objective is not None and objective.high is not None and objective.high < 4 * top:
-        top = max(top, objective.high)
+    limit = course.objective.high if course.objective else None
+    if limit is not None and (limit < 4 * top or top == 0):
+        top = max(top, limit)
     least = float(np.nanmin(np.where(known, low, value)))
     if _wide(course):
         axes.set(yscale="log", ylim=(float(value.min()) / 1.4, top * 1.4))
         return
     floor = 0.0 if least < 0.5 * top else least - 0.4 * (top - least)
+    if least < 0:
+        floor = least - 0.14 * (top - least)
     axes.set_ylim(floor, top + 0.14 * ((top - floor) or top or 1.0))
 
 
@@ -138,11 +142,13 @@ def _promise(axes: Axes, course: Course) -> None:
 
 
 def _run_axis(axes: Axes, points: pd.DataFrame) -> None:
-    """Days where they begin; moments of the only one."""
-    days = points["started_at"].dt.strftime("%d %b").to_numpy()
+    """Days where they begin, months in a long history, moments of an only day."""
+    started = points["started_at"]
+    long = started.iloc[-1] - started.iloc[0] > LONG
+    days = started.dt.strftime("%b %Y" if long else "%d %b").to_numpy()
     new = np.flatnonzero(np.append(True, days[1:] != days[:-1]))
     if len(new) == 1:
-        days = points["started_at"].dt.strftime("%d %b %H:%M").to_numpy()
+        days = started.dt.strftime("%d %b %H:%M").to_numpy()
         new = np.unique(np.linspace(0, len(points) - 1, 5).round().astype(int))
     elif len(new) > 9:
         new = new[np.linspace(0, len(new) - 1, 9).round().astype(int)]

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
+from perflib.analysis.judgement import limits
 from perflib.analysis.series import bin_edges, heat, log_edges, quantiles_over
 from perflib.model import Estimate, Objective, Outcome, find_metric
 from perflib.plots.house import (
@@ -57,6 +58,7 @@ def distribution(desk: Desk, metric: str = "") -> Drawing:
     """Where the values lie, on a log scale, with the middle, the tail and the promise."""
     name = metric or desk.headline
     values = np.asarray(desk.values(name), dtype=np.float64)
+    values = values[np.isfinite(values)]
     unit = find_metric(name, "s").unit
     if not (values > 0).any():
         return missing(f"No {words(name)} was measured", desk)
@@ -103,16 +105,16 @@ def percentiles(desk: Desk, metric: str = "") -> Drawing:
     """Percentiles with their confidence intervals, each beside its own promise."""
     name = metric or desk.headline
     found = [e for level in LEVELS if (e := desk.estimate(name, level)) is not None]
-    if not found:
-        return missing(f"No percentile of {words(name)} can be told")
+    if not any(e.value > 0 for e in found):
+        return missing(f"No percentile of {words(name)} can be told on a log scale")
     objectives = {o.statistic: o for o in desk.objectives if o.metric == name and not o.label}
     figure, (axes,) = sheet(
         _percentile_title(found, objectives, desk),
         f"{words(name)}: percentiles with {found[0].level:.0%} confidence intervals, log scale",
         source_line(desk.run, found[0].n), height_in=0.42 * len(found) + 0.25, right_in=2.3,
     )  # fmt: skip
-    bounds = [b for o in objectives.values() for b in (o.low, o.high) if b]
-    ends = [x for e in found for x in (e.value, e.low, e.high) if x] + bounds
+    bounds = [b for o in objectives.values() for b in (o.low, o.high) if b and b > 0]
+    ends = [x for e in found for x in (e.value, e.low, e.high) if x and x > 0] + bounds
     axes.set_xscale("log")
     axes.set_xlim(min(ends) / 1.4, max(ends) * (2.4 if bounds else 1.4))
     axes.set_ylim(len(found) - 0.4, -0.7)
@@ -156,7 +158,7 @@ def heatmap(desk: Desk, metric: str = "") -> Drawing:
     """Every value by moment and size: waves, steps and second modes that percentiles hide."""
     name = metric or desk.headline
     rows = desk.samples[desk.samples["ok"]]
-    rows = rows[rows[name].notna()] if name in rows else rows[:0]
+    rows = rows[(rows[name] > 0) & (rows[name] < np.inf)] if name in rows else rows[:0]
     times, values = began(rows), rows[name].to_numpy() if len(rows) else np.empty(0)
     if len(values) < 2:
         return missing(f"Too few values of {words(name)} for a heat map", desk)
@@ -214,8 +216,8 @@ def by_label(desk: Desk, metric: str = "", statistic: str = "") -> Drawing:
     statistic = statistic or (promise.statistic if promise else "p95")
     found = desk.by_label(name, statistic)
     shown = found[:MOST_LABELS]
-    if not shown:
-        return missing(f"No label has a {statistic} of {words(name)}")
+    if not any(e.value > 0 for e in shown):
+        return missing(f"No label has a {statistic} of {words(name)} for a log scale")
     objective = desk.promise(name, statistic)
     figure, (axes,) = sheet(
         _label_title(shown, objective, statistic),
@@ -224,7 +226,7 @@ def by_label(desk: Desk, metric: str = "", statistic: str = "") -> Drawing:
         source_line(desk.run, sum(e.n for e in shown)),
         height_in=0.36 * len(shown) + 0.35, left_in=1.9, right_in=2.5,
     )  # fmt: skip
-    ends = [objective.high] if objective and objective.high else []
+    ends = [objective.high] if objective and objective.high and objective.high > 0 else []
     for row, estimate in enumerate(shown):
         ends += _label_row(
             axes, row, estimate, desk.estimate(name, "p50", estimate.label), objective
@@ -254,7 +256,7 @@ def _over(estimate: Estimate, objective: Objective | None) -> bool | None:
     """Whether the value lies over what is promised of all; None when its interval does not tell."""
     if objective is None or objective.high is None or estimate.value < objective.high:
         return False
-    return True if (estimate.low or estimate.value) >= objective.high else None
+    return True if limits(estimate)[0] >= objective.high else None
 
 
 def _label_row(
@@ -271,4 +273,4 @@ def _label_row(
     row_text(
         axes, row, f"{interval_text(tail)}  n {count(tail.n)}", MUTED if over is False else color
     )
-    return [x for x in (start, tail.low, tail.high, tail.value) if x]
+    return [x for x in (start, tail.low, tail.high, tail.value) if x and x > 0]

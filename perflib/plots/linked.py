@@ -63,9 +63,10 @@ class Timeline:
         top, through = self.axes[0], self.axes[1]
         x, y = envelope(index.times, index.values, COLUMNS)
         top.plot(x, y, color=BLUE, linewidth=0.7)
-        top.set_yscale("log")
         largest = float(index.values.max()) if len(index.values) else 1.0
-        unit_axis(top.yaxis, "s", largest, log=True, count=3)
+        if largest > 0:
+            top.set_yscale("log")
+        unit_axis(top.yaxis, "s", largest, log=largest > 0, count=3)
         edges = np.linspace(0, max(float(np.max(ends, initial=1.0)), 1e-9), 201)
         through.stairs(rate(ends, edges), edges, color=INK, fill=True, alpha=0.25)
         through.stairs(rate(failed, edges), edges, color=RED, fill=True)
@@ -204,6 +205,6 @@ class Views:
 
 def indexed(samples: pd.DataFrame, metric: str) -> TimeIndex:
     """The index of a metric over the samples that have it."""
-    rows = samples[samples[metric].notna()] if metric in samples else samples[:0]
+    rows = samples[np.isfinite(samples[metric])] if metric in samples else samples[:0]
     values = np.asarray(rows.get(metric, []), dtype=np.float64)
     return TimeIndex(began(rows), values, rows["label"])

@@ -37,12 +37,19 @@ STAGES = (
 )
 
 
-def by_size(desk: Desk) -> pd.DataFrame:
-    """Means of every stage by label, smallest chunk first; `rest` is what no stage explains (s)."""
+def _processed(desk: Desk) -> pd.DataFrame:
+    """The measured chunks that took a time which can be drawn."""
     rows = desk.measured[desk.measured["ok"]]
     if "processing_time" not in rows:
+        return rows[:0]
+    return rows[(rows["processing_time"] > 0) & (rows["processing_time"] < np.inf)]
+
+
+def by_size(desk: Desk) -> pd.DataFrame:
+    """Means of every stage by label, smallest chunk first; `rest` is what no stage explains (s)."""
+    rows = _processed(desk)
+    if not len(rows):
         return pd.DataFrame()
-    rows = rows[rows["processing_time"].notna()]
     names = [name for name, _, _ in STAGES if name in rows]
     wanted = [*names, "processing_time", *(n for n in ("chunk_size", "stored_size") if n in rows)]
     means = rows.groupby(rows["label"].astype(str))[wanted].mean()
@@ -134,10 +141,10 @@ def rates(desk: Desk) -> Drawing:
 @in_house_style
 def growth(desk: Desk) -> Drawing:
     """Does the time grow with the size, or faster? Each chunk a dot, both axes log."""
-    rows = desk.measured[desk.measured["ok"]]
-    if not {"chunk_size", "processing_time"} <= set(rows) or rows["chunk_size"].nunique() < 2:
+    rows = _processed(desk)
+    rows = rows[rows["chunk_size"] > 0] if "chunk_size" in rows else rows[:0]
+    if not len(rows) or rows["chunk_size"].nunique() < 2:
         return missing("Only one chunk size was processed", desk)
-    rows = rows[(rows["chunk_size"] > 0) & (rows["processing_time"] > 0)]
     size, time = rows["chunk_size"].to_numpy(), rows["processing_time"].to_numpy()
     middle = rows.groupby("chunk_size")["processing_time"].median()
     step = np.diff(np.log(middle.iloc[-2:])) / np.diff(np.log(middle.index[-2:].to_numpy()))

@@ -29,10 +29,11 @@ if TYPE_CHECKING:
 def time_by_query(desk: Desk) -> Drawing:
     """Which query the time goes to: its share of all query time, waiting shown apart."""
     rows = desk.measured[desk.measured["ok"]]
-    if "query_time" not in rows or not rows["query_time"].notna().any():
+    rows = rows[np.isfinite(rows["query_time"])] if "query_time" in rows else rows[:0]
+    if not len(rows) or not (rows["query_time"] > 0).any():
         return missing("No query was measured", desk)
-    rows = rows[rows["query_time"].notna()]
-    wait = rows["pool_wait"].fillna(0) if "pool_wait" in rows else rows["query_time"] * 0
+    wait = rows["pool_wait"] if "pool_wait" in rows else rows["query_time"] * 0
+    wait = wait.where(np.isfinite(wait), 0)
     label = rows["label"].astype(str)
     query = rows["query_time"].groupby(label).sum().sort_values(ascending=False).head(12)
     waits = wait.groupby(label).sum()[query.index]
@@ -77,14 +78,14 @@ def waiting(desk: Desk) -> Drawing:
     lines = []
     edges = bin_edges(float(rows["end"].max()) if len(rows) else 1.0, 24)
     for name, text, color in WAITS:
-        part = rows[rows[name].notna()] if name in rows else rows[:0]
+        part = rows[np.isfinite(rows[name])] if name in rows else rows[:0]
         if len(part) >= 5:
             values = part[name].to_numpy()
             tail = quantiles_over(part["start"].to_numpy(), values, edges, (0.95,))[0]
             if name == "connection_time":
                 tail = np.full(len(edges) - 1, float(np.quantile(values, 0.95)))
             lines.append((text, color, tail, float(np.quantile(values, 0.95))))
-    if not lines:
+    if not any(p95 > 0 for *_, p95 in lines):
         return missing("Neither pool nor connection times were measured", desk)
     figure, (axes,) = sheet(
         _waiting_title({text: p95 for text, _, _, p95 in lines}),

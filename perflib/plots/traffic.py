@@ -70,7 +70,7 @@ def throughput(desk: Desk) -> Drawing:
         note(axes, "failed", (edges[top], failed[top]), shift=(3, 6), color=RED)
     if objective is not None and objective.low is not None:
         bound_line(axes, objective.low, promised(objective))
-    top = max(done.max(), (objective.low or 0) if objective else 0)
+    top = max(done.max(), failed.max(), (objective.low or 0) if objective else 0)
     axes.set(ylim=(0, top * 1.15), xlim=(0, edges[-1]))
     end_labels(axes, (_last(done), "completed", BLUE))
     unit_axis(axes.yaxis, "req/s", top)
@@ -135,7 +135,8 @@ def _keeping_up(inside: Floats, edges: Floats, desk: Desk) -> str:
         grown = f"from {format_number(first, 2)} to {format_number(last, 2)}"
         return f"Answers do not keep up: unanswered requests grow {grown}"
     due = rows["end"] - began(rows)
-    sent = usual * float((rows["end"] - rows["start"]).sum() / due.sum())  # Little's law
+    share = (rows["end"] - rows["start"]).sum() / max(due.sum(), 1e-9)
+    sent = usual * float(share)  # Little's law
     if usual > 2 + 2 * sent:
         told = f"about {format_number(usual, 2)} requests are due, {format_number(sent, 2)} sent"
         return f"Answers do not keep up: {told}"

@@ -36,6 +36,11 @@ class Interval:
     method: str
     caveats: tuple[Caveat, ...] = ()
 
+    @property
+    def warning(self) -> str:
+        """All caveats as one sentence; empty when there are none."""
+        return "; ".join(caveat.message for caveat in self.caveats)
+
 
 def fraction(q: float) -> float:
     """`q` as a fraction: 0 < q < 1 is one already, 1 ≤ q < 100 is a percentage (95 → 0.95)."""

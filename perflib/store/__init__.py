@@ -251,7 +251,8 @@ class Store(DecisionLog):
         stays = runs["run_id"].isin({*newest, *baselines}) | (runs["started_at"] > now - older_than)
         old = runs[~stays].reset_index(drop=True)
         every = everywhere or self.history_url is None
-        old["goes"] = [every or self.folder(run_id).exists() for run_id in old["run_id"]]
+        goes = [every or self.folder(run_id).exists() for run_id in old["run_id"]]
+        old["goes"] = pd.Series(goes, dtype=bool)
         if not dry_run:
             self._refuse_read_only()
             self.database.require_writable()  # or folders would go whose rows stay
@@ -264,8 +265,7 @@ class Store(DecisionLog):
         try:
             for run_id in run_ids:
                 gone.append(run_id)
-                if self.folder(run_id).exists():
-                    folders.remove(self.folder(run_id), self.staging)
+                folders.remove(self.folder(run_id), self.staging)
         finally:  # after Ctrl-C no row is left without its folder
             with self.database.writing() as connection:
                 rows.remove(connection, gone)
@@ -313,5 +313,6 @@ class Store(DecisionLog):
             try:
                 found.append(folders.read_record(self._runs / run_id))
             except StoreError as error:
-                self.damaged.append(error)
+                if (self._runs / run_id).exists():  # not pruned by another process meanwhile
+                    self.damaged.append(error)
         return found

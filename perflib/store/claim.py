@@ -24,16 +24,19 @@ FOREIGN_S = 86_400.0
 def claimed(staging: Path) -> Iterator[int]:
     """Hold the claim on `staging`, which ends with that folder; yields the file with the lock."""
     mark = _mark(staging)
-    with explained(mark, "written"), mark.open("x") as file:
+    with explained(mark, "written"):
+        file = mark.open("x")
+    with file:
         with suppress(OSError):  # not every file system has locks; there nothing is ever abandoned
             fcntl.flock(file, fcntl.LOCK_EX)
-        file.write(f"{boot_id()}\n{socket.gethostname()}")
-        file.flush()
+        with explained(mark, "written"):
+            file.write(f"{boot_id()}\n{socket.gethostname()}")
+            file.flush()
         try:
             yield file.fileno()
         finally:
             if not staging.exists():
-                mark.unlink()
+                mark.unlink(missing_ok=True)
 
 
 def is_claimed(staging: Path) -> bool:

@@ -41,11 +41,10 @@ class DecisionLog(ABC):
         label: str = "",
         run_id: str = "",
         author: str = "",
-        created_at: str = "",
     ) -> int:
         """Keep a decision; returns its number. `BAD` and `BASELINE` act on `run_id`."""
         given = {
-            "created_at": created_at or datetime.now(UTC).isoformat(timespec="seconds"),
+            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "target": target,
             "action": action,
             "reason": reason,
@@ -91,14 +90,17 @@ class DecisionLog(ABC):
             rows.keep_changes(connection, changes)
 
     def merge_decisions(
-        self, triage: Iterable[Mapping[str, Any]], changes: Iterable[Mapping[str, Any]]
-    ) -> None:
-        """Add rows of `triage()` and `changes()` from elsewhere; what is here already stays."""
+        self, triage: Iterable[Mapping[str, Any]], changes: Iterable[Mapping[str, Any]] = ()
+    ) -> int:
+        """Add rows of `triage()` and `changes()` from elsewhere; how many decisions were new.
+
+        What is here already stays; a decision that was undone there is undone here.
+        """
         self._refuse_read_only()
         try:
             with self._history.writing() as connection:
-                rows.merge_triage(connection, triage)
                 rows.merge_changes(connection, changes)
+                return rows.merge_triage(connection, triage)
         except KeyError as error:
             raise StoreError(f"a decision has no {error}", expected="rows of a history") from None
 

@@ -8,7 +8,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -200,9 +200,12 @@ def _sync(path: Path) -> None:
 
 
 def remove(folder: Path, staging: Path) -> None:
-    """Remove a run's folder: out of sight in one step first, so that a half one is never read."""
+    """Remove a run's folder: out of sight in one step first, so that a half one is never read.
+
+    One that is gone already, maybe since another process removes it too, is no error.
+    """
     aside = staging / f"removed-{folder.name}-{secrets.token_hex(4)}"
-    with explained(folder, "removed"):
+    with explained(folder, "removed"), suppress(FileNotFoundError):
         staging.mkdir(parents=True, exist_ok=True)
         folder.rename(aside)
         shutil.rmtree(aside)
@@ -214,7 +217,7 @@ def explained(path: Path, verb: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if isinstance(error, FileNotFoundError) and verb in ("read", "removed"):
+        if isinstance(error, FileNotFoundError) and verb == "read":
             raise StoreError(
                 "nothing is recorded here",
                 next_step="list the runs with `perflib history list`",

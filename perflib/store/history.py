@@ -66,7 +66,10 @@ def record(connection: Connection, run_id: str) -> bytes | None:
     """The `run.json` of `run_id`, or None when the history does not know it."""
     query = select(schema.records.c.json).join(schema.runs).where(schema.runs.c.id == run_id)
     found = connection.execute(query).scalar()
-    return None if found is None else zlib.decompress(found)
+    try:
+        return None if found is None else zlib.decompress(found)
+    except zlib.error:
+        return b""  # which is no record either, and is told as damaged
 
 
 def read_runs(

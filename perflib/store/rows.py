@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Table, delete, select
+from sqlalchemy import Connection, Table, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from perflib.environment import environment_key, load_key
@@ -75,15 +75,34 @@ def merge_changes(connection: Connection, changes: Iterable[Mapping[str, Any]]) 
     _insert_changes(connection, statement, found)
 
 
-def merge_triage(connection: Connection, decisions: Iterable[Mapping[str, Any]]) -> None:
-    """Insert decisions that are not there yet, whether or not they were undone since."""
-    table = schema.triage
-    texts = [column.name for column in table.c if column.name not in ("id", "undone")]
-    known = {tuple(row) for row in connection.execute(select(*(table.c[name] for name in texts)))}
+def merge_triage(connection: Connection, decisions: Iterable[Mapping[str, Any]]) -> int:
+    """Insert decisions that are not there yet and undo what is undone in them; how many were new.
+
+    One without a time, as people write it by hand, is there whatever time it was taken in.
+    """
+    table, new = schema.triage, 0
+    here = [row._asdict() for row in connection.execute(select(table).order_by(table.c.id))]
+    known = {key: row["id"] for row in here for key in _identities(row)}
+    now = datetime.now(UTC).isoformat(timespec="seconds")
     for decision in decisions:
-        row = {name: plain(str(decision[name])) for name in texts}
-        if tuple(row.values()) not in known:
-            connection.execute(table.insert(), {**row, "undone": bool(decision["undone"])})
+        names = (column.name for column in table.c if column.name not in ("id", "undone"))
+        row = {name: plain(str(decision[name])) for name in names}
+        number = known.get(_identities(row)[0 if row["created_at"] else 1])
+        if number is None:
+            row["created_at"] = row["created_at"] or now
+            insert = table.insert().returning(table.c.id)
+            number = connection.execute(insert, {**row, "undone": False}).scalar_one()
+            known |= dict.fromkeys(_identities(row), number)  # a merged file may tell it twice
+            new += 1
+        if decision["undone"]:
+            connection.execute(update(table).where(table.c.id == number).values(undone=True))
+    return new
+
+
+def _identities(decision: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What makes a decision the same one, with its time and without."""
+    about = tuple(decision[name] for name in ("target", "action", "run_id", "metric", "label"))
+    return (*about, decision["created_at"]), about
 
 
 def _change(change: Mapping[str, Any], times: Mapping[str, Any]) -> dict[str, str]:

@@ -259,7 +259,8 @@ def complete(session: Session, plan: Plan, outcome: Outcome, ceiling: float | No
     run.caveats += users_gone(outcome, plan)
     if outcome.died and not session.stop.is_set():
         run.status = "failed"
-        session.warn("generator died", outcome.stopped, "see its memory and limits", ("*",))
+        step = "see its memory and limits, and what its locustfile waits for"
+        session.warn("generator died", outcome.stopped, step, ("*",))
     elif outcome.stopped and not session.stop.is_set():
         step = "shorten the run, or see what ends it: a `quit` in the locustfile, a signal, a limit"
         session.warn("stopped early", outcome.stopped, step, ("*",))

@@ -17,9 +17,14 @@ def upgrade() -> None:
     """Note the load of each run, which its record tells."""
     op.add_column("runs", Column("load_key", Text, nullable=False, server_default=""))
     records = op.get_bind().execute(text("SELECT run_key, json FROM records"))
-    loads = [
-        {"run": key, "load": load_key(msgspec.json.decode(zlib.decompress(record), type=Run))}
-        for key, record in records
-    ]
+    loads = [{"run": key, "load": _load(record)} for key, record in records]
     if loads:
         op.get_bind().execute(text("UPDATE runs SET load_key = :load WHERE key = :run"), loads)
+
+
+def _load(record: bytes) -> str:
+    """The load that a record tells; a damaged one is no reason to refuse the others."""
+    try:
+        return load_key(msgspec.json.decode(zlib.decompress(record), type=Run))
+    except (zlib.error, msgspec.MsgspecError):
+        return ""
