@@ -362,3 +362,12 @@ def test_ids_name_folders_and_sort_by_time(target, when):
     assert first < later
     assert check_id(first) == first
     assert len(first) < 100
+
+
+def test_runs_of_one_second_never_share_an_id(tmp_path, monkeypatch):
+    ends = iter(["0001", "0001", "0001", "0002", "0002", "0003"])
+    monkeypatch.setattr("perflib.store.folder.secrets.token_hex", lambda _: next(ends))
+    when, store = datetime(2026, 1, 2, tzinfo=UTC), Store(tmp_path)
+    (store.root / "runs" / folder.new_run_id("x", when)).mkdir(parents=True)
+    ids = [store.begin("x", when)[0] for _ in range(2)]
+    assert [one[-4:] for one in ids] == ["0002", "0003"]

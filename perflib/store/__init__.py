@@ -98,8 +98,10 @@ class Store(DecisionLog):
         self.database.require_writable()
 
     def begin(self, target: str, started_at: datetime | None = None) -> tuple[str, Path]:
-        """A new run's id and the empty folder in which its files are made."""
+        """A new run's id, which no run here has, and the empty folder for its files."""
         run_id = new_run_id(target, started_at)
+        while any((folder / run_id).exists() for folder in (self._runs, self.staging)):
+            run_id = new_run_id(target, started_at)
         staging = self.staging / run_id
         with folders.explained(staging, "made"):
             self._runs.mkdir(parents=True, exist_ok=True)
