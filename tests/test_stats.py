@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.special import stdtrit
 from scipy.stats import sem
@@ -149,6 +149,7 @@ def test_a_percentile_of_the_mirrored_data_is_the_mirrored_percentile(values, q)
 
 
 @given(FLOATS, st.floats(0.1, 10))
+@example([0.0, 1e-134], 1.0)
 def test_a_mean_scales_with_the_data(values, factor):
     here, there = stats.mean_interval(values), stats.mean_interval(np.asarray(values) * factor)
     assert there.value == pytest.approx(here.value * factor, rel=1e-6, abs=1e-6)

@@ -219,12 +219,11 @@ def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
         )
     spread = long_run(array)
     limit, error = spread.quantile(level), math.sqrt(spread.variance / n)
-    shift = spread.skew * (2 * limit**2 + 1) / 6
-    centre, half = mean + error * min(max(shift, -limit / 2), limit / 2), error * limit
+    shift = min(max(spread.skew * (2 * limit**2 + 1) / 6, -limit / 2), limit / 2)
     return Interval(
         value=mean,
-        low=centre - half,
-        high=centre + half,
+        low=mean + error * (shift - limit),
+        high=mean + error * (shift + limit),
         n=n,
         level=level,
         method="cosine-weighted long-run variance (Lazarus et al. 2018)",
@@ -249,10 +248,15 @@ def share_interval(flags: ArrayLike, level: float = 0.95) -> Interval:
     Clopper & Pearson 1934 with the design effect of Korn & Graubard 1998. No or only true flags
     tell nothing of bursts and are taken as independent: none in n is at most about 3.7 ÷ n.
     """
-    known, caveats = finite(flags, "flags")
-    if not len(known):
+    caveats: tuple[Caveat, ...] = ()
+    if type(flags) is np.ndarray and flags.dtype == bool:  # millions of them are not copied
+        array = flags.ravel()
+    else:
+        known, caveats = finite(flags, "flags")
+        array = known.astype(bool)
+    if not len(array):
         raise ValuesError("no values", expected="at least one flag")
-    array, level, n = known.astype(bool), fraction(level), len(known)
+    level, n = fraction(level), len(array)
     share = float(array.mean())
     low, high = _beta(share, n / share_inflation(array, level), level)
     return Interval(

@@ -63,7 +63,7 @@ def long_run(values: Floats) -> LongRun:
     centred = batches - batches.mean()
     n = len(batches)
     power = float(centred @ centred) / n
-    skew = float((centred**3).mean()) / power**1.5 / math.sqrt(n) if power > 0 else 0.0
+    skew = float(((centred / math.sqrt(power)) ** 3).mean()) / math.sqrt(n) if power > 0 else 0.0
     rho += (1 + 4 * rho) / n
     if n < FEWEST:
         rho = min(max(rho, 0.0), 0.8)  # a larger one widens more than it covers
