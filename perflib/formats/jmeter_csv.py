@@ -11,6 +11,7 @@ import math
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from itertools import product
 from typing import Any
@@ -28,6 +29,8 @@ from perflib.formats.tally import batch
 TOOL = "JMeter"
 Whole = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
+_Uneven = tuple[int, str]
+"""The line of a row of another length, and what is wrong with it."""
 BLOCK_BYTES = 2**20
 # a smaller time counts seconds
 _EARLIEST_MS = 10**11
@@ -105,7 +108,7 @@ def _samples(source: Source, layout: Layout, patterns: tuple[str, ...]) -> Itera
     word = pa.dictionary(pa.int32(), pa.string())
     kinds = {name: pa.string() if name in _NUMBERS else word for name in wanted}
     # an error raised inside Arrow's handler would be lost
-    uneven: list[tuple[int, str]] = []
+    uneven: list[_Uneven] = []
     try:
         with source.utf8() as stream:
             blocks = pcsv.open_csv(
@@ -125,10 +128,12 @@ def _samples(source: Source, layout: Layout, patterns: tuple[str, ...]) -> Itera
                     include_columns=wanted, column_types=kinds, strings_can_be_null=False
                 ),
             )
-            lines = _Lines(1 + int(layout.header), uneven)
-            for rows in blocks:
-                yield from _batches(source, rows, lines, patterns)
-                lines.first += rows.num_rows
+            lines = _Lines(1 + int(layout.header))
+            for rows, dropped in _ahead(iter(blocks), uneven):
+                lines.drop(dropped)
+                if rows is not None:
+                    yield from _batches(source, rows, lines, patterns)
+                    lines.first += rows.num_rows
             lines.tell(source, {})
     except pa.ArrowInvalid as error:
         why = str(error).splitlines()[0]
@@ -137,13 +142,32 @@ def _samples(source: Source, layout: Layout, patterns: tuple[str, ...]) -> Itera
         raise source.fail(f"broken CSV: {why}") from None
 
 
+def _ahead(
+    blocks: Iterator[pa.RecordBatch], uneven: list[_Uneven]
+) -> Iterator[tuple[pa.RecordBatch | None, list[_Uneven]]]:
+    """Each block and the rows dropped until its end; meanwhile a thread reads the next one."""
+
+    def read() -> tuple[pa.RecordBatch | None, list[_Uneven]]:
+        rows, dropped = next(blocks, None), uneven.copy()
+        uneven.clear()
+        return rows, dropped
+
+    with ThreadPoolExecutor(1) as pool:
+        found = pool.submit(read).result()
+        while found[0] is not None:
+            following = pool.submit(read)
+            yield found
+            found = following.result()
+        yield found
+
+
 def _skipped(source: Source) -> int:
     """Lines up to the header, itself included."""
     head = source.head_text
     return head[: len(head) - len(head.lstrip("\n"))].count("\n") + 1
 
 
-def _invalid(uneven: list[tuple[int, str]], row: Any) -> str:
+def _invalid(uneven: list[_Uneven], row: Any) -> str:
     reason = f"{row.actual_columns} columns where there are {row.expected_columns}"
     uneven.append((row.number or 0, reason))
     return "skip"
@@ -152,18 +176,21 @@ def _invalid(uneven: list[tuple[int, str]], row: Any) -> str:
 class _Lines:
     """Which line a row stands in: `first` is that of the next block, had no row been dropped."""
 
-    def __init__(self, first: int, uneven: list[tuple[int, str]]) -> None:
+    def __init__(self, first: int) -> None:
         self.first = first
-        self._uneven = uneven
+        self._dropped: list[_Uneven] = []
         # how many good rows come before each dropped one
         self._before = array("q")
 
-    def tell(self, source: Source, bad: dict[int, str]) -> None:
-        """Note the rows that Arrow dropped and those of this block that are `bad`, by line."""
-        dropped = list(self._uneven)
-        self._uneven.clear()
+    def drop(self, dropped: list[_Uneven]) -> None:
+        """Count the rows that Arrow dropped."""
         self._before.extend(line - at for at, (line, _) in enumerate(dropped, len(self._before)))
-        found = [*dropped, *((self._line(at), why) for at, why in bad.items())]
+        self._dropped += dropped
+
+    def tell(self, source: Source, bad: dict[int, str]) -> None:
+        """Note the rows that were dropped and those of this block that are `bad`, by line."""
+        found = [*self._dropped, *((self._line(at), why) for at, why in bad.items())]
+        self._dropped.clear()
         for line, reason in sorted(found):
             source.skip(line, reason)
 
