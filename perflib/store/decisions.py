@@ -44,7 +44,8 @@ class DecisionLog(ABC):
     ) -> int:
         """Keep a decision; returns its number. `BAD` and `BASELINE` act on `run_id`."""
         given = {
-            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            # its time tells it from others about the same thing
+            "created_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "target": target,
             "action": action,
             "reason": reason,
