@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import signal
 import socket
@@ -11,7 +12,6 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -298,11 +298,19 @@ def test_measurements_of_the_reference_system_take_turns(config: Path, tmp_path:
     (tmp_path / "system.json").write_bytes(msgspec.json.encode(serving))
     text = config.read_text().replace(database, "reference")
     config.write_text(f"reference: {{data: {tmp_path}}}\n{text}")
-    with ThreadPoolExecutor() as pool:
-        answers = [*pool.map(lambda _: perflib("run", "--config", config), range(2))]
-    assert [answer.returncode for answer in answers] == [0, 0]
-    waited = [answer.stdout.count("waiting until it ends") for answer in answers]
-    assert sorted(waited) == [0, 1]
+    command = [sys.executable, "-m", "perflib", "run", "--config", str(config)]
+    with (tmp_path / "measuring").open("w") as turn, contextlib.ExitStack() as both:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        runs = [
+            both.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+            for _ in range(2)
+        ]
+        for run in runs:
+            assert any("waiting until it ends" in line for line in run.stdout or ())
+        fcntl.flock(turn, fcntl.LOCK_UN)
+        for run in runs:
+            run.communicate(timeout=60)
+    assert [run.returncode for run in runs] == [0, 0]
     first, second = recorded(tmp_path)
     ended = datetime.fromisoformat(first.started_at) + timedelta(seconds=first.duration_s)
     assert ended <= datetime.fromisoformat(second.started_at)

@@ -522,13 +522,19 @@ def test_a_chain_without_times_is_known_by_its_arrivals() -> None:
     assert run.details["chain"]["missed_slots"] == 0
 
 
-def story(times: list[float], arrivals: list[float], ended_s: float, slot: float = 10.0) -> Story:
+def story(
+    times: list[float],
+    arrivals: list[float],
+    ended_s: float,
+    slot: float = 10.0,
+    poll_s: float = 0.1,
+) -> Story:
     chain = Chain()
     chain.start(Block(height=0, timestamp=times[0]), arrivals[0])
     for height, (stamp, arrived) in enumerate(zip(times[1:], arrivals[1:], strict=True), 1):
         chain.extend([Block(height=height, timestamp=stamp)], arrived)
     watched = Watch(
-        began_s=0, ended_s=ended_s, epoch_s=0, poll_s=0.1, expected_s=slot, polls=9, failed=0
+        began_s=0, ended_s=ended_s, epoch_s=0, poll_s=poll_s, expected_s=slot, polls=9, failed=0
     )
     return Story(chain, watched)
 
@@ -546,6 +552,10 @@ def story(times: list[float], arrivals: list[float], ended_s: float, slot: float
 )
 def test_missed_slots_are_counted(times: list[float], ended_s: float, missed: int) -> None:
     assert story(times, times, ended_s).missed_slots() == missed
+
+
+def test_a_node_that_is_seldom_heard_misses_no_slots_by_that() -> None:
+    assert story([0, 10, 20], [0, 10, 20], 52, poll_s=20).missed_slots() == 0
 
 
 def test_slots_are_not_missed_by_timestamps_that_are_coarse_or_lie() -> None:

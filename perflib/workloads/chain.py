@@ -169,12 +169,17 @@ class Story:
         return self.watch.ended_s - last
 
     @property
+    def unresolved_s(self) -> float:
+        """How long a block may be there unseen, since the node is asked and answers that seldom."""
+        return max(self.watch.poll_s, self.watch.longest_s)
+
+    @property
     def stalled(self) -> bool:
         """Whether the chain was silent at the end for longer than a slot left out explains.
 
         Where its height went on, it is the node that takes long to give the blocks.
         """
-        unseen_s = 2 * (self.slot_s or 0) + max(self.watch.poll_s, self.watch.longest_s)
+        unseen_s = 2 * (self.slot_s or 0) + self.unresolved_s
         return bool(self.slot_s) and self.chain.head <= self.chain.top and self.silence_s > unseen_s
 
     @property
@@ -198,7 +203,8 @@ class Story:
             return 0
         between = sum(max(round(spacing / slot) - 1, 0) for spacing in self._steps(slot))
         seen_to_end = self.blocks and self.chain.head <= self.chain.top
-        return between + (max(int(self.silence_s / slot - 0.5), 0) if seen_to_end else 0)
+        silent_s = self.silence_s - self.unresolved_s
+        return between + (max(int(silent_s / slot - 0.5), 0) if seen_to_end else 0)
 
     def _steps(self, slot: float) -> list[float]:
         """Times between blocks by timestamps; by arrivals where those are coarse or contradict."""
