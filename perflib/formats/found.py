@@ -57,7 +57,8 @@ def with_point(text: str) -> str:
 
 def last_digit(text: str) -> float:
     """One of the last digit of a written number: what a rounded text is known to."""
-    return 10.0 ** -len(text.partition(".")[2].rstrip("eE+-"))
+    digits, _, power = text.lower().partition("e")
+    return float(f"1e{int(number(power) or 0) - len(digits.partition('.')[2])}")
 
 
 def has(value: Any, *keys: str) -> bool:

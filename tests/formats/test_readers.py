@@ -12,6 +12,7 @@ import pytest
 from perflib.errors import FormatError
 from perflib.formats import FORMATS, recognise
 from perflib.formats.base import Source
+from perflib.formats.found import last_digit
 from perflib.formats.loading import COLUMNS, load_results, readings, summarised
 from perflib.formats.tally import MOST_LABELS, OTHERS
 from tests.formats.cases import CASES, LOCUST_COLUMNS, Case
@@ -310,6 +311,35 @@ def test_k6_csv_is_as_exact_as_the_time_format_that_was_asked_for(time: str, ste
 
 
 @pytest.mark.parametrize(
+    ("tags", "share"),
+    [
+        ({"status": "404", "error_code": "1404", "expected_response": "true"}, 0.0),
+        ({"status": "200", "expected_response": "false"}, 1.0),
+        ({"status": "500", "error_code": "1500"}, 1.0),  # before 0.31
+        ({"status": "0", "error": "timeout", "error_code": "1050"}, 1.0),
+        ({"status": "200"}, 0.0),
+    ],
+)
+def test_k6_itself_tells_whether_it_expected_an_answer(tags: dict[str, str], share: float) -> None:
+    time, metric = "2026-11-25T22:22:59Z", "http_req_duration"
+    point = {"type": "Point", "metric": metric, "data": {"time": time, "value": 5, "tags": tags}}
+    names = ",".join(["metric_name,timestamp,metric_value", *tags])
+    cells = ",".join([f"{metric},{time},5", *tags.values()])
+    for text in (json.dumps(point), f"{names}\n{cells}\n"):
+        (reading,) = readings(Source(Path("points"), content=text.encode()))
+        found = {i.key: i.value for i in summarised(reading)}
+        assert found["error_rate", "value", ""] == share
+
+
+@pytest.mark.parametrize(
+    ("text", "step"),
+    [("12", 1.0), ("1.25", 0.01), ("1e+08", 1e8), ("1.5e-05", 1e-6), ("1e400", float("inf"))],
+)
+def test_a_written_number_is_known_to_its_last_digit(text: str, step: float) -> None:
+    assert last_digit(text) == pytest.approx(step)
+
+
+@pytest.mark.parametrize(
     ("text", "requests"),
     [
         (
@@ -318,6 +348,11 @@ def test_k6_csv_is_as_exact_as_the_time_format_that_was_asked_for(time: str, ste
         ),
         (
             "  http_req_failed..: 25.00% 2 out of 8\n  http_reqs....: 8 4/s\n"
+            "  iterations....: 2 1/s\n",
+            8,
+        ),
+        (
+            "  http_req_failed..: 12.50% ✓ 1        ✗ 7\n  http_reqs....: 8 4/s\n"
             "  iterations....: 2 1/s\n",
             8,
         ),
