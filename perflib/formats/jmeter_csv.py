@@ -24,7 +24,7 @@ import pyarrow.csv as pcsv
 
 from perflib.formats.base import Reading, Source
 from perflib.formats.jmeter_layout import TRANSACTION, Layout, first_rows, layout_of
-from perflib.formats.tally import batch
+from perflib.formats.tally import MOST_S, batch
 
 TOOL = "JMeter"
 Whole = npt.NDArray[np.int64]
@@ -278,18 +278,21 @@ def _spread(of_words: Sequence[Any], words: pa.DictionaryArray, kind: type) -> A
 def _integers(column: pa.Array) -> tuple[Whole, Flags]:
     """Whole numbers and where they are valid; other values are 0 and invalid."""
     try:
-        return np.asarray(column.cast(pa.int64())), np.ones(len(column), dtype=bool)
+        whole = column.cast(pa.int64())
     except pa.ArrowInvalid:
-        valid = pc.match_substring_regex(column, r"^\s*\d{1,15}\s*$")
-        clean = pc.if_else(valid, pc.utf8_trim_whitespace(column), pa.scalar("0"))
-        return np.asarray(clean.cast(pa.int64())), np.asarray(valid)
+        told = pc.match_substring_regex(column, r"^\s*\d{1,15}\s*$")
+        whole = pc.if_else(told, pc.utf8_trim_whitespace(column), "-1").cast(pa.int64())
+    values = np.asarray(whole)
+    valid = (values >= 0) & (values < MOST_S * 1000)
+    return np.where(valid, values, 0), valid
 
 
 def _milliseconds(column: pa.Array, patterns: tuple[str, ...]) -> tuple[Whole, Flags]:
     """Epoch milliseconds of numbers or of dates in any of `patterns` (taken as UTC)."""
     values, valid = _integers(column)
     if valid.any() or not len(column):
-        return np.where(values < _EARLIEST_MS, values * 1000, values), valid
+        times = np.where(values < _EARLIEST_MS, values * 1000, values)
+        return times, valid & (times < MOST_S * 1000)
     read = [_date(text.as_py(), patterns) for text in column]
     return np.array([each or 0 for each in read]), np.array([each is not None for each in read])
 

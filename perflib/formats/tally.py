@@ -29,6 +29,8 @@ MOST_LABELS = 10_000
 OTHERS = "(others)"
 OUTSIDE = {b"totals": b"outside"}
 BATCH_ROWS = 65_536
+MOST_S = 4e9
+"""Times and durations of more than a century are none; two of them fit into nanoseconds."""
 _NS = 1e-9
 
 
