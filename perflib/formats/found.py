@@ -139,7 +139,7 @@ class Quantity(NamedTuple):
 
 
 class Found:
-    """Collects the indicators of one run; what is no number leaves no trace."""
+    """Collects the indicators of one run; what is no number, or no share, leaves no trace."""
 
     def __init__(self) -> None:
         self.indicators: list[Indicator] = []
@@ -167,6 +167,8 @@ class Found:
         if read is None:
             return
         base, factor = find_unit(unit) if unit in UNITS else (unit, 1.0)
+        if metric == "error_rate" and not 0 <= read * factor <= 1:
+            return
         self.indicators.append(
             Indicator(
                 metric=metric,

@@ -8,7 +8,7 @@ numbers stay without a unit.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from perflib.formats.found import Found, number
@@ -26,15 +26,6 @@ def statistic(name: str) -> str:
     """Our name of k6's `avg`, `med`, `p(95)`; empty for anything else."""
     match = _PERCENTILE.fullmatch(name)
     return f"p{float(match[1]):g}" if match else _STATISTICS.get(name, "")
-
-
-def once(values: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
-    """k6's keys and values without the second name of one statistic: `med` is `p(50)`."""
-    told = set[str]()
-    for key, value in values:
-        if statistic(key) not in told:
-            told.add(statistic(key) or key)
-            yield key, value
 
 
 def is_time(name: str, contains: str = "") -> bool:
@@ -56,7 +47,7 @@ def add_metric(found: Found, name: str, values: Mapping[str, Any], contains: str
     if metric == "http_req_failed":
         found.add("error_rate", "value", **more, **_share(values))
         return
-    for key, value in once(values.items()):
+    for key, value in values.items():
         if found_as := statistic(key):
             ours, told = _OURS.get(metric, metric), {**more, "source_name": f"{name}.{key}"}
             found.add(ours, found_as, value, unit, n=values.get("count"), **told)

@@ -8,7 +8,7 @@ from typing import Any
 
 from perflib.formats.base import Reading, Source
 from perflib.formats.found import Found, number
-from perflib.formats.k6 import TOOL, once, statistic
+from perflib.formats.k6 import TOOL, statistic
 from perflib.formats.quantities import duration, plain, quantity
 
 _LINE = re.compile(r"^[\s✓✗]*([A-Za-z]\w*(?:\{[^}]*\})?|\{[^}]*\})\.*: +(\S.*)$")
@@ -58,7 +58,7 @@ def read(source: Source) -> Iterator[Reading]:
 
 def _add(found: Found, name: str, label: str, rest: str) -> None:
     ours = "service_time" if name == "http_req_duration" else name
-    for key, value in once(_TIMES.findall(rest)):
+    for key, value in _TIMES.findall(rest):
         more: dict[str, Any] = {"label": label, "source_name": f"{name}.{key}"}
         time = duration(value)
         found.add(ours, statistic(key), time or value, "s" if time else "1", **more)

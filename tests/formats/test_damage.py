@@ -96,6 +96,12 @@ def test_a_line_without_end_costs_no_more_than_itself(case: Case) -> None:
             '<testResults><httpSample t="5" ts="1700000000000" s="true" lb="a"/>',
             '<httpSample t="900000000000" ts="8900000000000" s="true" lb="a"/></testResults>',
         ),
+        (
+            "RUN a a 2.3\nREQUEST a 1  b 1700000000000 1700000000005 OK\n".replace(" ", "\t"),
+            "REQUEST a 1  b 9999999999999 1700000000001 1700000000002 1700000000005 OK\n".replace(
+                " ", "\t"
+            ),
+        ),
     ],
 )
 def test_times_that_no_run_has_are_broken_rows(good: str, bad: str) -> None:
@@ -104,6 +110,28 @@ def test_times_that_no_run_has_are_broken_rows(good: str, bad: str) -> None:
     found = {i.key: i.value for i in summarised(reading)}
     assert (found["requests", "value", ""], source.skipped_rows) == (1, 1)
     assert found["service_time", "min", ""] > 0
+
+
+TABLE, AGAIN = "Type,Name,Request Count,Failure Count\nGET,/a,10,1\n", "GET,/a,10,2\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "noted"),
+    [(TABLE * 2, 0), (TABLE + AGAIN, 2)],
+    ids=["a doubled file", "a label twice"],
+)
+def test_of_what_is_stated_twice_the_first_counts(text: str, noted: int) -> None:
+    source = Source(Path("doubled"), content=text.encode())
+    (reading,) = readings(source)
+    assert [i.value for i in reading.indicators if i.metric == "error_rate"] == [0.1]
+    assert sum("is stated again as" in each.reason for each in source.skipped) == noted
+
+
+@pytest.mark.parametrize("failed", ["-1", "11"])
+def test_a_share_below_none_or_above_all_is_none(failed: str) -> None:
+    text = f'{{"latencies":{{"mean":1}},"requests":10,"success":{failed}}}'
+    (reading,) = readings(Source(Path("report"), content=text.encode()))
+    assert "error_rate" not in {i.metric for i in reading.indicators}
 
 
 def test_a_long_answer_in_a_row_is_no_long_line() -> None:
