@@ -16,6 +16,14 @@ from perflib.units import UNITS, find_unit
 Stated = Mapping[str, tuple[str, str, str]]
 """Our metric, statistic and unit by the source's own name for a number."""
 
+TIMES_S: Stated = {
+    "mean": ("time", "mean", "s"),
+    "median": ("time", "p50", "s"),
+    "min": ("time", "min", "s"),
+    "max": ("time", "max", "s"),
+    "stddev": ("time", "stdev", "s"),
+}
+"""What several tools call the summary of times in seconds."""
 ACCURACY = 0.01
 """What sketches keep, relative to a percentile: t-digests of compression 100, and Artillery's."""
 

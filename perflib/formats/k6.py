@@ -33,17 +33,11 @@ def is_time(name: str, contains: str = "") -> bool:
     return contains == "time" or (not contains and bool(TIMES.fullmatch(name)))
 
 
-def base_and_label(name: str) -> tuple[str, str]:
-    """`http_req_duration{name:x}` → metric and its tags as a label."""
-    metric, _, tags = name.partition("{")
-    return metric, tags.rstrip("}")
-
-
 def add_metric(found: Found, name: str, values: Mapping[str, Any], contains: str = "") -> None:
-    """Add one metric of a summary; `values` are k6's own keys."""
-    metric, label = base_and_label(name)
+    """Add one metric of a summary, perhaps with tags in braces; `values` are k6's own keys."""
+    metric, _, tags = name.partition("{")
     unit = "ms" if is_time(metric, contains) else ("B" if contains == "data" else "1")
-    more: dict[str, Any] = {"label": label, "source_name": name}
+    more: dict[str, Any] = {"label": tags.rstrip("}"), "source_name": name}
     if metric == "http_req_failed":
         found.add("error_rate", "value", **more, **_share(values))
         return
