@@ -27,6 +27,7 @@ from perflib.store import Store
 from perflib.store.folder import slug
 
 KIND = "imported"
+_LASTED = "duration", "value", ""
 _OF_REQUESTS = ("service_time", "response_time")
 _SLUG = re.compile(r"[^a-z0-9]+")
 
@@ -115,7 +116,7 @@ def _record(source: Source, reading: Reading, key: str, target: str) -> Run:
         target=target,
         kind=KIND,
         started_at=reading.started_at,
-        duration_s=0.0,
+        duration_s=next((i.value for i in reading.indicators if i.key == _LASTED), 0.0),
         environment=Environment(git_commit=reading.commit),
         estimates=[_estimate(indicator) for indicator in _counted(reading.indicators)],
         details=reading.details,

@@ -297,6 +297,13 @@ def test_a_file_without_rows_is_no_run(tmp_path: Path) -> None:
         list(import_source(source, Store(tmp_path)))
 
 
+def test_a_summary_lasted_as_long_as_it_says(tmp_path: Path) -> None:
+    head = "Running 30s test @ http://a\n  1 threads and 1 connections\n"
+    text = f"{head}  9 requests in 30.02s, 1KB read\n"
+    ((run, _),) = import_source(Source(tmp_path / "wrk", content=text.encode()), Store(tmp_path))
+    assert run.duration_s == 30.02
+
+
 def test_a_stated_share_of_few_requests_has_an_interval(tmp_path: Path) -> None:
     text = "Time taken for tests: 1 seconds\nComplete requests: 10\nFailed requests: 0\n"
     source = Source(Path("ab.txt"), content=text.encode())

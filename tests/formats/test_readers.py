@@ -267,6 +267,18 @@ def test_failures_may_have_been_apart_from_requests_in_old_versions_of_locust(
     assert rate.resolution == pytest.approx(resolution)
 
 
+def test_requests_of_locust_without_a_time_count_in_no_mean() -> None:
+    entry = {"name": "/a", "num_requests": 4, "num_none_requests": 2, "num_failures": 0}
+    times = {"total_response_time": 30, "response_times": {"10": 1, "20": 1}}
+    alone = {"name": "/b", "num_requests": 1, "num_none_requests": 1, "total_response_time": 0}
+    stats = [entry | times, alone | {"response_times": {}}]
+    (reading,) = readings(Source(Path("stats"), content=json.dumps(stats).encode()))
+    found = {i.key: (i.value, i.n) for i in reading.indicators}
+    assert found["service_time", "mean", "/a"] == (0.015, 2)
+    assert found["requests", "value", ""] == (5, 0)
+    assert ("service_time", "max", "/b") not in found
+
+
 def test_the_median_of_locusts_page_is_said_once() -> None:
     page = (
         "<html><title>Locust</title><script>window.templateArgs = "
