@@ -267,6 +267,22 @@ def test_failures_may_have_been_apart_from_requests_in_old_versions_of_locust(
     assert rate.resolution == pytest.approx(resolution)
 
 
+def test_the_order_of_locusts_history_is_that_of_its_times() -> None:
+    head = "Timestamp,User Count,Type,Name,Requests/s,50%,Total Request Count,Total Failure Count\n"
+    moments = ["1700000000,1,,Aggregated,5,20,5,1\n", "1700000002,2,,Aggregated,6,N/A,12,3\n"]
+    for listed in (moments, moments[::-1]):
+        (reading,) = readings(Source(Path("history"), content=(head + "".join(listed)).encode()))
+        assert reading.started_at == "2023-11-14T22:13:20+00:00"
+        assert {i.key: i.value for i in reading.indicators}["error_rate", "value", ""] == 0.25
+        assert reading.series is not None
+        assert reading.series.to_pydict() == {
+            "time_s": [0.0, 0.0, 0.0, 2.0, 2.0],
+            "name": ["users", "throughput", "service_time_p50", "users", "throughput"],
+            "labels": [""] * 5,
+            "value": [1.0, 5.0, 0.02, 2.0, 6.0],
+        }
+
+
 def test_requests_of_locust_without_a_time_count_in_no_mean() -> None:
     entry = {"name": "/a", "num_requests": 4, "num_none_requests": 2, "num_failures": 0}
     times = {"total_response_time": 30, "response_times": {"10": 1, "20": 1}}
