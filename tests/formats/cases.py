@@ -1221,6 +1221,12 @@ CASES = [
         "Latency (ms):\n         min:    0.00\n         avg:    0.00\n",
         {("", "event_time", "mean"): None, ("", "events", "value"): 0},
     ),
+    Case(  # a number of calls was asked for, not a time
+        "fortio",
+        '{"RequestedDuration":"exactly 100 calls","ActualQPS":50,"ActualDuration":2000000000,'
+        '"DurationHistogram":{"Count":100,"Avg":0.005}}',
+        {("", "duration", "value"): 2.0},
+    ),
     Case(
         "fortio",
         '{"ActualQPS":0,"DurationHistogram":{"Count":0,"Avg":0,"Percentiles":[{"Percentile":50,'
