@@ -15,7 +15,6 @@ from perflib.formats.tally import Request, batches
 # seconds have ten digits, a date may have a fraction
 _TIME = re.compile(r"\n[^,\n]*,(?:\d{10}(\d*)|[\d-]+T[\d:]+(?:\.(\d+))?)")
 _NEEDED = {"metric_name", "timestamp", "metric_value"}
-_TAGS = Tags.__struct_fields__
 
 
 def recognise(source: Source) -> bool:
@@ -40,7 +39,8 @@ def _requests(source: Source) -> Iterator[Request]:
         if value is None or end is None or not 0 <= value < 1e12:
             source.skip(line, "a request without time or duration")
             continue
-        name, ok, error, status = meaning(Tags(**{tag: cells.get(tag) for tag in _TAGS}))
+        tags = Tags(**{tag: cells.get(tag) for tag in Tags.__struct_fields__})
+        name, ok, error, status = meaning(tags)
         yield Request(name, end - round(value * 1e6), end, ok, error, status)
 
 
