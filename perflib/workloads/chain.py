@@ -173,7 +173,7 @@ class Story:
 
         Where its height went on, it is the node that takes long to give the blocks.
         """
-        unseen_s = 2 * self.slot_s + max(self.watch.poll_s, self.watch.longest_s)
+        unseen_s = 2 * (self.slot_s or 0) + max(self.watch.poll_s, self.watch.longest_s)
         return bool(self.slot_s) and self.chain.head <= self.chain.top and self.silence_s > unseen_s
 
     @property
