@@ -229,6 +229,8 @@ def notebook(*cells: str) -> str:
         "exec(open('./inner/wallet.py').read())",
         "pytest_plugins = ['inner.wallet']",
         "pytest_plugins = 'helper'",
+        "\ufeffimport helper",
+        "__import__('hel' + f'{\"per\"}')",
     ],
 )
 def test_imports_are_followed_to_where_they_lead(

@@ -67,7 +67,7 @@ def _unasked(files: list[Path], root: Path) -> list[Path]:
 
 
 def _imports_of(file: Path, root: Path) -> Iterator[tuple[str, int]]:
-    text = file.read_text(encoding="utf-8", errors="replace")
+    text = file.read_text(encoding="utf-8-sig", errors="replace")
     if file.suffix in _YAML:
         for number, line in enumerate(text.splitlines(), 1):
             if setting := _SETTING.match(line):
@@ -83,7 +83,7 @@ def made_texts(file: Path) -> Iterator[tuple[str, int, int]]:
 
     Of YAML each value as it is meant, with escapes undone and lines folded.
     """
-    text = file.read_text(encoding="utf-8", errors="replace")
+    text = file.read_text(encoding="utf-8-sig", errors="replace")
     if file.suffix.lower() in _YAML:
         with suppress(yaml.YAMLError):
             for token in yaml.scan(text):
@@ -166,7 +166,7 @@ def _named(tree: ast.AST, file: Path, root: Path) -> Iterator[tuple[str, int]]:
             called = node.func
             if getattr(called, "attr", getattr(called, "id", "")) in _LOADERS:
                 given = [*node.args, *(keyword.value for keyword in node.keywords)]
-                words = [str(each.value) for each in given if isinstance(each, ast.Constant)]
+                words = [text for each in given if (text := _made(each))]
                 # the package of a relative name is the next argument
                 module, base = [*words, "", ""][:2]
                 yield base + module if module.startswith(".") else module, node.lineno
