@@ -27,6 +27,7 @@ from perflib.store import Store
 from perflib.store.folder import slug
 
 KIND = "imported"
+_LASTED = "duration", "value", ""
 _OF_REQUESTS = ("service_time", "response_time")
 _SLUG = re.compile(r"[^a-z0-9]+")
 
@@ -115,7 +116,7 @@ def _record(source: Source, reading: Reading, key: str, target: str) -> Run:
         target=target,
         kind=KIND,
         started_at=reading.started_at,
-        duration_s=0.0,
+        duration_s=next((i.value for i in reading.indicators if i.key == _LASTED), 0.0),
         environment=Environment(git_commit=reading.commit),
         estimates=[_estimate(indicator) for indicator in _counted(reading.indicators)],
         details=reading.details,
@@ -208,22 +209,14 @@ def _write_samples(reading: Reading, path: Path, run: Run) -> None:
     for count, rows in enumerate(reading.samples()):
         tally.add(rows)
         if rows.schema.metadata != OUTSIDE:
-            zero = tally.zero_ns if reading.clock else 0
-            samples.write_table(_shifted(rows, zero), parts / f"{count:06d}.parquet")
-    samples.join_parts(parts, path, samples.schema())
+            table = pa.table(rows).cast(samples.schema())
+            samples.write_table(table, parts / f"{count:06d}.parquet")
+    # a slow request that began first comes late: tools write a request when it has ended
+    zero_ns = (tally.first_ns or 0) if reading.clock else 0
+    samples.join_parts(parts, path, samples.schema(), zero_ns)
     run.duration_s = tally.duration_s
     run.counts.recorded = tally.rows
     stated = {i.key for i in reading.indicators}
     run.estimates += [estimate for estimate in tally.estimates() if estimate.key not in stated]
-    if reading.clock and tally.zero_ns:
-        run.started_at = datetime.fromtimestamp(tally.zero_ns * 1e-9, UTC).isoformat()
-
-
-def _shifted(rows: pa.RecordBatch, zero_ns: int) -> pa.Table:
-    """`rows` with times from `zero_ns` on, in the columns of our own samples."""
-    table = pa.table(rows)
-    for name in samples.TIMES:
-        at = table.schema.get_field_index(name)
-        moved = pc.subtract(table[name], pa.scalar(zero_ns, pa.int64()))
-        table = table.set_column(at, name, moved)
-    return table.cast(samples.schema())
+    if zero_ns:
+        run.started_at = datetime.fromtimestamp(zero_ns * 1e-9, UTC).isoformat()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from perflib import files
@@ -154,14 +155,15 @@ class SampleWriter:
             join_parts(self._parts, self.path, self._schema)
 
 
-def join_parts(parts: Path, path: Path, empty: pa.Schema) -> None:
-    """Join the Parquet files of folder `parts` into `path`; then remove them.
+def join_parts(parts: Path, path: Path, empty: pa.Schema, zero_ns: int = 0) -> None:
+    """Join the Parquet files of folder `parts` into `path`, times from `zero_ns`; remove them.
 
     When that fails, the parts stay and there is no `path`.
     """
     files = sorted(parts.glob("*.parquet")) if parts.is_dir() else []
     if files:
-        _write(_row_groups(files), pq.read_schema(files[0]), path)
+        tables = (_since(zero_ns, table) for table in _row_groups(files))
+        _write(tables, pq.read_schema(files[0]), path)
     else:
         write_table(empty.empty_table(), path)
     shutil.rmtree(parts, ignore_errors=True)
@@ -177,6 +179,13 @@ def _row_groups(files: Iterable[Path]) -> Iterator[pa.Table]:
             waiting.clear()
     if waiting:
         yield pa.concat_tables(waiting).unify_dictionaries()
+
+
+def _since(zero_ns: int, table: pa.Table) -> pa.Table:
+    for name in TIMES if zero_ns else ():
+        at = table.schema.get_field_index(name)
+        table = table.set_column(at, name, pc.subtract(table[name], pa.scalar(zero_ns, pa.int64())))
+    return table
 
 
 def adopt_parts(folder: Path, empty: pa.Schema) -> None:

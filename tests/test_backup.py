@@ -24,6 +24,7 @@ SETTINGS = {
     "tests/performance/performance_config.yml": "targets: {}\n",
     "configs/database/pool.yml": "pool: 8\n",
     "configs/api-gateway/gateway.toml": "workers = 2\n",
+    "configs/api-gateway/run.json": "{}",  # called as a record is
 }
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from perflib import load_results
+from perflib import load_results, samples
 from perflib.analysis import judge
 from perflib.errors import ExitCode, FormatError
 from perflib.exporting import export
@@ -295,6 +295,23 @@ def test_a_file_without_rows_is_no_run(tmp_path: Path) -> None:
     source = Source(Path("empty.jtl"), content=JTL.splitlines()[0].encode() + b"\n")
     with pytest.raises(FormatError, match="no row"):
         list(import_source(source, Store(tmp_path)))
+
+
+def test_a_slow_request_that_began_first_and_ended_last_is_measured(tmp_path: Path) -> None:
+    quick = "".join(f"{1_700_000_000_100 + at},5,a,true\n" for at in range(80_000))
+    text = f"timeStamp,elapsed,label,success\n{quick}1700000000000,60000,slow,true\n"
+    source, store = Source(tmp_path / "jtl", content=text.encode()), Store(tmp_path)
+    ((run, _),) = import_source(source, store)
+    found = samples.measured(store.samples(run.id), run.measured_from_s, run.measured_until_s)
+    assert (len(found), found["start"].min()) == (80_001, 0.0)
+    assert run.started_at == "2023-11-14T22:13:20+00:00"
+
+
+def test_a_summary_lasted_as_long_as_it_says(tmp_path: Path) -> None:
+    head = "Running 30s test @ http://a\n  1 threads and 1 connections\n"
+    text = f"{head}  9 requests in 30.02s, 1KB read\n"
+    ((run, _),) = import_source(Source(tmp_path / "wrk", content=text.encode()), Store(tmp_path))
+    assert run.duration_s == 30.02
 
 
 def test_a_stated_share_of_few_requests_has_an_interval(tmp_path: Path) -> None:

@@ -76,6 +76,9 @@ def test_words_are_told_from_parts_of_words(
         "&#116;ron &#x74;r",
         "http://localhost/payment/systems",
         "payment::systems",
+        "payment  systems",
+        "payment\tsystems",
+        "SELECT 'tr' || 'on'",
     ],
 )
 def test_a_disguised_word_is_found_once(tmp_path: Path, text: str) -> None:
@@ -92,10 +95,24 @@ def test_a_disguised_word_is_found_once(tmp_path: Path, text: str) -> None:
         ("x = '-'.join(('payment', 'systems'))", 1),
         (r"x = '\164ron'", 1),
         (r"x = '\N{LATIN SMALL LETTER T}ron'", 1),
+        ('x = """\ntron\n"""', 2),
     ],
 )
 def test_a_text_that_constants_make_is_read_as_made(tmp_path: Path, text: str, line: int) -> None:
     assert kinds(tmp_path, text) == [("word", line)]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("x: >-\n  payment\n  systems\n", 1),
+        ('a: 1\nx: "payment-\\\n  systems"\n', 2),
+        ("x: |\n  a\n  tron\n", 3),
+        ("x: &tron 1\n", 1),
+    ],
+)
+def test_a_value_of_yaml_is_read_as_meant(tmp_path: Path, text: str, line: int) -> None:
+    assert kinds(tmp_path, text, name="a.yml") == [("word", line)]
 
 
 @pytest.mark.parametrize("text", ["x = 'tr' + on", "x = ', '.join(['tr', 'on'])", "f'tr{on}'"])
@@ -171,6 +188,10 @@ def test_names_of_files_and_folders_are_searched(tmp_path: Path) -> None:
         ("u = '//prod.example.com/x'", [("host", 1)]),
         ("connect(host='prod.example.com')", [("host", 1)]),
         ("connect(host=place.netloc)", []),
+        ("create_connection(('prod.example.com', 80))", [("host", 1)]),
+        ("HTTPSConnection('prod.example.com')", [("host", 1)]),
+        ("connect('dbname=a host=prod.example.com')", [("host", 1)]),
+        ("connect('data.sqlite')", []),
         ("half = a //b.count", []),
     ],
 )
@@ -206,6 +227,10 @@ def notebook(*cells: str) -> str:
         "import importlib.util\nimportlib.util.find_spec('inner.wallet')",
         "import runpy\nrunpy.run_path('inner/wallet.py')",
         "exec(open('./inner/wallet.py').read())",
+        "pytest_plugins = ['inner.wallet']",
+        "pytest_plugins = 'helper'",
+        "\ufeffimport helper",
+        "__import__('hel' + f'{\"per\"}')",
     ],
 )
 def test_imports_are_followed_to_where_they_lead(
@@ -226,6 +251,17 @@ def test_settings_and_notebooks_are_followed_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: str
 ) -> None:
     follow(tmp_path, monkeypatch, name, text)
+
+
+def test_what_pytest_loads_unasked_is_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tests" / "performance").mkdir(parents=True)
+    (tmp_path / "tests" / "performance" / "test_a.py").write_text("")
+    (tmp_path / "tests" / "conftest.py").write_text("\nfrom tron import client\n")
+    (hit,) = isolate([Path("tests/performance")], FORBIDDEN)
+    assert (hit.kind, str(hit.file), hit.line) == ("import", "tests/conftest.py", 2)
 
 
 def test_a_hit_in_a_notebook_has_its_line(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from perflib.plots import Drawing, chain, latency, pipeline, queries, traffic
 from perflib.plots.house import Missing, sheet
 from perflib.plots.linked import Timeline, Views, indexed
 from perflib.plots.marks import bound_line, end_labels
-from perflib.units import format_number
+from perflib.units import format_number, format_quantity
 from perflib.wording import (
     bound,
     clean,
@@ -113,6 +113,15 @@ class TestFindings:
 
     def test_missed_slots_are_counted(self, desks: dict[str, Desk]) -> None:
         assert "1 of 36 slots went without a block" in chain.intervals(desks["blockchain"]).alt
+
+    def test_the_mean_block_time_is_the_judged_one(self, desks: dict[str, Desk]) -> None:
+        run, samples = desks["blockchain"].run, desks["blockchain"].samples
+        changed = fabricate.run_of("blockchain", details={"blocks": run.details["blocks"][20:]})[0]
+        desk = Desk(changed, samples)
+        judged = desk.estimate("block_time", "mean")
+        assert judged is not None
+        said = f"A block each {format_quantity(judged.value, 's')} on average"
+        assert said in chain.intervals(desk).alt
 
     def test_a_stall_is_the_worst_moment(self, desks: dict[str, Desk]) -> None:
         assert "The worst moment is 14–14.5 s" in plots.heatmap(desks["api_gateway"]).alt

@@ -61,6 +61,22 @@ def test_settings_are_found_with_their_line_in_every_format(folder: Path) -> Non
 
 
 @pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (".env", "WORKERS=3"),
+        ("a.ini", "workers = 3"),
+        ("a.toml", "workers = 3"),
+        ("a.json", '{"workers": 3}'),
+        ("a.yml", "workers: 3"),
+    ],
+)
+def test_a_mark_of_its_encoding_hides_no_setting(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8-sig")
+    ((setting,), problems) = read_settings(tmp_path)
+    assert (setting.name, setting.number, problems) == ("workers", 3, [])
+
+
+@pytest.mark.parametrize(
     ("path", "topic"),
     [
         (("workers",), "worker"),

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import pandas as pd
@@ -343,11 +344,11 @@ def test_anchors_are_timed_until_they_hold() -> None:
         if not path.startswith("/api/v1/anchoring"):
             return chain.answer(method, path, body)
         if method == "POST":
-            asked[f"a{len(asked)}"] = time.monotonic()
-            return 201, {"session_id": f"a{len(asked) - 1}", "status": "pending"}
-        name = path.rpartition("/")[2]
+            asked[f"a/{len(asked)}?"] = time.monotonic()
+            return 201, {"session_id": f"a/{len(asked) - 1}?", "status": "pending"}
+        name = unquote(path.rpartition("/")[2])
         held = time.monotonic() > asked[name] + 0.2
-        height = 10**6 if name == "a1" else 100
+        height = 10**6 if name == "a/1?" else 100
         return 200, {"status": "included", "height": height} if held else {"status": "pending"}
 
     with Server(answer) as url:
@@ -565,6 +566,25 @@ def test_slots_are_not_missed_by_timestamps_that_are_coarse_or_lie() -> None:
     lies = [10.25 * n for n in range(9)]
     assert story(lies, arrivals, 4.1, slot=0.5).missed_slots() == 0
     assert story(coarse, [*arrivals[:-1], 5.5], 5.6, slot=0.5).missed_slots() == 3
+
+
+@pytest.mark.parametrize(
+    "found", [[2, 4, 6, 8], [2, 3, 4, 6, 8], [1, 3, 8]], ids=["each second", "some", "few"]
+)
+def test_blocks_that_cannot_be_had_make_no_chain_slower(found: list[int]) -> None:
+    chain = Chain()
+    chain.start(Block(height=0, timestamp=0.0), 0.0)
+    for height in found:
+        chain.extend([Block(height=height, timestamp=10.0 * height)], 10.0 * height)
+    seen = Story(chain, story([0, 10], [0, 10], 81).watch)
+    intervals = [each.interval for each, _ in seen.blocks if each.interval is not None]
+    assert intervals == [10.0] * (len(found) - 1)
+    assert "timestamps contradict arrivals" not in {each.code for each in seen.caveats()}
+
+
+def test_times_that_go_back_are_no_stall() -> None:
+    (code,) = {each.code for each in story([0, -3], [0, 10], 12, slot=0).caveats()}
+    assert code == "timestamps go backwards"
 
 
 def test_a_node_that_often_fails_is_told() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from perflib.backup.archive import CHANGES, SAMPLE_FILES, TRIAGE, Archive, digest_of
+from perflib.backup.archive import CHANGES, TRIAGE, Archive, digest_of
 from perflib.errors import StoreError
 from perflib.files import in_one_step
 from perflib.model import RECORD
@@ -62,7 +62,7 @@ def restore(
                 store.merge_decisions(*decisions)
                 store.reindex(other)
 
-            _swap(changed, aside / "old", tell)
+            _swap(_whole_runs(changed, aside / "new" / "runs"), aside / "old", tell)
     return plan
 
 
@@ -125,7 +125,7 @@ def _swap(moves: dict[Path, Path], old: Path, then: Callable[[], None]) -> None:
     """Put every source in its place and call `then`; if anything fails, all is as it was."""
     undo = ExitStack()
     try:
-        for source, place in _whole_runs(moves).items():
+        for source, place in moves.items():
             with explained(place, "written"):
                 _put(source, place, old, undo)
         then()
@@ -135,12 +135,11 @@ def _swap(moves: dict[Path, Path], old: Path, then: Callable[[], None]) -> None:
     undo.pop_all()
 
 
-def _whole_runs(moves: dict[Path, Path]) -> dict[Path, Path]:
+def _whole_runs(moves: dict[Path, Path], runs: Path) -> dict[Path, Path]:
     """A run that is new here arrives as a folder, in one step."""
     whole = {}
     for source, place in moves.items():
-        arriving = place.name in (RECORD, *SAMPLE_FILES)
-        if arriving and not place.parent.exists():
+        if source.is_relative_to(runs) and not place.parent.exists():
             whole[source.parent] = place.parent
         else:
             whole[source] = place

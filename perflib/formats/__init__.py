@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from perflib.errors import FormatError, nearest, require
-from perflib.formats.base import Reading, Source
+from perflib.formats.base import Indicator, Reading, Source
 from perflib.formats.likeness import likeness
+from perflib.model import Key
 
 OWN = "perflib"
 _PACKED = {b"PK\x03\x04": "zip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
@@ -129,7 +130,21 @@ def read(source: Source, name: str | None = None) -> list[Reading]:
     found = list(chosen.read(source))
     if not any(each.indicators or each.samples or each.series for each in found):
         raise source.fail("nothing in it that was measured")
+    for each in found:
+        each.indicators = list(_once(source, each.indicators))
     return found
+
+
+def _once(source: Source, stated: list[Indicator]) -> Iterator[Indicator]:
+    """Of what is stated twice, as in a file that was doubled, the first counts."""
+    told: dict[Key, float] = {}
+    for each in stated:
+        if each.key not in told:
+            told[each.key] = each.value
+            yield each
+        elif each.value != told[each.key]:
+            name = " ".join(filter(None, (each.metric, each.statistic, each.label)))
+            source.skip(0, f"`{name}` is stated again as {each.value:g}, which is left out")
 
 
 def _nearest(source: Source) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from perflib.formats.base import Reading, Source
 from perflib.formats.found import number
 from perflib.formats.tables import header, rows
-from perflib.formats.tally import Request, batches
+from perflib.formats.tally import MOST_S, Request, batches
 
 TOOL = "ab"
 
@@ -31,7 +31,7 @@ def read(source: Source) -> Iterator[Reading]:
 def _requests(source: Source) -> Iterator[Request]:
     for line, row in rows(source):
         seconds, total = number(row["seconds"]), number(row["ttime"])
-        if seconds is None or total is None or not 0 <= seconds < 1e10 or not 0 <= total < 1e12:
+        if seconds is None or total is None or not 0 <= seconds < MOST_S or not 0 <= total < 1e12:
             source.skip(line, "no time or duration")
             continue
         start = int(seconds) * 10**9

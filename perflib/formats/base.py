@@ -7,6 +7,7 @@ parsed; a broken row is noted with its line, a broken file is refused with the r
 from __future__ import annotations
 
 import codecs
+import csv
 import gzip
 import hashlib
 import io
@@ -30,6 +31,8 @@ from perflib.model import Key
 HEAD_BYTES = 64 * 2**10
 DOCUMENT_BYTES = 256 * 2**20
 LINE_CHARS = 2**20
+# lines are bounded here, and an answer kept in a field may fill one
+csv.field_size_limit(LINE_CHARS)
 GZIP_RATIO = 200
 # of broken rows that are kept, for files that are broken all over
 REASONS = 1000

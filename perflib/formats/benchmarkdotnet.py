@@ -34,16 +34,19 @@ _UNIT = re.compile(r"(\w+) \[(\w+|μs)\]")
 
 def recognise(source: Source) -> bool:
     """`HostEnvironmentInfo` beside `Benchmarks`, or the columns of the report."""
-    columns = {name.partition(" [")[0] for name in header(source)[0]}
-    if columns >= _NEEDED or (_NAME in source.head_text and next(_tables(source, head=True), None)):
+    if _is_csv(source) or (_NAME in source.head_text and next(_tables(source, head=True), None)):
         return True
     return has(source.json, "HostEnvironmentInfo", "Benchmarks")
+
+
+def _is_csv(source: Source) -> bool:
+    return {name.partition(" [")[0] for name in header(source)[0]} >= _NEEDED
 
 
 def read(source: Source) -> Iterator[Reading]:
     """One run, a label a benchmark with its parameters."""
     if source.json is None:
-        if {name.partition(" [")[0] for name in header(source)[0]} >= _NEEDED:
+        if _is_csv(source):
             yield _reading(source, "", header(source)[0], list(rows(source)))
             return
         version = _VERSION.search(source.text)

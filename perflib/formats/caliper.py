@@ -30,8 +30,8 @@ def recognise(source: Source) -> bool:
 
 
 def read(source: Source) -> Iterator[Reading]:
-    """One run, a label a round; the summary table repeats the rounds and is taken once."""
-    found, heading, seen = Found(), list[str](), set[str]()
+    """One run, a label a round; the summary table repeats the rounds."""
+    found, heading = Found(), list[str]()
     units: dict[str, str] = {}
     for cells in table_rows(source):
         if "name" in (cell.lower() for cell in cells):
@@ -39,17 +39,14 @@ def read(source: Source) -> Iterator[Reading]:
             heading = [m[1] if m else c.lower() for m, c in zip(named, cells, strict=True)]
             units = {m[1]: m[2] for m in named if m}
         elif "throughput" in heading and len(cells) == len(heading):
-            _add(found, dict(zip(heading, cells, strict=True)), units, seen)
+            _add(found, dict(zip(heading, cells, strict=True)), units)
     if not found.indicators:
         raise source.fail("the page holds no performance table")
     yield Reading(tool=TOOL, indicators=found.indicators)
 
 
-def _add(found: Found, row: dict[str, str], units: dict[str, str], seen: set[str]) -> None:
+def _add(found: Found, row: dict[str, str], units: dict[str, str]) -> None:
     label = row.get("name", "")
-    if label in seen:
-        return
-    seen.add(label)
     succeeded, failed = number(row.get("succ")), number(row.get("fail"))
     total = (succeeded or 0.0) + (failed or 0.0)
     for column, (metric, statistic, unit) in _COLUMNS.items():

@@ -21,6 +21,7 @@ _BENCH = re.compile(r"^test (.*\S)\s+\.\.\. bench:\s+([\d,.]+) (\S+) \(\+/- ([\d
 _NONE = re.compile(r"^test result: .* measured", re.MULTILINE)
 # the time of a sample; before criterion 0.3 always in nanoseconds
 _RAW = {"sample_measured_value", "sample_time_nanos"}
+_UNITS = ("ns", "us", "ms", "s")
 _SAMPLES = {"sampling_mode", "iters", "times"}
 _DESCRIPTION = {"group_id", "function_id", "full_id"}
 _ESTIMATES = {"mean": "mean", "median": "p50", "std_dev": "stdev", "stddev": "stdev"}
@@ -77,12 +78,12 @@ def _raw(source: Source) -> Reading:
         column = next(name for name in _RAW if name in row)
         name = "/".join(row[key] for key in ("group", "function", "value") if row.get(key))
         each = _each(row[column], row["iteration_count"])
-        if each is None or unit not in ("ns", "us", "ms", "s"):
+        if each is None or unit not in _UNITS:
             source.skip(line, "no time, number of iterations or known unit")
-        samples.setdefault((name, unit), []).append(each)
+        else:
+            samples.setdefault((name, unit), []).append(each)
     for (name, unit), times in samples.items():
-        if unit in ("ns", "us", "ms", "s"):
-            _add_samples(found, name, unit, times)
+        _add_samples(found, name, unit, times)
     return Reading(tool=TOOL, indicators=found.indicators)
 
 
@@ -138,7 +139,7 @@ def _name_beside(source: Source) -> str:
 def _message(found: Found, message: dict[str, Any]) -> None:
     for name, statistic in _ESTIMATES.items():
         value = mapping(message, name)
-        if (unit := value.get("unit")) in ("ns", "us", "ms", "s"):
+        if (unit := value.get("unit")) in _UNITS:
             label, stated = str(message.get("id") or ""), value.get("estimate")
             found.add("time", statistic, stated, unit, label=label, source_name=name)
 

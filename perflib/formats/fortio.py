@@ -1,7 +1,7 @@
 """fortio's JSON: a histogram in seconds, percentiles interpolated inside its buckets.
 
 Nighthawk writes the same shape without percentiles and with its duration in seconds instead of
-nanoseconds: the requested duration, which carries its unit, tells which it is.
+nanoseconds: the number of requests and their rate tell which it is.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from typing import Any
 
 from perflib.formats.base import Reading, Source
 from perflib.formats.found import Found, counts, has, number, objects
-from perflib.formats.quantities import duration
 
 TOOL = "fortio"
 _STATED = {
@@ -38,7 +37,7 @@ def read(source: Source) -> Iterator[Reading]:
     found.add("throughput", "value", document["ActualQPS"], "req/s", source_name="ActualQPS", n=n)
     # without any request the histogram is of zeros
     found.add_all(histogram, _STATED if n else {}, n=n)
-    _duration(found, document)
+    _duration(found, document, n)
     buckets = objects(histogram, "Data")
     if "Percentiles" not in histogram:
         _from_buckets(found, buckets, n)
@@ -58,12 +57,11 @@ def read(source: Source) -> Iterator[Reading]:
     )
 
 
-def _duration(found: Found, document: dict[str, Any]) -> None:
-    actual = number(document.get("ActualDuration"))
-    told = duration(str(document.get("RequestedDuration", "")))
-    requested = told.value if told else 0.0
+def _duration(found: Found, document: dict[str, Any], n: float | None) -> None:
+    actual, rate = number(document.get("ActualDuration")), number(document["ActualQPS"])
     for unit, factor in (("ns", 1e-9), ("s", 1.0)):
-        if actual and requested and 0.1 < actual * factor / requested < 10:
+        # the rate may be of one worker of many
+        if actual and n and rate and 1e-4 < actual * factor * rate / n < 1e4:
             found.add("duration", "value", actual, unit, source_name="ActualDuration")
 
 

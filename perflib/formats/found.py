@@ -16,6 +16,14 @@ from perflib.units import UNITS, find_unit
 Stated = Mapping[str, tuple[str, str, str]]
 """Our metric, statistic and unit by the source's own name for a number."""
 
+TIMES_S: Stated = {
+    "mean": ("time", "mean", "s"),
+    "median": ("time", "p50", "s"),
+    "min": ("time", "min", "s"),
+    "max": ("time", "max", "s"),
+    "stddev": ("time", "stdev", "s"),
+}
+"""What several tools call the summary of times in seconds."""
 ACCURACY = 0.01
 """What sketches keep, relative to a percentile: t-digests of compression 100, and Artillery's."""
 
@@ -57,7 +65,8 @@ def with_point(text: str) -> str:
 
 def last_digit(text: str) -> float:
     """One of the last digit of a written number: what a rounded text is known to."""
-    return 10.0 ** -len(text.partition(".")[2].rstrip("eE+-"))
+    digits, _, power = text.lower().partition("e")
+    return float(f"1e{int(number(power) or 0) - len(digits.partition('.')[2])}")
 
 
 def has(value: Any, *keys: str) -> bool:
@@ -138,7 +147,7 @@ class Quantity(NamedTuple):
 
 
 class Found:
-    """Collects the indicators of one run; what is no number leaves no trace."""
+    """Collects the indicators of one run; what is no number, or no share, leaves no trace."""
 
     def __init__(self) -> None:
         self.indicators: list[Indicator] = []
@@ -166,6 +175,8 @@ class Found:
         if read is None:
             return
         base, factor = find_unit(unit) if unit in UNITS else (unit, 1.0)
+        if metric == "error_rate" and not 0 <= read * factor <= 1:
+            return
         self.indicators.append(
             Indicator(
                 metric=metric,

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from perflib.formats.base import Reading, Source
 from perflib.formats.found import iso, number
-from perflib.formats.tally import Request, batches
+from perflib.formats.tally import MOST_S, Request, batches
 
 TOOL = "Gatling"
 
@@ -88,8 +88,7 @@ def _row(cells: list[str]) -> Request | None:
     if at is None:
         return None
     start, end = number(cells[at - 2]), number(cells[at - 1])
-    if start is None or end is None or not 0 <= start <= end < 9e12:
-        return None
+    at_name = at - 3
     # Gatling 2 writes first and last bytes of both directions: four numbers
     if (
         at >= 5
@@ -98,8 +97,8 @@ def _row(cells: list[str]) -> Request | None:
         and len(cells[at - 4]) == 13
     ):
         start, at_name = float(cells[at - 4]), at - 5
-    else:
-        at_name = at - 3
+    if start is None or end is None or not 0 <= start <= end < MOST_S * 1e3:
+        return None
     # the groups stand before the name, as a path that its report shows
     groups = cells[at_name - 1].split(",") if cells[at_name - 1] != "REQUEST" else []
     name = " / ".join([*filter(None, groups), cells[at_name]])

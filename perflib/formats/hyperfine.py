@@ -10,16 +10,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, has, listing, number
+from perflib.formats.found import TIMES_S, Found, has, listing, number
 from perflib.formats.tables import header, markdown, rows
 
 TOOL = "hyperfine"
 _STATED = {
-    "mean": ("time", "mean", "s"),
-    "median": ("time", "p50", "s"),
-    "min": ("time", "min", "s"),
-    "max": ("time", "max", "s"),
-    "stddev": ("time", "stdev", "s"),
+    **TIMES_S,
     "user": ("user_time", "mean", "s"),
     "system": ("system_time", "mean", "s"),
 }

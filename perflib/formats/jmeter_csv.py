@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from itertools import product
@@ -24,7 +24,7 @@ import pyarrow.csv as pcsv
 
 from perflib.formats.base import Reading, Source
 from perflib.formats.jmeter_layout import TRANSACTION, Layout, first_rows, layout_of
-from perflib.formats.tally import batch
+from perflib.formats.tally import MOST_S, batch
 
 TOOL = "JMeter"
 Whole = npt.NDArray[np.int64]
@@ -206,8 +206,9 @@ def _batches(
     elapsed, valid = _integers(rows["elapsed"])
     truth = np.ones(rows.num_rows, dtype=bool)
     if "success" in names:
-        truth = _in(rows["success"], ("true", "True", "TRUE"))
-        valid &= truth | _in(rows["success"], ("false", "False", "FALSE"))
+        truth = _told(rows["success"], lambda text: text.strip() in ("true", "True", "TRUE"))
+        false = _told(rows["success"], lambda text: text.strip() in ("false", "False", "FALSE"))
+        valid &= truth | false
     start_ms = np.zeros(rows.num_rows, dtype=np.int64)
     if "timeStamp" in names:
         start_ms, told = _milliseconds(rows["timeStamp"], patterns)
@@ -220,7 +221,7 @@ def _batches(
     lines.tell(source, bad)
     parent = np.zeros(rows.num_rows, dtype=bool)
     if "responseMessage" in names:
-        parent = _starting(rows["responseMessage"], TRANSACTION)
+        parent = _told(rows["responseMessage"], lambda text: text.startswith(TRANSACTION))
     alone = bool(parent.all())
     for mine, outside in ((valid & ~parent, False), (valid & parent, not alone)):
         if mine.any():
@@ -239,7 +240,7 @@ def _batch(
         start + elapsed * 1_000_000,
         ok,
         error=_error(chosen["responseCode"], ok) if "responseCode" in told else None,
-        status=_status(chosen["responseCode"]) if "responseCode" in told else None,
+        status=_told(chosen["responseCode"], _status, int) if "responseCode" in told else None,
         size=_integers(chosen["bytes"])[0] if "bytes" in told else None,
         outside=outside,
     )
@@ -255,41 +256,34 @@ def _error(codes: pa.DictionaryArray, ok: Flags) -> pa.DictionaryArray | None:
     )
 
 
-def _status(codes: pa.DictionaryArray) -> Any:
-    numbers = [int(t) if t.isdecimal() and len(t) == 3 else 0 for t in codes.dictionary.to_pylist()]
-    return _spread(numbers, codes, np.int64)
+def _status(text: str) -> int:
+    return int(text) if text.isdecimal() and len(text) == 3 else 0
 
 
-def _in(words: pa.DictionaryArray, wanted: tuple[str, ...]) -> Any:
-    found = [text.strip() in wanted for text in words.dictionary.to_pylist()]
-    return _spread(found, words, np.bool_)
-
-
-def _starting(words: pa.DictionaryArray, prefix: str) -> Any:
-    found = [text.startswith(prefix) for text in words.dictionary.to_pylist()]
-    return _spread(found, words, np.bool_)
-
-
-def _spread(of_words: Sequence[Any], words: pa.DictionaryArray, kind: type) -> Any:
-    """What was found for each distinct word, for each row."""
-    return np.asarray(of_words, dtype=kind)[words.indices.to_numpy(zero_copy_only=False)]
+def _told(words: pa.DictionaryArray, meaning: Callable[[str], Any], kind: type = bool) -> Any:
+    """What each distinct word means, for each row."""
+    found = [meaning(text) for text in words.dictionary.to_pylist()]
+    return np.array(found, dtype=kind)[words.indices.to_numpy(zero_copy_only=False)]
 
 
 def _integers(column: pa.Array) -> tuple[Whole, Flags]:
     """Whole numbers and where they are valid; other values are 0 and invalid."""
     try:
-        return np.asarray(column.cast(pa.int64())), np.ones(len(column), dtype=bool)
+        whole = column.cast(pa.int64())
     except pa.ArrowInvalid:
-        valid = pc.match_substring_regex(column, r"^\s*\d{1,15}\s*$")
-        clean = pc.if_else(valid, pc.utf8_trim_whitespace(column), pa.scalar("0"))
-        return np.asarray(clean.cast(pa.int64())), np.asarray(valid)
+        told = pc.match_substring_regex(column, r"^\s*\d{1,15}\s*$")
+        whole = pc.if_else(told, pc.utf8_trim_whitespace(column), "-1").cast(pa.int64())
+    values = np.asarray(whole)
+    valid = (values >= 0) & (values < MOST_S * 1000)
+    return np.where(valid, values, 0), valid
 
 
 def _milliseconds(column: pa.Array, patterns: tuple[str, ...]) -> tuple[Whole, Flags]:
     """Epoch milliseconds of numbers or of dates in any of `patterns` (taken as UTC)."""
     values, valid = _integers(column)
     if valid.any() or not len(column):
-        return np.where(values < _EARLIEST_MS, values * 1000, values), valid
+        times = np.where(values < _EARLIEST_MS, values * 1000, values)
+        return times, valid & (times < MOST_S * 1000)
     read = [_date(text.as_py(), patterns) for text in column]
     return np.array([each or 0 for each in read]), np.array([each is not None for each in read])
 

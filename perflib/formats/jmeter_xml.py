@@ -19,7 +19,7 @@ from defusedxml.ElementTree import iterparse
 from perflib.formats.base import Reading, Source, Stream
 from perflib.formats.found import number
 from perflib.formats.jmeter_layout import TRANSACTION
-from perflib.formats.tally import BATCH_ROWS, Request, batches
+from perflib.formats.tally import BATCH_ROWS, MOST_S, Request, batches
 
 TOOL = "JMeter"
 # a sample saved as a Java object: elements instead of attributes
@@ -127,7 +127,7 @@ def _allowed(blocks: Iterable[bytes]) -> Iterator[bytes]:
 
 def _row(attributes: dict[str, str]) -> Request | None:
     elapsed, since = number(attributes.get("t")), number(attributes.get("ts"))
-    if elapsed is None or since is None or not 0 <= elapsed < 1e12 or not 0 <= since < 9e12:
+    if elapsed is None or since is None or not 0 <= elapsed < 1e12 or not 0 <= since < MOST_S * 1e3:
         return None
     ok = attributes.get("s", "").lower() == "true"
     code = attributes.get("rc", "")

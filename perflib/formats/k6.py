@@ -8,7 +8,7 @@ numbers stay without a unit.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from perflib.formats.found import Found, number
@@ -28,35 +28,20 @@ def statistic(name: str) -> str:
     return f"p{float(match[1]):g}" if match else _STATISTICS.get(name, "")
 
 
-def once(values: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
-    """k6's keys and values without the second name of one statistic: `med` is `p(50)`."""
-    told = set[str]()
-    for key, value in values:
-        if statistic(key) not in told:
-            told.add(statistic(key) or key)
-            yield key, value
-
-
 def is_time(name: str, contains: str = "") -> bool:
     """Whether the metric is a time: told by the output, or one of k6's own."""
     return contains == "time" or (not contains and bool(TIMES.fullmatch(name)))
 
 
-def base_and_label(name: str) -> tuple[str, str]:
-    """`http_req_duration{name:x}` → metric and its tags as a label."""
-    metric, _, tags = name.partition("{")
-    return metric, tags.rstrip("}")
-
-
 def add_metric(found: Found, name: str, values: Mapping[str, Any], contains: str = "") -> None:
-    """Add one metric of a summary; `values` are k6's own keys."""
-    metric, label = base_and_label(name)
+    """Add one metric of a summary, perhaps with tags in braces; `values` are k6's own keys."""
+    metric, _, tags = name.partition("{")
     unit = "ms" if is_time(metric, contains) else ("B" if contains == "data" else "1")
-    more: dict[str, Any] = {"label": label, "source_name": name}
+    more: dict[str, Any] = {"label": tags.rstrip("}"), "source_name": name}
     if metric == "http_req_failed":
         found.add("error_rate", "value", **more, **_share(values))
         return
-    for key, value in once(values.items()):
+    for key, value in values.items():
         if found_as := statistic(key):
             ours, told = _OURS.get(metric, metric), {**more, "source_name": f"{name}.{key}"}
             found.add(ours, found_as, value, unit, n=values.get("count"), **told)

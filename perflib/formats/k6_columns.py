@@ -75,10 +75,15 @@ def code(status: str | int | None) -> int:
 @lru_cache(4096)
 def told(raw: bytes) -> Told:
     """The meaning of tags in JSON; raises `msgspec.MsgspecError` where they are none of k6's."""
-    tags = _decode_tags(raw) or Tags()
-    ok = str(tags.expected_response).lower() != "false" and not tags.error
-    error = "" if ok else str(tags.error or tags.error_code or f"status {tags.status}")
-    return Told(label(tags.method, tags.name or tags.url), ok, error, code(tags.status))
+    return meaning(_decode_tags(raw) or Tags())
+
+
+def meaning(tags: Tags) -> Told:
+    """What tags say; where none tells whether the answer was expected, an error's code does."""
+    expected, error = str(tags.expected_response).lower(), tags.error or tags.error_code
+    ok = expected == "true" or (expected != "false" and not error)
+    what = "" if ok else str(error or f"status {tags.status}")
+    return Told(label(tags.method, tags.name or tags.url), ok, what, code(tags.status))
 
 
 def samples(lines: list[bytes], metric: str) -> pa.RecordBatch | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from perflib.formats.base import Reading, Source
 from perflib.formats.found import number
-from perflib.formats.k6_columns import code, label
+from perflib.formats.k6_columns import Tags, meaning
 from perflib.formats.k6_points import REQUEST, nanoseconds, reading
 from perflib.formats.tables import header, rows
 from perflib.formats.tally import Request, batches
@@ -39,12 +39,9 @@ def _requests(source: Source) -> Iterator[Request]:
         if value is None or end is None or not 0 <= value < 1e12:
             source.skip(line, "a request without time or duration")
             continue
-        error = cells.get("error") or cells.get("error_code") or ""
-        ok = cells.get("expected_response", "").lower() != "false" and not error
-        kind = error or ("" if ok else f"status {cells.get('status')}")
-        name = label(cells.get("method"), cells.get("name") or cells.get("url"))
-        start = end - round(value * 1e6)
-        yield Request(name, start, end, ok, kind, code(cells.get("status")))
+        tags = Tags(**{tag: cells.get(tag) for tag in Tags.__struct_fields__})
+        name, ok, error, status = meaning(tags)
+        yield Request(name, end - round(value * 1e6), end, ok, error, status)
 
 
 def _time(text: str) -> int | None:

@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found
-from perflib.formats.k6 import TOOL, once, statistic
+from perflib.formats.found import Found, number
+from perflib.formats.k6 import TOOL, statistic
 from perflib.formats.quantities import duration, plain, quantity
 
 _LINE = re.compile(r"^[\s✓✗]*([A-Za-z]\w*(?:\{[^}]*\})?|\{[^}]*\})\.*: +(\S.*)$")
 _TIMES = re.compile(r"(avg|min|med|max|p\(?[\d.]+\)?)=([^\s,]+)")
 _SIZED = re.compile(r"([\d.]+ [kMGT]?i?B)\s+([\d.]+ [kMGT]?i?B)/s")
 _COUNTED = re.compile(r"(\d+)\s+([\d.]+)/s")
-_SHARE = re.compile(r"([\d.]+)%(?:\s+\d+ out of (\d+))?")
+# of how many: older versions count the passed and the failed ones
+_SHARE = re.compile(r"([\d.]+)%(?:\s+\d+ out of (\d+)|\s+✓ (\d+)\s+✗ (\d+))?")
 # sections of newer versions: the totals, then the same metrics again by scenario and group
 _SECTION = re.compile(r"^(\s*)(?:█|↳(?= GROUP: )) (?:(GROUP|SCENARIO): )?(.*?)\s*$")
 _BANNER = re.compile(r"^\s*execution: (?:local|cloud)\s*$", re.MULTILINE)
@@ -57,7 +58,7 @@ def read(source: Source) -> Iterator[Reading]:
 
 def _add(found: Found, name: str, label: str, rest: str) -> None:
     ours = "service_time" if name == "http_req_duration" else name
-    for key, value in once(_TIMES.findall(rest)):
+    for key, value in _TIMES.findall(rest):
         more: dict[str, Any] = {"label": label, "source_name": f"{name}.{key}"}
         time = duration(value)
         found.add(ours, statistic(key), time or value, "s" if time else "1", **more)
@@ -74,4 +75,5 @@ def _add(found: Found, name: str, label: str, rest: str) -> None:
             found.add(name, "rate", match[2], "1/s", **more)
     elif match := _SHARE.match(rest):
         metric = "error_rate" if name == "http_req_failed" else name
-        found.add_printed(metric, "value", match[1], "%", n=match[2], **more)
+        n = sum(number(count) or 0.0 for count in match.groups()[1:])
+        found.add_printed(metric, "value", match[1], "%", n=n, **more)

@@ -7,6 +7,7 @@ series and never taken for the run's; the totals of each label's last row are th
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import itemgetter
 
 from perflib.formats.base import Moment, Reading, Source, over_time
 from perflib.formats.found import Found, iso, number
@@ -48,25 +49,11 @@ def read(source: Source) -> Iterator[Reading]:
     """One run: the last totals of each label, and the series."""
     last: dict[str, dict[str, str]] = {}
     series: list[Moment] = []
-    first = None
-    for line, row in rows(source):
-        at = number(row["Timestamp"])
-        if at is None:
-            source.skip(line, f"no time: `{row['Timestamp']}`")
-            continue
-        first = at if first is None else first
+    timed = sorted(_timed(source), key=itemgetter(0))
+    for at, row in timed:
         name = label(row.get("Type"), row["Name"])
         last[name] = row
-        series += [
-            (at - first, metric, name, value)
-            for column, metric in _CURRENT.items()
-            if (value := number(row.get(column))) is not None
-        ]
-        series += [
-            (at - first, f"service_time_p{column[:-1]}", name, value / 1e3)
-            for column, cell in row.items()
-            if column.endswith("%") and (value := number(cell)) is not None
-        ]
+        series += [(at - timed[0][0], metric, name, value) for metric, value in _current(row)]
     found = Found()
     for name, row in last.items():
         requests = stated(row, _COUNTS) or 0
@@ -74,7 +61,24 @@ def read(source: Source) -> Iterator[Reading]:
         add_error_rate(found, name, requests, stated(row, _FAILURES))
     yield Reading(
         tool=TOOL,
-        started_at="" if first is None else iso(first),
+        started_at=iso(timed[0][0]) if timed else "",
         indicators=found.indicators,
         series=over_time(series),
     )
+
+
+def _timed(source: Source) -> Iterator[tuple[float, dict[str, str]]]:
+    for line, row in rows(source):
+        if (at := number(row["Timestamp"])) is None:
+            source.skip(line, f"no time: `{row['Timestamp']}`")
+        else:
+            yield at, row
+
+
+def _current(row: dict[str, str]) -> Iterator[tuple[str, float]]:
+    """What a row says of its moment, in base units."""
+    for column, cell in row.items():
+        quantile = column[:-1] if column.endswith("%") else ""
+        if (column in _CURRENT or quantile) and (value := number(cell)) is not None:
+            told = f"service_time_p{quantile}" if quantile else _CURRENT[column]
+            yield told, value / 1e3 if quantile else value

@@ -14,6 +14,7 @@ from perflib.formats.found import Found, iso, number
 from perflib.formats.locust_stats import TOOL, add_error_rate, add_rounded, label
 
 _KEYS = {"num_requests", "total_response_time", "response_times"}
+_COUNTED = ("num_requests", "num_none_requests", "num_failures", "total_response_time")
 _PERCENTILES = (50, 90, 95, 99)
 MOST = 1e15
 """Requests that nobody makes: such a count is damage, and its sum would be endless."""
@@ -70,7 +71,7 @@ def _checked(source: Source, entries: Any, line: int) -> Iterator[dict[str, Any]
 
 
 def _merge(total: dict[str, Any], entry: dict[str, Any]) -> None:
-    for key in ("num_requests", "num_failures", "total_response_time", "total_content_length"):
+    for key in _COUNTED:
         total[key] = total.get(key, 0.0) + (number(entry.get(key)) or 0.0)
     for key, source_key, pick in (
         ("min_response_time", "min_response_time", min),
@@ -112,13 +113,15 @@ def _add(found: Found, name: str, each: dict[str, Any], span_s: float) -> None:
         "failures", "value", each["num_failures"], "req", label=name, source_name="num_failures"
     )
     add_error_rate(found, name, n, each["num_failures"], sure=each["sure"])
-    if not n:
+    if n and span_s > 0:
+        found.add("throughput", "value", n / span_s, "req/s", label=name, n=n)
+    # some were made without a time, such as messages that nothing answers
+    n -= int(each["num_none_requests"])
+    if n <= 0:
         return
     found.add("service_time", "mean", each["total_response_time"] / n, "ms", label=name, n=n)
     for key, statistic in (("min_response_time", "min"), ("max_response_time", "max")):
         found.add("service_time", statistic, each[key], "ms", label=name, n=n, source_name=key)
-    if span_s > 0:
-        found.add("throughput", "value", n / span_s, "req/s", label=name, n=n)
     for q in _PERCENTILES:
         value = _percentile(each["times"], q / 100)
         add_rounded(found, f"p{q}", value, name, "response_times", n)

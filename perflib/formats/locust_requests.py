@@ -14,7 +14,7 @@ from perflib.formats.found import number
 from perflib.formats.locust_stats import TOOL, label
 from perflib.formats.otava_csv import epoch_s
 from perflib.formats.tables import header, rows
-from perflib.formats.tally import Request, batches
+from perflib.formats.tally import MOST_S, Request, batches
 
 _TIMES = ("start_time", "timestamp", "time")
 _OUTCOMES = ("exception", "success", "error", "result")
@@ -48,7 +48,7 @@ def _requests(source: Source) -> Iterator[Request]:
         took = number(row["response_time"])
         told = next((row[name] for name in _TIMES if name in row), "0")
         at = epoch_s(told)
-        if took is None or at is None or not 0 <= took < 1e12 or not 0 <= at < 9e9:
+        if took is None or at is None or not 0 <= took < 1e12 or not 0 <= at < MOST_S:
             source.skip(line, "no time or duration")
             continue
         start = round(at * 1e9)

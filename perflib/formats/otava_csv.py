@@ -5,6 +5,7 @@ The file does not say units, so the numbers keep none.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -15,12 +16,8 @@ from perflib.formats.tables import header, rows
 TOOL = "Otava CSV"
 _TIMES = ("time", "timestamp", "date")
 _COMMITS = ("commit", "sha", "revision", "version", "branch")
-_PATTERNS = (
-    "%Y.%m.%d %H:%M:%S %z",
-    "%Y.%m.%d %H:%M:%S",
-    "%Y-%m-%d %H:%M:%S %z",
-    "%Y-%m-%d %H:%M:%S",
-)
+# what people write otherwise than ISO 8601: dots, hours of one digit, a space before the zone
+_LOOSE = ((r"^(\d{4})\.(\d\d)\.(\d\d)", r"\1-\2-\3"), (r" (\d):", r" 0\1:"), (r" ([+-])", r"\1"))
 
 
 def recognise(source: Source) -> bool:
@@ -42,8 +39,8 @@ def read(source: Source) -> Iterator[Reading]:
     columns, _ = header(source)
     commit = next((name for name in columns if name.lower() in _COMMITS[:3]), "")
     for line, row in rows(source):
-        when = _time(row[columns[0]])
-        if when is None:
+        at = epoch_s(row[columns[0]])
+        if at is None or not (when := iso(at)):
             source.skip(line, f"no time: `{row[columns[0]]}`")
             continue
         found = Found()
@@ -60,26 +57,11 @@ def epoch_s(text: str) -> float | None:
     seconds = number(text)
     if seconds is not None:
         return seconds / 1e3 if seconds > 1e11 else seconds
-    when = _date(text)
-    return None if when is None else when.timestamp()
-
-
-def _time(text: str) -> str | None:
-    if number(text) is not None:
-        return iso(epoch_s(text) or 0.0) or None
-    when = _date(text)
-    return None if when is None else when.isoformat()
-
-
-def _date(text: str) -> datetime | None:
-    for pattern in _PATTERNS:
-        try:
-            when = datetime.strptime(text.strip(), pattern)  # noqa: DTZ007 (the zone is in the pattern or absent)
-        except ValueError:
-            continue
-        return when if when.tzinfo else when.replace(tzinfo=UTC)
+    text = text.strip()
+    for loose, strict in _LOOSE:
+        text = re.sub(loose, strict, text)
     try:
-        when = datetime.fromisoformat(text.strip())
+        when = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return when if when.tzinfo else when.replace(tzinfo=UTC)
+    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from perflib.formats.base import Indicator, Reading, Source, over_time
 from perflib.formats.found import Found, iso
-from perflib.formats.tally import BATCH_ROWS, Request, batch, batches
+from perflib.formats.tally import BATCH_ROWS, MOST_S, Request, batch, batches
 
 TOOL = "pgbench"
 # columns with all parts (version 15), and up to the skipped transactions (before)
@@ -112,7 +112,8 @@ def _requests(source: Source, *, lagged: bool) -> Iterator[tuple[Request, int]]:
         cells = text.split()
         if not cells:
             continue
-        if not _is_single(cells) or max(map(len, cells)) > MOST_DIGITS:
+        sane = max(map(len, cells)) <= MOST_DIGITS and _is_single(cells)
+        if not sane or int(cells[4]) > MOST_S:
             source.skip(line, "no transaction of pgbench's")
         elif cells[2].isdecimal():
             end = int(cells[4]) * 10**9 + int(cells[5]) * 1000

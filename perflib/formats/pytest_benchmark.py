@@ -9,16 +9,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import Found, has, listing, mapping
+from perflib.formats.found import TIMES_S, Found, has, listing, mapping
 from perflib.formats.tables import header, rows
 
 TOOL = "pytest-benchmark"
 _STATED = {
-    "mean": ("time", "mean", "s"),
-    "median": ("time", "p50", "s"),
-    "min": ("time", "min", "s"),
-    "max": ("time", "max", "s"),
-    "stddev": ("time", "stdev", "s"),
+    **TIMES_S,
     "q1": ("time", "p25", "s"),
     "q3": ("time", "p75", "s"),
     "ops": ("rate", "value", "ops/s"),

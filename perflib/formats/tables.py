@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator
 
-from perflib.formats.base import LINE_CHARS, Source
+from perflib.formats.base import Source
 
 SEPARATORS = (",", ";", "\t", "|")
 
@@ -48,21 +48,15 @@ def markdown(source: Source) -> Iterator[tuple[list[str], list[tuple[int, dict[s
 def rows(source: Source) -> Iterator[tuple[int, dict[str, str]]]:
     """The line and the cells by column name of each row; rows of another length are skipped."""
     columns, separator = header(source)
-    before = csv.field_size_limit(LINE_CHARS)
+    lines = (text.lstrip("\ufeff") + "\n" for _, text in source.lines())
+    reader = csv.reader(lines, delimiter=separator)
+    filled = (cells for cells in reader if any(cell.strip() for cell in cells))
     try:
-        lines = (text.lstrip("\ufeff") + "\n" for _, text in source.lines())
-        reader = csv.reader(lines, delimiter=separator)
-        named = False
-        for cells in reader:
-            if not any(cell.strip() for cell in cells):
-                continue
-            if not named:
-                named = True
-            elif len(cells) != len(columns):
+        next(filled, None)
+        for cells in filled:
+            if len(cells) != len(columns):
                 source.skip(reader.line_num, f"{len(cells)} columns where there are {len(columns)}")
             else:
                 yield reader.line_num, dict(zip(columns, cells, strict=True))
     except csv.Error as error:
         raise source.fail(f"broken CSV: {error}", reader.line_num) from None
-    finally:
-        csv.field_size_limit(before)

@@ -29,6 +29,8 @@ MOST_LABELS = 10_000
 OTHERS = "(others)"
 OUTSIDE = {b"totals": b"outside"}
 BATCH_ROWS = 65_536
+MOST_S = 4e9
+"""Times and durations of more than a century are none; two of them fit into nanoseconds."""
 _NS = 1e-9
 
 
@@ -98,16 +100,12 @@ def batches(requests: Iterable[Request], *, outside: bool = False) -> Iterator[p
 
 
 class Tally:
-    """Collects batches; `estimates` and `indicators` summarise what was added.
-
-    `zero_ns` is the first start of the first batch: what streamed times count from.
-    """
+    """Collects batches; `estimates` and `indicators` summarise what was added."""
 
     def __init__(self, reading: Reading) -> None:
         self.rows = 0
         self.first_ns: int | None = None
         self.last_ns: int | None = None
-        self.zero_ns = 0
         self._resolution_s = reading.resolution_s
         self._time_step_s = reading.time_step_s
         self._outcomes = reading.outcomes
@@ -127,7 +125,6 @@ class Tally:
         intended = rows["intended_start"]
         self._open = intended.null_count == 0
         since = intended.to_numpy(zero_copy_only=False) if self._open else start
-        self.zero_ns = self.zero_ns or int(since.min())
         self.first_ns = _least(self.first_ns, int(since.min()))
         self.last_ns = -_least(None if self.last_ns is None else -self.last_ns, -int(end.max()))
         self._durations.frombytes(((end - since) * _NS).tobytes())

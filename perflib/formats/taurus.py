@@ -26,16 +26,20 @@ _STATED = {
 
 def recognise(source: Source) -> bool:
     """Its root element, or its columns."""
-    if "<FinalStatus" in source.head_text[:4096]:
-        return True
-    return {"label", "avg_rt", "throughput", "succ", "fail"} <= set(header(source)[0])
+    return _is_xml(source) or {"label", "avg_rt", "throughput", "succ", "fail"} <= set(
+        header(source)[0]
+    )
+
+
+def _is_xml(source: Source) -> bool:
+    return "<FinalStatus" in source.head_text[:4096]
 
 
 def read(source: Source) -> Iterator[Reading]:
     """One run, a label a group."""
     found = Found()
-    groups = _xml(source) if "<FinalStatus" in source.head_text[:4096] else _csv(source)
-    for label, values in groups:
+    listed = ((row["label"], row) for _, row in rows(source))
+    for label, values in _xml(source) if _is_xml(source) else listed:
         _add(found, label, values)
     yield Reading(tool=TOOL, indicators=found.indicators)
 
@@ -56,11 +60,6 @@ def _xml(source: Source) -> Iterator[tuple[str, dict[str, Any]]]:
             name = f"{element.tag}_{parameter}" if parameter else element.tag
             values[name] = element.get("value")
         yield group.get("label", ""), values
-
-
-def _csv(source: Source) -> Iterator[tuple[str, dict[str, Any]]]:
-    for _, row in rows(source):
-        yield row["label"], row
 
 
 def _add(found: Found, label: str, values: dict[str, Any]) -> None:

@@ -9,7 +9,6 @@ import msgspec
 from msgspec import Struct
 
 from perflib.formats.base import Reading, Source
-from perflib.formats.found import number
 from perflib.formats.k6_points import nanoseconds
 from perflib.formats.tally import Request, batches
 
@@ -79,18 +78,15 @@ def _csv(source: Source) -> Iterator[Request]:
         cells = next(csv.reader([text]), []) if text.strip() else []
         if not cells:
             continue
-        numbers = [number(cell) for cell in cells[:5]]
-        if len(cells) < 6 or any(value is None for value in numbers):
+        if len(cells) < 6 or not all(each.isdecimal() and len(each) < 20 for each in cells[:5]):
             source.skip(line, "fewer columns than Vegeta's, or no numbers")
             continue
-        stamp, code, latency, _, size = (int(value or 0) for value in numbers)
-        if not 0 <= latency < 10**15 or not 0 <= stamp < 2**62:
+        stamp, code, latency, _, size = map(int, cells[:5])
+        if latency >= 10**15 or stamp >= 2**62:
             source.skip(line, "no time or latency")
             continue
         name = " ".join(cells[9:11]) if len(cells) > 10 else ""
-        # float would round nanoseconds since 1970
-        exact = int(cells[0]) if cells[0].isdecimal() else stamp
-        yield _row(name, exact, latency, code, cells[5], size)
+        yield _row(name, stamp, latency, code, cells[5], size)
 
 
 def _row(name: str, start: int, latency: int, code: int, error: str, size: int) -> Request:

@@ -65,8 +65,9 @@ def intervals(desk: Desk) -> Drawing:
     heights = blocks["height"].to_numpy()[1:]
     slot, objective = slot_s(desk, gaps), desk.promise("block_time")
     missed = gaps > MISSED_SLOT * slot
+    judged = desk.estimate("block_time", "mean")
     figure, (axes,) = sheet(
-        _interval_title(gaps, missed, slot),
+        _interval_title(judged.value if judged else float(gaps.mean()), gaps, missed, slot),
         "time between the timestamps of consecutive blocks, by height; ✗: a slot without a block",
         source_line(desk.run, len(gaps)),
         height_in=2.7,
@@ -88,8 +89,8 @@ def _height_axis(axes: Axes) -> None:
     axes.locator_params(axis="x", nbins=6, integer=True)
 
 
-def _interval_title(gaps: np.ndarray, missed: np.ndarray, slot: float) -> str:
-    mean = f"A block each {format_quantity(float(gaps.mean()), 's')} on average"
+def _interval_title(mean_s: float, gaps: np.ndarray, missed: np.ndarray, slot: float) -> str:
+    mean = f"A block each {format_quantity(mean_s, 's')} on average"
     if not missed.any():
         return f"{mean}, and no slot was missed"
     lost = int(np.round(gaps[missed] / slot - 1).sum())

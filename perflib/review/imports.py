@@ -9,11 +9,15 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-IMPORTING = {".py", ".ipynb", ".yml", ".yaml"}
+import yaml
+
+_YAML = {".yml", ".yaml"}
+IMPORTING = {".py", ".ipynb", *_YAML}
 """Files that name code: Python, notebooks, and configurations by a locustfile or a callable."""
 _LOADERS = ("import_module", "__import__", "find_spec", "run_module", "run_path")
 _PATH = re.compile(r"(?:\./)?([\w./-]+)\.py")
@@ -35,7 +39,7 @@ class Reached:
 def reached_imports(files: list[Path], root: Path | None = None) -> Iterator[Reached]:
     """Every import of `files` and of the local modules and scripts they reach, each file once."""
     root = (root or Path.cwd()).resolve()
-    waiting: list[tuple[Path, str]] = [(file, "") for file in files]
+    waiting: list[tuple[Path, str]] = [(file, "") for file in [*files, *_unasked(files, root)]]
     done: set[Path] = set()
     while waiting:
         file, via = waiting.pop(0)
@@ -55,9 +59,16 @@ def reached_imports(files: list[Path], root: Path | None = None) -> Iterator[Rea
                 waiting.append((found.relative_to(root), via or str(file)))
 
 
+def _unasked(files: list[Path], root: Path) -> list[Path]:
+    """The `conftest.py` of each folder above a test, which pytest loads whoever asks."""
+    above = (folder for file in files if file.suffix == ".py" for folder in file.resolve().parents)
+    found = dict.fromkeys(each / "conftest.py" for each in above if each.is_relative_to(root))
+    return [file.relative_to(root) for file in found if file.is_file()]
+
+
 def _imports_of(file: Path, root: Path) -> Iterator[tuple[str, int]]:
-    text = file.read_text(encoding="utf-8", errors="replace")
-    if file.suffix in (".yml", ".yaml"):
+    text = file.read_text(encoding="utf-8-sig", errors="replace")
+    if file.suffix in _YAML:
         for number, line in enumerate(text.splitlines(), 1):
             if setting := _SETTING.match(line):
                 yield _module_at(setting[1]) or setting[1], number
@@ -67,12 +78,22 @@ def _imports_of(file: Path, root: Path) -> Iterator[tuple[str, int]]:
             yield module, line_of(at)
 
 
-def made_texts(file: Path) -> Iterator[tuple[str, int]]:
-    """Each text of a Python file or notebook as its constants make it, and its line."""
-    for tree, line_of in _trees(file, file.read_text(encoding="utf-8", errors="replace")):
+def made_texts(file: Path) -> Iterator[tuple[str, int, int]]:
+    """Each text of a Python file or notebook as its constants make it, its first and last line.
+
+    Of YAML each value as it is meant, with escapes undone and lines folded.
+    """
+    text = file.read_text(encoding="utf-8-sig", errors="replace")
+    if file.suffix.lower() in _YAML:
+        with suppress(yaml.YAMLError):
+            for token in yaml.scan(text):
+                if isinstance(token, yaml.ScalarToken):
+                    yield token.value, token.start_mark.line + 1, token.end_mark.line + 1
+        return
+    for tree, line_of in _trees(file, text):
         for node in ast.walk(tree):
             if isinstance(node, ast.expr) and (made := _made(node)):
-                yield made, line_of(node.lineno)
+                yield made, line_of(node.lineno), line_of(node.end_lineno or node.lineno)
 
 
 def _made(node: ast.expr) -> str | None:
@@ -145,10 +166,13 @@ def _named(tree: ast.AST, file: Path, root: Path) -> Iterator[tuple[str, int]]:
             called = node.func
             if getattr(called, "attr", getattr(called, "id", "")) in _LOADERS:
                 given = [*node.args, *(keyword.value for keyword in node.keywords)]
-                words = [str(each.value) for each in given if isinstance(each, ast.Constant)]
+                words = [text for each in given if (text := _made(each))]
                 # the package of a relative name is the next argument
                 module, base = [*words, "", ""][:2]
                 yield base + module if module.startswith(".") else module, node.lineno
+        elif isinstance(node, ast.Assign) and "pytest_plugins" in map(ast.unparse, node.targets):
+            texts = (each for each in ast.walk(node.value) if isinstance(each, ast.Constant))
+            yield from ((str(each.value), each.lineno) for each in texts)
         elif isinstance(node, ast.Constant) and (module := _module_at(str(node.value))):
             yield module, node.lineno
 

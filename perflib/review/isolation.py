@@ -29,7 +29,9 @@ _FILLED = re.compile(r"[][{}$%*]|^\W*$")
 """No host: `{name}` and `${NAME}` are filled in elsewhere."""
 _NAME = r"((?:[\w-]+\.)+[a-z][\w-]*)"
 _NAMED = re.compile(
-    rf"host(?:name)?[\"']?\s*[:=]\s*[\"']{_NAME}[\"']|[?&]host=([\w.-]+)|(?:[\"']|[:=] )//{_NAME}",
+    rf"host(?:name)?[\"']?\s*[:=]\s*[\"']{_NAME}[\"']|[?&]host=([\w.-]+)|(?:[\"']|[:=] )//{_NAME}"
+    rf"|(?:connect\w*\(\(|https?connection\()[\"']{_NAME}"
+    r"|connect\w*\([\"'][^\"']*\bhost=([\w.-]+)",
     re.IGNORECASE,
 )
 _SET = re.compile(rf"\s*[\w.-]*host(?:name)?\s*[:=]\s*{_NAME}\s*(?:#.*)?$", re.IGNORECASE)
@@ -39,7 +41,7 @@ _HOST_PORT = re.compile(r"(?<![\w./@-])((?:[a-z0-9-]+\.)+[a-z][a-z0-9-]+):\d{2,5
 _ESCAPE = re.compile(
     r"(?:\\x|%)([0-9a-f]{2})|\\(?-i:u)\{?([0-9a-f]{4})|\\U000([0-9a-f]{5})", re.IGNORECASE
 )
-_JOINT = re.compile(r"[\"']\s*\+?\s*[rbfu]{0,2}[\"']", re.IGNORECASE)
+_JOINT = re.compile(r"[\"']\s*(?:\+|\|\|)?\s*[rbfu]{0,2}[\"']", re.IGNORECASE)
 _LAST, _FIRST = re.compile(r"[\w-]*$"), re.compile(r"^[\w-]*")
 _ALIKE = str.maketrans(
     "аеорсухіјѕԁԛԝһАВЕКМНОРСТХІЈЅνοΑΒΕΖΗΙΚΜΝΟΡΤΥΧ",  # Cyrillic, Greek
@@ -89,9 +91,10 @@ def isolate(
             hits += _words(file, number, line, words, whole)
             if file.suffix.lower() not in PROSE:
                 hits += _hosts(file, number, whole, hosts)
-        if file.suffix in (".py", ".ipynb"):
+        if file.suffix.lower() in IMPORTING:
             told = {(hit.line, hit.found) for hit in hits if hit.file == file and hit.counts}
-            hits += _made(file, words, told)
+            made = _made(file, words, told)
+            hits += [hit for hit in made if (file.resolve(), hit.line) not in excused]
     named = {(hit.file, hit.line, hit.found) for hit in hits if hit.kind == "word"}
     imports = _imports([file for file in sorted(files) if file.suffix in IMPORTING], words)
     return hits + [hit for hit in imports if (hit.file, hit.line, hit.found) not in named]
@@ -133,7 +136,7 @@ def undone(line: str) -> str:
 def pattern_of(word: str) -> re.Pattern[str]:
     """`two-words` also as `two_words`, `two words`, `two.words`, `two/words` and `twoWords`."""
     parts = [re.escape(part) for part in re.split(r"[-_. ]+", word) if part]
-    return re.compile(r"(?:[-_./:\\]+| ?)".join(parts), re.IGNORECASE)
+    return re.compile(r"(?:[-_./:\\]+|\s*)".join(parts), re.IGNORECASE)
 
 
 def is_word(text: str, start: int, end: int) -> bool:
@@ -162,10 +165,11 @@ def _made(
     file: Path, words: Mapping[str, re.Pattern[str]], told: set[tuple[int, str]]
 ) -> Iterator[Hit]:
     """The hits that only the texts show which constants make; those `told` are not told again."""
-    for text, number in made_texts(file):
-        for hit in _words(file, number, text, words):
-            if hit.counts and (number, hit.found) not in told:
-                told.add((number, hit.found))
+    for text, first, last in made_texts(file):
+        for hit in _words(file, first, text, words):
+            shown = any((line, hit.found) in told for line in range(first, last + 1))
+            if hit.counts and not shown:
+                told.add((first, hit.found))
                 yield hit
 
 

@@ -166,7 +166,7 @@ def _yaml(file: Path) -> Iterator[Leaf]:
 
 def _json(file: Path) -> Iterator[Leaf]:
     """JSON, checked strictly; the line is that of the key's n-th mention on the way down."""
-    text = file.read_text(encoding="utf-8")
+    text = file.read_text(encoding="utf-8-sig")
     data = json.loads(text)
     at = 0
     for path, value in _leaves(data):
@@ -177,7 +177,7 @@ def _json(file: Path) -> Iterator[Leaf]:
 
 
 def _toml(file: Path) -> Iterator[Leaf]:
-    text = file.read_text(encoding="utf-8")
+    text = file.read_text(encoding="utf-8-sig")
     lines: dict[tuple[str, ...], int] = {}
     table: tuple[str, ...] = ()
     for number, line in enumerate(text.splitlines(), 1):
@@ -197,7 +197,7 @@ def _dotted(text: str) -> tuple[str, ...]:
 
 def _ini(file: Path) -> Iterator[Leaf]:
     section: tuple[str, ...] = ()
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(file.read_text(encoding="utf-8-sig").splitlines(), 1):
         if header := re.match(r"\s*\[([^\]]+)\]", line):
             section = (header[1].strip(),)
         elif pair := re.match(r"\s*([A-Za-z][\w.-]*)\s*[=:]\s*(.*?)\s*(?:\s[#;].*)?$", line):
@@ -205,7 +205,7 @@ def _ini(file: Path) -> Iterator[Leaf]:
 
 
 def _env(file: Path) -> Iterator[Leaf]:
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(file.read_text(encoding="utf-8-sig").splitlines(), 1):
         if pair := re.match(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*?)\s*(?:\s#.*)?$", line):
             yield (pair[1],), pair[2].strip("\"'"), number
 

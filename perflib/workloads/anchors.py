@@ -13,6 +13,7 @@ import threading
 import uuid
 from dataclasses import dataclass
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import httpx
 from pydantic import Field
@@ -110,7 +111,7 @@ class Anchors:
         if self.session.now() - probe.start_s > self.settings.timeout:
             probe.error, probe.end_s = "timeout", self.session.now()
         else:
-            path = self.settings.status_path.format(id=probe.identity)
+            path = self.settings.status_path.format(id=quote(probe.identity, safe=""))
             self._exchange(probe, "GET", path, None)
 
     def _exchange(self, probe: _Probe, method: str, path: str, body: str | None) -> None:

@@ -46,7 +46,7 @@ class Seen:
     """A block and its observed arrival.
 
     `interval` is the time since the block before arrived (None: not observed) and
-    `together` how many blocks were found by the same poll, whose intervals are shared out.
+    `together` how many blocks came until the same poll, whose intervals are shared out.
     `late` is a block that took another's place, whose arrival it still has.
     """
 
@@ -87,13 +87,12 @@ class Chain:
         self.seen[block.height] = Seen(block=block, arrived_s=arrived_s, interval=None)
 
     def extend(self, blocks: list[Block], arrived_s: float) -> None:
-        """Blocks above the top, found by one poll."""
-        before = self.seen.get(self.top)
-        known = before is not None and (self.top > self.first or before.interval is not None)
-        share = (arrived_s - before.arrived_s) / len(blocks) if before and known else None
+        """Blocks above the top, found by one poll; those that it could not have came as well."""
+        before, came = self.seen[self.top], blocks[-1].height - self.top
+        share = (arrived_s - before.arrived_s) / came if self.top > self.first else None
         for block in blocks:
             self.seen[block.height] = Seen(
-                block=block, arrived_s=arrived_s, interval=share, together=len(blocks)
+                block=block, arrived_s=arrived_s, interval=share, together=came
             )
         self.top = self.head = blocks[-1].height
 
@@ -158,7 +157,7 @@ class Story:
         dated = [seen for seen, _ in self.blocks if not isnan(seen.block.timestamp)]
         stamps = [seen.block.timestamp for seen in dated]
         self.resolution_s = 1.0 if stamps and all(s == int(s) for s in stamps) else 0.0
-        self.slot_s = self.watch.expected_s or (median(self.spacings) if self.spacings else None)
+        self.slot_s = self.watch.expected_s or max(median(self.spacings or [0.0]), 0.0)
         lags = [self.age(seen) for seen in dated if seen.exact]
         self.lag_s = median(lags) if lags else None
 
@@ -193,7 +192,7 @@ class Story:
         """Whether timestamps lie in our future, or further back than ten slots (a minute)."""
         if self.lag_s is None:
             return False
-        late = max(60.0, 10 * (self.slot_s or 0.0))
+        late = max(60.0, 10 * self.slot_s)
         return self.lag_s < -FUTURE_S - self.resolution_s or self.lag_s > late
 
     def missed_slots(self) -> int:
@@ -266,19 +265,18 @@ class Story:
             )
 
     def _disagreement(self) -> Iterator[Caveat]:
-        seen = [block for block, _ in self.blocks if block.interval is not None]
-        if not seen:
+        timed = [seen for seen, _ in self.blocks if seen.interval is not None]
+        if not timed:
             return
-        arrivals = sum(block.interval or 0.0 for block in seen)
-        first = self.chain.seen.get(seen[0].block.height - 1)
-        if first is None:
-            return
-        stamps = seen[-1].block.timestamp - first.block.timestamp
+        first = [seen for seen, _ in self.blocks if seen.interval is None][-1]
+        arrivals = timed[-1].arrived_s - first.arrived_s
+        stamps = timed[-1].block.timestamp - first.block.timestamp
         allowed = AGREEMENT * arrivals + 2 * (self.watch.poll_s + self.resolution_s)
         if abs(stamps - arrivals) > allowed:
+            count = timed[-1].block.height - first.block.height
             yield Caveat(
                 code="timestamps contradict arrivals",
-                message=f"{len(seen)} blocks took {format_quantity(stamps, 's')} by their "
+                message=f"{count} blocks took {format_quantity(stamps, 's')} by their "
                 f"timestamps but arrived within {format_quantity(arrivals, 's')}",
                 next_step="trust `arrival_interval`, and check the clock of the proposers",
                 voids=("block_time", "consensus_latency"),

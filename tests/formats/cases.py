@@ -1221,6 +1221,17 @@ CASES = [
         "Latency (ms):\n         min:    0.00\n         avg:    0.00\n",
         {("", "event_time", "mean"): None, ("", "events", "value"): 0},
     ),
+    Case(  # Nighthawk's: seconds, and the rate of one of its workers
+        "fortio",
+        '{"ActualQPS":50,"ActualDuration":30,"DurationHistogram":{"Count":17988,"Avg":0.005}}',
+        {("", "duration", "value"): 30.0},
+    ),
+    Case(  # a number of calls was asked for, not a time
+        "fortio",
+        '{"RequestedDuration":"exactly 100 calls","ActualQPS":50,"ActualDuration":2000000000,'
+        '"DurationHistogram":{"Count":100,"Avg":0.005}}',
+        {("", "duration", "value"): 2.0},
+    ),
     Case(
         "fortio",
         '{"ActualQPS":0,"DurationHistogram":{"Count":0,"Avg":0,"Percentiles":[{"Percentile":50,'

@@ -13,7 +13,10 @@ from typing import Any
 
 _NUMBER = re.compile(rb"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _TOKEN = re.compile(rb"[A-Za-z_]+|\d+|\s+|.", re.DOTALL)
-NUMBERS = (b"0", b"-1", b"1e400", b"-1e400", b"9" * 25, b"NaN", b"1e-400", b"18446744073709551616")
+NUMBERS = (
+    *(b"0", b"-1", b"1e400", b"-1e400", b"9" * 25, b"NaN", b"1e-400", b"18446744073709551616"),
+    *(b"9" * digits for digits in (10, 11, 13, 16, 19)),
+)
 SCRAPS = (
     b"\x00",
     b"\xff\xfe",

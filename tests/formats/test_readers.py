@@ -12,6 +12,7 @@ import pytest
 from perflib.errors import FormatError
 from perflib.formats import FORMATS, recognise
 from perflib.formats.base import Source
+from perflib.formats.found import last_digit
 from perflib.formats.loading import COLUMNS, load_results, readings, summarised
 from perflib.formats.tally import MOST_LABELS, OTHERS
 from tests.formats.cases import CASES, LOCUST_COLUMNS, Case
@@ -266,6 +267,34 @@ def test_failures_may_have_been_apart_from_requests_in_old_versions_of_locust(
     assert rate.resolution == pytest.approx(resolution)
 
 
+def test_the_order_of_locusts_history_is_that_of_its_times() -> None:
+    head = "Timestamp,User Count,Type,Name,Requests/s,50%,Total Request Count,Total Failure Count\n"
+    moments = ["1700000000,1,,Aggregated,5,20,5,1\n", "1700000002,2,,Aggregated,6,N/A,12,3\n"]
+    for listed in (moments, moments[::-1]):
+        (reading,) = readings(Source(Path("history"), content=(head + "".join(listed)).encode()))
+        assert reading.started_at == "2023-11-14T22:13:20+00:00"
+        assert {i.key: i.value for i in reading.indicators}["error_rate", "value", ""] == 0.25
+        assert reading.series is not None
+        assert reading.series.to_pydict() == {
+            "time_s": [0.0, 0.0, 0.0, 2.0, 2.0],
+            "name": ["users", "throughput", "service_time_p50", "users", "throughput"],
+            "labels": [""] * 5,
+            "value": [1.0, 5.0, 0.02, 2.0, 6.0],
+        }
+
+
+def test_requests_of_locust_without_a_time_count_in_no_mean() -> None:
+    entry = {"name": "/a", "num_requests": 4, "num_none_requests": 2, "num_failures": 0}
+    times = {"total_response_time": 30, "response_times": {"10": 1, "20": 1}}
+    alone = {"name": "/b", "num_requests": 1, "num_none_requests": 1, "total_response_time": 0}
+    stats = [entry | times, alone | {"response_times": {}}]
+    (reading,) = readings(Source(Path("stats"), content=json.dumps(stats).encode()))
+    found = {i.key: (i.value, i.n) for i in reading.indicators}
+    assert found["service_time", "mean", "/a"] == (0.015, 2)
+    assert found["requests", "value", ""] == (5, 0)
+    assert ("service_time", "max", "/b") not in found
+
+
 def test_the_median_of_locusts_page_is_said_once() -> None:
     page = (
         "<html><title>Locust</title><script>window.templateArgs = "
@@ -310,6 +339,35 @@ def test_k6_csv_is_as_exact_as_the_time_format_that_was_asked_for(time: str, ste
 
 
 @pytest.mark.parametrize(
+    ("tags", "share"),
+    [
+        ({"status": "404", "error_code": "1404", "expected_response": "true"}, 0.0),
+        ({"status": "200", "expected_response": "false"}, 1.0),
+        ({"status": "500", "error_code": "1500"}, 1.0),  # before 0.31
+        ({"status": "0", "error": "timeout", "error_code": "1050"}, 1.0),
+        ({"status": "200"}, 0.0),
+    ],
+)
+def test_k6_itself_tells_whether_it_expected_an_answer(tags: dict[str, str], share: float) -> None:
+    time, metric = "2026-11-25T22:22:59Z", "http_req_duration"
+    point = {"type": "Point", "metric": metric, "data": {"time": time, "value": 5, "tags": tags}}
+    names = ",".join(["metric_name,timestamp,metric_value", *tags])
+    cells = ",".join([f"{metric},{time},5", *tags.values()])
+    for text in (json.dumps(point), f"{names}\n{cells}\n"):
+        (reading,) = readings(Source(Path("points"), content=text.encode()))
+        found = {i.key: i.value for i in summarised(reading)}
+        assert found["error_rate", "value", ""] == share
+
+
+@pytest.mark.parametrize(
+    ("text", "step"),
+    [("12", 1.0), ("1.25", 0.01), ("1e+08", 1e8), ("1.5e-05", 1e-6), ("1e400", float("inf"))],
+)
+def test_a_written_number_is_known_to_its_last_digit(text: str, step: float) -> None:
+    assert last_digit(text) == pytest.approx(step)
+
+
+@pytest.mark.parametrize(
     ("text", "requests"),
     [
         (
@@ -318,6 +376,11 @@ def test_k6_csv_is_as_exact_as_the_time_format_that_was_asked_for(time: str, ste
         ),
         (
             "  http_req_failed..: 25.00% 2 out of 8\n  http_reqs....: 8 4/s\n"
+            "  iterations....: 2 1/s\n",
+            8,
+        ),
+        (
+            "  http_req_failed..: 12.50% ✓ 1        ✗ 7\n  http_reqs....: 8 4/s\n"
             "  iterations....: 2 1/s\n",
             8,
         ),
