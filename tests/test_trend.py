@@ -545,8 +545,8 @@ FAILING = np.random.default_rng(1).uniform(0.08, 0.1, 20)
 @pytest.mark.parametrize(
     ("values", "state", "says"),
     [
-        (np.r_[np.zeros(20), FAILING], "regressed", "0 → 0.089"),
-        (np.r_[np.zeros(20), np.full(20, 0.1)], "regressed", "0 → 0.100 since"),
+        (np.r_[np.zeros(20), FAILING], "regressed", "0 % → 8.9"),
+        (np.r_[np.zeros(20), np.full(20, 0.1)], "regressed", "0 % → 10.0 % since"),
         (np.r_[np.zeros(20), FAILING, np.zeros(20)], "unchanged", "no step"),
     ],
 )

@@ -14,7 +14,7 @@ from perflib.cli.choose import CONFIG, DATA, TOLERANCE, open_store
 from perflib.cli.compare import exit_code_of
 from perflib.cli.show import console, print_damaged
 from perflib.cli.signs import SIGNS, marked
-from perflib.units import format_quantity
+from perflib.wording import shown
 
 if TYPE_CHECKING:
     from perflib.analysis import Shift, Trend
@@ -81,7 +81,7 @@ def _print(found: list[Trend], store: Store, *, whole: bool) -> None:
     for name in ("state", "target", "", "now", "runs", ""):
         table.add_column(name, no_wrap=name != "", overflow="fold")
     for one in found:
-        cells = (one.key.target, one.name, format_quantity(one.level, one.unit))
+        cells = (one.key.target, one.name, shown(one.level, one.unit))
         count = str(len(one.values))
         table.add_row(marked(one.state), *map(escape, cells), count, sparkline(one))
     console.print(table)
