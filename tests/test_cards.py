@@ -110,7 +110,7 @@ class TestRun:
         first, how_much, since, *_ = text.splitlines()
         assert first.startswith(("✗ missed", "? unknown", "✓ met"))
         assert how_much.startswith("Why: p95" if "? unknown" in first else "By how much: p95")
-        assert re.fullmatch(r"Since when: 23 Nov \d\d:00 \(3 runs; met before\)\.", since)
+        assert re.fullmatch(r"Since when: 23 Nov \d\d:00 UTC \(3 runs; met before\)\.", since)
         assert "What to do:" in text
 
     def test_met_promises_have_nothing_to_do(self, store: Store) -> None:
@@ -224,6 +224,18 @@ class TestAcross:
         with pytest.raises(StoreError, match="samples cannot be read"):
             open_desk("database", data=tmp_path / "data")
 
+    def test_every_column_has_a_heading(self, store: Store) -> None:
+        desks, course = open_all(data=store.root), open_course("database", data=store.root)
+        told = [cards.across.overview(desks), cards.across.next_steps(desks)]
+        told += [card(desks[0]) for card in (cards.verdict, cards.generator, cards.method)]
+        told += [cards.past.shifts(course), cards.past.indicators([course])]
+        assert not [card for card in told if re.search(r"<th[^>]*></th>", card._repr_html_())]
+
+    def test_a_promise_without_a_value_is_no_missing_promise(self, tmp_path: Path) -> None:
+        fabricate.commit(Store(tmp_path), "database", objectives=["p95(response_time) < 1 s"])
+        told = repr(cards.past.indicators(indicators("database", tmp_path)))
+        assert told == "○ no data: No promised indicator was measured yet."
+
     def test_overview_of_nothing_says_what_to_do(self) -> None:
         assert "perflib run" in repr(cards.across.overview([]))
 
@@ -322,6 +334,7 @@ class TestAcross:
         figure = plots.history.trend(open_course("database", data=tmp_path))
         ticks = [tick.get_text() for tick in figure.axes[0].get_xticklabels()]
         assert (ticks[0], ticks[-1]) == ("23 Nov 08:00", "23 Nov 11:00")
+        assert "(UTC)" in figure.alt
 
     def test_far_values_do_not_press_the_others_flat(self, tmp_path: Path) -> None:
         store = Store(tmp_path)

@@ -41,7 +41,7 @@ def verdict(comparison: Comparison, metric: str = "") -> Card:
     counts = Counter(str(c.state) for c in whole)
     parts = ", ".join(f"{counts[state]} {state}" for state in _PLACE if state in counts)
     rows = [_change_row(change) for change in shown[:20]]
-    table = Table(["", "metric", "a", "b", "b to a [95 %]", "why"], rows)
+    table = Table(["state", "metric", "a", "b", "b to a [95 %]", "why"], rows)
     told = f"Of {len(whole)} figures of the whole run: {parts}."
     return Card(_finding(first), str(first.state), [told, table])
 
@@ -63,7 +63,7 @@ def by_label(comparison: Comparison) -> Card:
     if not moved:
         return Card("No single label moved for sure.")
     rows = [[Code(c.label), *_change_row(c)] for c in moved[:40]]
-    headings = ["label", "", "metric", "a", "b", "b to a [95 %]", "why"]
+    headings = ["label", "state", "metric", "a", "b", "b to a [95 %]", "why"]
     return Card(f"{len(moved)} figures of single labels moved", blocks=[Table(headings, rows)])
 
 

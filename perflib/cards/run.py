@@ -48,7 +48,7 @@ def verdict(desk: Desk) -> Card:
     blocks: list[Block] = [f"{why}: {first.reason}.", f"Since when: {since} ({runs})."]
     blocks += [f"Decided about this run: {told}." for told in desk.decisions]
     rows = [_verdict_row(v, desk) for v in verdicts]
-    blocks.append(Table(["", "promise", "measured [95 %]", "margin", "since"], rows))
+    blocks.append(Table(["state", "promise", "measured [95 %]", "margin", "since"], rows))
     open_ones = [v for v in verdicts if v.outcome is not Outcome.MET]
     if open_ones:
         blocks += ["What to do:", Steps(_steps(open_ones, desk.suspects[:1]))]
@@ -164,7 +164,7 @@ def generator(desk: Desk) -> Card:
     return Card(
         told_of[0] if told_of else finding if bad else "The load generator was not the bottleneck",
         "missed" if told_of else "unknown" if bad else "met",
-        [Table(["", "check", "measured", "wanted"], rows)],
+        [Table(["state", "check", "measured", "wanted"], rows)],
     )
 
 
