@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from perflib.cards.card import Block, Card, Cell, Code, Number, State, Table
 from perflib.units import format_number
-from perflib.wording import caution, count, named, shown, signed, words
+from perflib.wording import caution, count, named, percent, shown, signed, words
 
 if TYPE_CHECKING:
     from perflib.analysis import Change, Comparison
@@ -122,7 +122,7 @@ def method(comparison: Comparison) -> Card:
     rows: list[list[Cell]] = [
         ["a", Code(", ".join(comparison.runs_a))],
         ["b", Code(", ".join(comparison.runs_b))],
-        ["interval", f"{comparison.level:.0%}; {'; '.join(methods[:3])}"],
+        ["interval", f"{percent(comparison.level)}; {'; '.join(methods[:3])}"],
         ["what matters", f"changes beyond ±{100 * comparison.tolerance:g} %"],
         ["many figures", "p-values adjusted over all figures looked at (Benjamini–Hochberg)"],
     ]

@@ -13,7 +13,7 @@ from matplotlib.textpath import text_to_path
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from perflib.model import Outcome, Run
-from perflib.plots.house import GREY, INK, MUTED, STATES, TEXT, WIDTH_IN
+from perflib.plots.house import INK, MUTED, STATES, TEXT, WIDTH_IN
 from perflib.units import format_number, format_quantity, scale_of
 from perflib.wording import SIGNS, clean, distinct
 
@@ -137,8 +137,8 @@ def warmup(axes: Axes, run: Run, *, label: bool = True) -> None:
     if run.measured_from_s > 0:
         axes.axvspan(0, run.measured_from_s, **shade)
         if label:
-            corner: dict[str, Any] = {"coords": "axes fraction", "shift": (3, -3)}
-            note(axes, "warm-up", (0, 1), va="top", size=8, color=GREY, **corner)
+            above: dict[str, Any] = {"coords": "axes fraction", "shift": (0, 2)}
+            note(axes, "warm-up", (0, 1), va="bottom", size=8, color=MUTED, **above)
     if run.measured_until_s is not None and run.measured_until_s < run.duration_s:
         axes.axvspan(run.measured_until_s, run.duration_s, **shade)
 
