@@ -275,6 +275,18 @@ def test_everything_is_reached_by_keyboard(browser, site):
     assert {"a", "button", "summary"} <= seen
 
 
+@pytest.mark.parametrize(("width", "name"), [(1280, "sessions"), (390, "db")])
+def test_only_what_scrolls_is_a_stop(browser, site, width, name):
+    go(browser, pages(site)[name], width)
+    frames = "[...document.querySelectorAll('figure.plot, .scroll')]"
+    scrolls = "e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 1"
+    found = browser.execute_script(f"return {frames}.map(e => [{scrolls}, e.tabIndex == 0])")
+    assert len(found) > 1
+    assert all(stop == needed for needed, stop in found)
+    named = "return document.querySelector('.card .scroll')?.getAttribute('aria-label')"
+    assert browser.execute_script(named) == ("Verdict" if name == "sessions" else None)
+
+
 def test_a_hostile_run_is_harmless(browser, site):
     for name in ("hostile", "index"):
         go(browser, pages(site)[name])

@@ -91,10 +91,16 @@
   };
   document.querySelectorAll("main table").forEach(sortable);
 
-  // a figure that scrolls, as on a phone, must be reached by keyboard
-  document.querySelectorAll("figure.plot").forEach((figure) => {
-    if (figure.scrollWidth > figure.clientWidth) figure.tabIndex = 0;
+  // what scrolls must be reached by keyboard, and what does not is no stop on the way
+  const frames = [...document.querySelectorAll("figure.plot, .scroll, pre.long")];
+  const stops = () => frames.forEach((frame) => {
+    const wide = frame.scrollWidth > frame.clientWidth + 1;
+    if (wide || frame.scrollHeight > frame.clientHeight + 1) frame.tabIndex = 0;
+    else frame.removeAttribute("tabindex");
   });
+  stops();
+  addEventListener("load", stops);
+  addEventListener("resize", stops);
 
   const links = new Map([...document.querySelectorAll(".contents a")].map(
     (link) => [decodeURIComponent(link.hash.slice(1)), link]));
