@@ -318,6 +318,17 @@ class TestLinked:
         assert math.isclose(told, p95, rel_tol=0.1)
         assert "no sample" in views.update(5000, 6000)
 
+    def test_cells_without_values_stay_white_and_names_beside_them(self, tmp_path: Path) -> None:
+        _, frame = fabricate.run_of("api_gateway")
+        frame["label"] = [f"{n % 3} {'W' * 30}" for n in range(len(frame))]
+        views = Views(indexed(desk_of(frame, tmp_path).samples, "response_time"), "response_time")
+        _, middle, right = views.axes
+        shown = middle.images[0].get_array()
+        assert 0 < shown.count() < shown.size
+        views.figure.canvas.draw()
+        ends = middle.get_window_extent().x1
+        assert all(name.get_window_extent().x0 > ends for name in right.get_yticklabels())
+
     def test_the_timeline_marks_the_brush(self, desks: dict[str, Desk]) -> None:
         desk = desks["api_gateway"]
         ends = desk.samples["end"].to_numpy()

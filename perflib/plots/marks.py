@@ -156,18 +156,24 @@ def end_labels(axes: Axes, *lines: tuple[float, str, str]) -> None:
         note(axes, clean(text, 40), (1, y), coords=beside, color=color, shift=(5, lowest - own))
 
 
-def row_names(axes: Axes, names: Iterable[object]) -> None:
-    """Name the rows of the axes, each as long as the room left of them allows."""
-    names, room_pt = list(names), axes.get_position().x0 * WIDTH_IN * 72 - PAD_PT
+def row_names(
+    axes: Axes, names: Iterable[object], *, after: float = 0.0, size: float | None = None
+) -> None:
+    """Name the rows of the axes, each as long as the room left of them allows.
+
+    `after` is where the room begins, as a share of the figure's width.
+    """
+    names, size = list(names), size or rcParams["ytick.labelsize"]
+    room_pt = (axes.get_position().x0 - after) * WIDTH_IN * 72 - PAD_PT
     letters = int(room_pt / NARROW_PT)
-    while letters > 8 and any(_width_pt(text) > room_pt for text in distinct(names, letters)):
+    while letters > 4 and any(_width_pt(text, size) > room_pt for text in distinct(names, letters)):
         letters -= 1
     texts = distinct(names, letters)
-    axes.set_yticks(range(len(texts)), texts)
+    axes.set_yticks(range(len(texts)), texts, size=size)
 
 
-def _width_pt(text: str) -> float:
-    font = FontProperties(size=rcParams["ytick.labelsize"])
+def _width_pt(text: str, size: float) -> float:
+    font = FontProperties(size=size)
     return float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0])
 
 
