@@ -84,6 +84,10 @@ class TestDialects:
         assert card._repr_markdown_() == "✗ **missed** – **It is slow**\n\nbecause"
         assert card._repr_html_().index("It is slow") < card._repr_html_().index("because")
 
+    def test_a_state_can_be_read_on_dark_and_light(self) -> None:
+        html = Card("x", "met")._repr_html_()
+        assert "color:color-mix(in srgb,#00735a,currentColor 35%)" in html
+
     def test_numbers_sort_by_their_value(self) -> None:
         html = Card("x", blocks=[Table(["t"], [[Number("6.2 ms", 0.0062)]])])._repr_html_()
         assert 'data-sort="0.0062"' in html
@@ -128,6 +132,21 @@ class TestRun:
     def test_method_is_enough_to_repeat(self, store: Store) -> None:
         text = repr(cards.method(open_desk("database", data=store.root)))
         assert all(word in text for word in ("perflib run database", "seed", "Made-up CPU"))
+
+    def test_a_setting_is_told_once(self) -> None:
+        run, samples = fabricate.run_of("api_gateway")
+        load = {"users": 4, "warmup": 1.0, "run_time": 9.0}
+        same = {"users": 4, "warmup_s": 1.0, "run_s": 9.0}
+        run.workload = {"scenario": load, "url": "http://a", "insecure": False, **same}
+        rows = dict(cards.method(Desk(run, samples)).blocks[0].rows)
+        assert rows["load"].endswith("users 4, warmup 1 s, run_time 9 s")
+        assert rows["target"] == ("url http://a",)
+
+    def test_only_counts_that_are_known_are_held_against_each_other(self) -> None:
+        run, samples = fabricate.run_of("api_gateway")
+        run.counts.target = None
+        told = repr(cards.generator(Desk(run, samples)))
+        assert re.search(r"requests recorded = by the engine +3.000 = 3.000 ", told)
 
     def test_a_busy_generator_is_told(self) -> None:
         run, samples = fabricate.run_of("api_gateway")
