@@ -239,7 +239,9 @@ def test_the_index_filters_and_sorts(browser, site):
     assert box.get_attribute("id") == "filter"
     box.send_keys("sessions")
     assert set(column(browser, ".runs", 2)) == {"sessions"}
-    assert browser.find_element(By.ID, "shown").text == f"5 of {everything} shown"
+    names = [one.text for one in browser.find_elements(By.CSS_SELECTOR, ".cards h3")]
+    assert list(filter(None, names)) == ["sessions"], "cards follow the filter as well"
+    assert browser.find_element(By.ID, "shown").text == f"5 of {everything} runs shown"
     box.send_keys(Keys.CONTROL, "a")
     box.send_keys(Keys.BACKSPACE)
     browser.find_element(By.CSS_SELECTOR, "[data-filter-state=met]").click()

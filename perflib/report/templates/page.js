@@ -125,7 +125,8 @@
 
   const filter = $("filter");
   if (filter) {
-    const rows = [...document.querySelectorAll("[data-words]")];
+    const rows = [...document.querySelectorAll("[data-words]")];  // cards of targets and runs
+    const runs = rows.filter((row) => row.matches("tr"));
     const states = [...document.querySelectorAll("[data-filter-state]")];
     const apply = () => {
       const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -136,9 +137,9 @@
         const fits = words.every((word) => row.dataset.words.includes(word))
           && (!wanted.length || wanted.includes(row.dataset.state));
         row.hidden = !fits;
-        shown += fits;
+        shown += fits && row.matches("tr");
       });
-      $("shown").textContent = words.length || wanted.length ? `${shown} of ${rows.length} shown` : "";
+      $("shown").textContent = words.length || wanted.length ? `${shown} of ${runs.length} runs shown` : "";
     };
     document.querySelector(".filters").hidden = false;
     filter.addEventListener("input", apply);
