@@ -75,7 +75,7 @@ class _Page:
         self._ids: set[str] = {"content", "theme", "code", "filter", "shown"}
         self._code: list[str] = []
         self._figures = 0
-        self._under = "Tables"
+        self._under = "this page"
 
     def add(self, piece: str) -> None:
         self.sections[-1].pieces.append(Markup(visible(piece)))
@@ -107,7 +107,8 @@ class _Page:
         if self._code:
             text = "\n\n".join(self._code)
             self.add(
-                f'<details class="code"><summary>code</summary>'
+                f'<details class="code"><summary>code<span class="unseen"> of '
+                f"{escape(self._under)}</span></summary>"
                 f"<pre><code>{highlighted(text)}</code></pre></details>"
             )
             self._code.clear()

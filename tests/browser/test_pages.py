@@ -171,6 +171,10 @@ def test_code_is_folded_and_opens(browser, site):
     browser.find_element(By.ID, "code").click()
     assert all(fold.get_attribute("open") for fold in folds)
     assert "import pandas" in browser.find_element(By.TAG_NAME, "main").text
+    named = [
+        fold.find_element(By.TAG_NAME, "summary").get_attribute("textContent") for fold in folds
+    ]
+    assert "code of Verdict" in named, "a reader who hears only the names tells them apart"
     browser.find_element(By.ID, "code").click()
     assert not any(fold.get_attribute("open") for fold in folds)
     folds[0].find_element(By.TAG_NAME, "summary").send_keys(Keys.ENTER)
