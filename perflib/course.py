@@ -19,8 +19,7 @@ from perflib.errors import StoreError, nearest
 from perflib.model import Metric, Objective, find_metric
 from perflib.objectives import parse_objective
 from perflib.store import Store
-from perflib.units import format_quantity
-from perflib.wording import Relative, clean, named, percent_change
+from perflib.wording import Relative, clean, named, percent_change, shown
 
 DEFAULT_STATISTIC = "p95"
 MOST_LABELS = 12
@@ -79,7 +78,7 @@ class Course:
     def when(self, run_id: str) -> str:
         """When this run started, in words; with its year where the history has several."""
         years = self.points["started_at"].dt.year.nunique()
-        return f"{self.at(run_id):{'%d %b %H:%M' if years == 1 else '%d %b %Y'}}"
+        return f"{self.at(run_id):{'%d %b %H:%M UTC' if years == 1 else '%d %b %Y'}}"
 
     def causes(self, shift: analysis.Shift) -> Causes:
         """What else changed between the runs on the sides of a shift."""
@@ -104,7 +103,7 @@ class Course:
         if drift is not None and self.moved is drift:
             return f"{self.name} drifts by {percent_change(drift)} over {runs - drift.start} runs"
         if self.last is None:
-            now = format_quantity(self.trend.level, self.trend.unit)
+            now = shown(self.trend.level, self.trend.unit)
             hedge = "" if self.state == "unchanged" else f"; {self.trend.reason}"
             return f"{self.name} did not shift for sure in {runs} runs: about {now}{hedge}"
         verb = self.state if self.state in ("improved", "regressed") else "shifted"

@@ -94,7 +94,7 @@ class Desk:
         return rows[(rows["run_id"] <= self.run.id) & ~rows["bad"]]
 
     def since(self, verdict: Verdict) -> tuple[str, str]:
-        """Since when this outcome has held: (`23 Nov 14:00`, `3 runs; met before`)."""
+        """Since when this outcome has held: (`23 Nov 14:00 UTC`, `3 runs; met before`)."""
         rows = self._judged[self._judged["objective"] == verdict.objective.text]
         outcomes = rows["outcome"].astype(str).to_numpy()
         other = (outcomes != str(verdict.outcome)).nonzero()[0]
@@ -104,7 +104,7 @@ class Desk:
         runs = len(rows) - first
         lasted = "this run" if runs == 1 else many(runs, "run")
         before = f"; {outcomes[first - 1]} before" if first else ""
-        return f"{rows['started_at'].iloc[first]:%d %b %H:%M}", f"{lasted}{before}"
+        return f"{rows['started_at'].iloc[first]:%d %b %H:%M} UTC", f"{lasted}{before}"
 
     @cached_property
     def decisions(self) -> list[str]:

@@ -84,6 +84,10 @@ class TestDialects:
         assert card._repr_markdown_() == "✗ **missed** – **It is slow**\n\nbecause"
         assert card._repr_html_().index("It is slow") < card._repr_html_().index("because")
 
+    def test_a_state_can_be_read_on_dark_and_light(self) -> None:
+        html = Card("x", "met")._repr_html_()
+        assert "color:color-mix(in srgb,#00735a,currentColor 35%)" in html
+
     def test_numbers_sort_by_their_value(self) -> None:
         html = Card("x", blocks=[Table(["t"], [[Number("6.2 ms", 0.0062)]])])._repr_html_()
         assert 'data-sort="0.0062"' in html
@@ -110,7 +114,7 @@ class TestRun:
         first, how_much, since, *_ = text.splitlines()
         assert first.startswith(("✗ missed", "? unknown", "✓ met"))
         assert how_much.startswith("Why: p95" if "? unknown" in first else "By how much: p95")
-        assert re.fullmatch(r"Since when: 23 Nov \d\d:00 \(3 runs; met before\)\.", since)
+        assert re.fullmatch(r"Since when: 23 Nov \d\d:00 UTC \(3 runs; met before\)\.", since)
         assert "What to do:" in text
 
     def test_met_promises_have_nothing_to_do(self, store: Store) -> None:
@@ -128,6 +132,21 @@ class TestRun:
     def test_method_is_enough_to_repeat(self, store: Store) -> None:
         text = repr(cards.method(open_desk("database", data=store.root)))
         assert all(word in text for word in ("perflib run database", "seed", "Made-up CPU"))
+
+    def test_a_setting_is_told_once(self) -> None:
+        run, samples = fabricate.run_of("api_gateway")
+        load = {"users": 4, "warmup": 1.0, "run_time": 9.0}
+        same = {"users": 4, "warmup_s": 1.0, "run_s": 9.0}
+        run.workload = {"scenario": load, "url": "http://a", "insecure": False, **same}
+        rows = dict(cards.method(Desk(run, samples)).blocks[0].rows)
+        assert rows["load"].endswith("users 4, warmup 1 s, run_time 9 s")
+        assert rows["target"] == ("url http://a",)
+
+    def test_only_counts_that_are_known_are_held_against_each_other(self) -> None:
+        run, samples = fabricate.run_of("api_gateway")
+        run.counts.target = None
+        told = repr(cards.generator(Desk(run, samples)))
+        assert re.search(r"requests recorded = by the engine +3.000 = 3.000 ", told)
 
     def test_a_busy_generator_is_told(self) -> None:
         run, samples = fabricate.run_of("api_gateway")
@@ -223,6 +242,18 @@ class TestAcross:
         assert "Missed promises first" in repr(cards.across.next_steps(desks))
         with pytest.raises(StoreError, match="samples cannot be read"):
             open_desk("database", data=tmp_path / "data")
+
+    def test_every_column_has_a_heading(self, store: Store) -> None:
+        desks, course = open_all(data=store.root), open_course("database", data=store.root)
+        told = [cards.across.overview(desks), cards.across.next_steps(desks)]
+        told += [card(desks[0]) for card in (cards.verdict, cards.generator, cards.method)]
+        told += [cards.past.shifts(course), cards.past.indicators([course])]
+        assert not [card for card in told if re.search(r"<th[^>]*></th>", card._repr_html_())]
+
+    def test_a_promise_without_a_value_is_no_missing_promise(self, tmp_path: Path) -> None:
+        fabricate.commit(Store(tmp_path), "database", objectives=["p95(response_time) < 1 s"])
+        told = repr(cards.past.indicators(indicators("database", tmp_path)))
+        assert told == "○ no data: No promised indicator was measured yet."
 
     def test_overview_of_nothing_says_what_to_do(self) -> None:
         assert "perflib run" in repr(cards.across.overview([]))
@@ -322,6 +353,7 @@ class TestAcross:
         figure = plots.history.trend(open_course("database", data=tmp_path))
         ticks = [tick.get_text() for tick in figure.axes[0].get_xticklabels()]
         assert (ticks[0], ticks[-1]) == ("23 Nov 08:00", "23 Nov 11:00")
+        assert "(UTC)" in figure.alt
 
     def test_far_values_do_not_press_the_others_flat(self, tmp_path: Path) -> None:
         store = Store(tmp_path)

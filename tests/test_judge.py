@@ -113,6 +113,19 @@ def test_a_bound_that_nothing_breaks_is_no_promise(text, outcome):
     assert ("bound of 100 %" in found.reason) == (outcome == "unknown")
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "says"),
+    [
+        (0.02, None, "is 30.0 ms (at least 20.0 ms)"),
+        (None, 0.04, "is 30.0 ms (at most 40.0 ms)"),
+        (None, None, "is 30.0 ms (no interval)"),
+        (0.02, 0.04, "is 30.0 ms (20.0 ms to 40.0 ms)"),
+    ],
+)
+def test_an_interval_of_one_end_is_told_in_words(low, high, says):
+    assert says in verdict("p95(query_time) < 10 ms", estimate(0.03, low, high)).reason
+
+
 def test_a_doubt_about_another_metric_changes_nothing():
     caveats = [Caveat(code="x", message="y", voids=("throughput",))]
     found = verdict("p95(query_time) < 10 ms", estimate(1e-3, 1e-3, 2e-3), caveats=caveats)

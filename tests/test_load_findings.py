@@ -43,11 +43,11 @@ PARAMETERS = ("rate", "contention", "coherency")
     [
         ({}, 1000, None),
         ({"cpu_share": 0.5, "loop_lateness_p99_s": 0.002, "ceiling": 10_000}, 5000, None),
-        ({"cpu_share": 0.97}, 1000, "97% of a core"),
-        ({"cpu_share": 0.5, "cpu_wait_share": 0.45}, 1000, "waited for one 45%"),
+        ({"cpu_share": 0.97}, 1000, "97 % of a core"),
+        ({"cpu_share": 0.5, "cpu_wait_share": 0.45}, 1000, "waited for one 45 %"),
         ({"loop_lateness_p99_s": 0.08}, 1000, "80.0 ms late"),
         ({"socket_errors": 3}, 1000, "3 requests found no free file descriptor"),
-        ({"ceiling": 10_000}, 9000, "90% of what it reaches"),
+        ({"ceiling": 10_000}, 9000, "90 % of what it reaches"),
         ({"ceiling": 10_000, "processes": 2}, 9000, None),
     ],
 )

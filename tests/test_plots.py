@@ -6,6 +6,7 @@ import math
 import re
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +21,7 @@ from perflib import analysis, plots
 from perflib.desk import Desk, no_samples
 from perflib.model import Estimate, Run
 from perflib.objectives import parse_objective
-from perflib.plots import Drawing, chain, latency, pipeline, queries, traffic
+from perflib.plots import Drawing, chain, house, latency, pipeline, queries, traffic
 from perflib.plots.house import Missing, sheet
 from perflib.plots.linked import Timeline, Views, indexed
 from perflib.plots.marks import bound_line, end_labels
@@ -54,6 +55,15 @@ SPECIAL = {
     "database": (queries.time_by_query, queries.waiting),
 }
 EVIL = "<script>alert(1)</script> $x^{2}$ \u202e\u0000 </pre>{{7*7}}\n" + "W" * 10_000
+
+
+def contrast(colour: str) -> float:
+    """Against white (WCAG 2): 3 is wanted of marks, 4.5 of text."""
+    r, g, b = (
+        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
+        for c in mpl.colors.to_rgb(colour)
+    )
+    return 1.05 / (0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05)
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +107,23 @@ class TestEveryFigure:
         first, second = (plots.heatmap(desks["api_gateway"]) for _ in range(2))
         assert first.png() == second.png()
 
+    @pytest.mark.parametrize("colour", [*house.SERIES, *house.TEXT, house.RED, house.GREEN])
+    def test_marks_stand_out_from_white(self, colour: str) -> None:
+        assert contrast(colour) >= 3
+
+    def test_text_in_a_colour_can_be_read(self) -> None:
+        written = [house.TEXT.get(colour, colour) for colour, _ in house.STATES.values()]
+        assert min(map(contrast, written)) >= 4.5
+
+    def test_labels_in_any_script_raise_no_warning(self, desks: dict[str, Desk]) -> None:
+        run, samples = desks["database"].run, desks["database"].samples
+        label = samples["label"].cat.rename_categories(lambda name: f"名前で検索 {name}")
+        desk = Desk(run, samples.assign(label=label))
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            plots.by_label(desk).png()
+        assert not told
+
     def test_matplotlib_is_left_as_it_was(self, desks: dict[str, Desk]) -> None:
         before = dict(mpl.rcParams)
         plots.distribution(desks["database"]).png()
@@ -110,6 +137,12 @@ class TestFindings:
         assert p95 is not None
         under = 100 * (1 - p95.value / 0.010)
         assert f"{under:.0f} % under the promise" in plots.percentiles(desk).alt
+
+    def test_each_promised_level_has_its_row(self) -> None:
+        promises = ["p99.9(query_time) < 1 s", "mean(query_time) < 5 ms"]
+        axes = plots.percentiles(Desk(*fabricate.run_of("database", objectives=promises))).axes[0]
+        rows = [tick.get_text() for tick in axes.get_yticklabels()]
+        assert rows == ["mean", "p50", "p90", "p95", "p99", "p99.9"]
 
     def test_missed_slots_are_counted(self, desks: dict[str, Desk]) -> None:
         assert "1 of 36 slots went without a block" in chain.intervals(desks["blockchain"]).alt
@@ -293,6 +326,17 @@ class TestLinked:
         told = float(found.split(" is ")[1].split(" ms")[0]) / 1000
         assert math.isclose(told, p95, rel_tol=0.1)
         assert "no sample" in views.update(5000, 6000)
+
+    def test_cells_without_values_stay_white_and_names_beside_them(self, tmp_path: Path) -> None:
+        _, frame = fabricate.run_of("api_gateway")
+        frame["label"] = [f"{n % 3} {'W' * 30}" for n in range(len(frame))]
+        views = Views(indexed(desk_of(frame, tmp_path).samples, "response_time"), "response_time")
+        _, middle, right = views.axes
+        shown = middle.images[0].get_array()
+        assert 0 < shown.count() < shown.size
+        views.figure.canvas.draw()
+        ends = middle.get_window_extent().x1
+        assert all(name.get_window_extent().x0 > ends for name in right.get_yticklabels())
 
     def test_the_timeline_marks_the_brush(self, desks: dict[str, Desk]) -> None:
         desk = desks["api_gateway"]

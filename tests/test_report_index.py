@@ -58,6 +58,10 @@ def test_sparkline():
     assert spark.line.points == "3.0,28.0 60.0,22.0 117.0,25.0"
     assert spark.line.bound == 4.0
     assert spark.told == "p95(query_time) < 10 ms: 3 runs, from 2.00 ms to 3.00 ms"
+    both = [verdict(MET, 0.004), verdict(MISSED, 0.2, "p99(query_time) < 10 ms")]
+    decides = sparkline([Summary("r", "db", verdicts=both)] * 2)
+    assert decides is not None
+    assert decides.told == "p99(query_time) < 10 ms: 2 runs, from 200 ms to 200 ms"
     assert sparkline([run(MET)]) is None
     assert sparkline([run(), run()]) is None
     assert sparkline([run(MET, value=0.0), run(MET, value=0.0)]) is not None

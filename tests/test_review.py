@@ -276,7 +276,7 @@ PLAN = {
             samples_of({"a": 10}, query_time=0.01, pool_wait=0.03),
             "pool wait dominates",
             0.75,
-            "75% of the time",
+            "75 % of the time",
         ),
         (
             run_of("sql", details={"plans": [PLAN]}),
@@ -304,7 +304,7 @@ PLAN = {
             samples_of({"a": 10}, processing_time=0.1, compress_time=0.08, store_time=0.01),
             "one stage dominates",
             0.8,
-            "80% of a chunk's time is compress",
+            "80 % of a chunk's time is compress",
         ),
         (
             run_of("chunks"),
@@ -318,7 +318,7 @@ PLAN = {
             samples_of({"slow": 5, "quick": 50}),
             "one request dominates",
             0.909,
-            "`slow` takes 91% of the time with 9% of the calls",
+            "`slow` takes 91 % of the time with 9.1 % of the calls",
         ),
         (
             run_of("http", errors={"status 500": 5, "timeout": 1}),

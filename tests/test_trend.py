@@ -2,6 +2,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import click
@@ -17,6 +18,7 @@ from perflib.analysis.behind import Causes
 from perflib.analysis.standing import visible
 from perflib.cli import main
 from perflib.cli.gate import gate as gate_verb
+from perflib.cli.trend import sparkline as bars_of
 from perflib.cli.trend import trend as trend_verb
 from perflib.cli.triage import triage as triage_verb
 from perflib.desk import open_all
@@ -545,8 +547,8 @@ FAILING = np.random.default_rng(1).uniform(0.08, 0.1, 20)
 @pytest.mark.parametrize(
     ("values", "state", "says"),
     [
-        (np.r_[np.zeros(20), FAILING], "regressed", "0 → 0.089"),
-        (np.r_[np.zeros(20), np.full(20, 0.1)], "regressed", "0 → 0.100 since"),
+        (np.r_[np.zeros(20), FAILING], "regressed", "0 % → 8.9"),
+        (np.r_[np.zeros(20), np.full(20, 0.1)], "regressed", "0 % → 10.0 % since"),
         (np.r_[np.zeros(20), FAILING, np.zeros(20)], "unchanged", "no step"),
     ],
 )
@@ -575,6 +577,13 @@ def test_the_trend_verb_names_what_may_be_behind(store, tmp_path, monkeypatch):
     assert json.loads(text)[0]["state"] == "regressed"
     (tmp_path / "none").mkdir()
     assert invoke(trend_verb, Store(tmp_path / "none"))[0] == 3
+
+
+@pytest.mark.parametrize(
+    ("values", "bars"), [([1.0, 3.0, 2.0], "▁█▅"), ([100.0, 99.0], "▅▄"), ([0.0, 0.0], "▁▁")]
+)
+def test_bars_of_next_to_no_change_are_no_cliff(values, bars):
+    assert bars_of(SimpleNamespace(values=np.array(values))) == bars
 
 
 def test_a_named_target_shows_its_earlier_shifts_too(store):

@@ -230,12 +230,12 @@ def flip(objective: Objective, estimate: Estimate) -> float | None:
 
 def _range(objective: Objective, estimate: Estimate) -> str:
     value, low, high = (
-        "…" if number is None else _written(number, objective)
+        "" if number is None else _written(number, objective)
         for number in (estimate.value, estimate.low, estimate.high)
     )
-    if estimate.low is None and estimate.high is None:
-        return f"{value} (no interval)"
-    return value if low == high else f"{value} ({low} to {high})"
+    if low and high:
+        return value if low == high else f"{value} ({low} to {high})"
+    return f"{value} ({f'at least {low}' if low else f'at most {high}' if high else 'no interval'})"
 
 
 def _written(value: float, objective: Objective) -> str:

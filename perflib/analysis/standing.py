@@ -24,8 +24,8 @@ from perflib.analysis.triage import Decisions
 from perflib.errors import ValuesError, require
 from perflib.model import find_metric
 from perflib.stats.values import Floats, number
-from perflib.units import format_number, format_quantity
-from perflib.wording import many
+from perflib.units import format_number
+from perflib.wording import many, shown
 
 RATE = 0.05
 """The share of false shifts among the reported ones, over all series together."""
@@ -240,7 +240,7 @@ def _drifting(drift: Drift | None, one: Trend, tolerance: float) -> _Stand | Non
 def told(shift: Shift, unit: str) -> str:
     """A shift in words: its size with the interval, the levels, and since when."""
     point = shift.point
-    was, now = (format_quantity(value, unit) for value in (point.before, point.after))
+    was, now = (shown(value, unit) for value in (point.before, point.after))
     size = _percent(point.change, point.low, point.high) + ", " if point.before else ""
     return f"{size}{was} → {now} since run {shift.run_after}"
 

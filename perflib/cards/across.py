@@ -23,7 +23,7 @@ def overview(desks: Sequence[Desk]) -> Card:
     every = [(desk, verdict) for desk in desks for verdict in desk.verdicts]
     every.sort(key=lambda promise: promise[1].outcome.rank)
     rows = [_promise_row(desk, verdict) for desk, verdict in every]
-    headings = ["", "promise", "measured [95 %]", "last runs", "since"]
+    headings = ["state", "promise", "measured [95 %]", "last runs", "since"]
     return Card(_overview_finding(desks, states), str(worst(states)), [Table(headings, rows)])
 
 
@@ -116,5 +116,5 @@ def next_steps(desks: Sequence[Desk]) -> Card:
     if not rows:
         return Card("Nothing: every target keeps every promise.", "met")
     rows.sort(key=lambda row: row[0] != State("missed"))
-    headings = ["", "promise", "next step", "first suspect of the run"]
+    headings = ["state", "promise", "next step", "first suspect of the run"]
     return Card("Missed promises first", blocks=[Table(headings, rows)])

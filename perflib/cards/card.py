@@ -139,7 +139,8 @@ def _breakable(value: object) -> str:
 
 
 def _state(state: State) -> str:
-    color = _COLORS.get(state.name, "#616e7c")
+    """The state in its colour, mixed with the text's to be read on a dark page too."""
+    color = f"color-mix(in srgb,{_COLORS.get(state.name, '#616e7c')},currentColor 35%)"
     return (
         f'<span class="state {state.name.replace(" ", "-")}" style="color:{color};font-weight:650;'
         f'white-space:nowrap"><span aria-hidden="true">{SIGNS.get(state.name, "?")}</span> '

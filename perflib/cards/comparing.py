@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from perflib.cards.card import Block, Card, Cell, Code, Number, State, Table
 from perflib.units import format_number
-from perflib.wording import caution, count, named, shown, signed, words
+from perflib.wording import caution, count, named, percent, shown, signed, words
 
 if TYPE_CHECKING:
     from perflib.analysis import Change, Comparison
@@ -41,7 +41,7 @@ def verdict(comparison: Comparison, metric: str = "") -> Card:
     counts = Counter(str(c.state) for c in whole)
     parts = ", ".join(f"{counts[state]} {state}" for state in _PLACE if state in counts)
     rows = [_change_row(change) for change in shown[:20]]
-    table = Table(["", "metric", "a", "b", "b to a [95 %]", "why"], rows)
+    table = Table(["state", "metric", "a", "b", "b to a [95 %]", "why"], rows)
     told = f"Of {len(whole)} figures of the whole run: {parts}."
     return Card(_finding(first), str(first.state), [told, table])
 
@@ -63,7 +63,7 @@ def by_label(comparison: Comparison) -> Card:
     if not moved:
         return Card("No single label moved for sure.")
     rows = [[Code(c.label), *_change_row(c)] for c in moved[:40]]
-    headings = ["label", "", "metric", "a", "b", "b to a [95 %]", "why"]
+    headings = ["label", "state", "metric", "a", "b", "b to a [95 %]", "why"]
     return Card(f"{len(moved)} figures of single labels moved", blocks=[Table(headings, rows)])
 
 
@@ -122,7 +122,7 @@ def method(comparison: Comparison) -> Card:
     rows: list[list[Cell]] = [
         ["a", Code(", ".join(comparison.runs_a))],
         ["b", Code(", ".join(comparison.runs_b))],
-        ["interval", f"{comparison.level:.0%}; {'; '.join(methods[:3])}"],
+        ["interval", f"{percent(comparison.level)}; {'; '.join(methods[:3])}"],
         ["what matters", f"changes beyond ±{100 * comparison.tolerance:g} %"],
         ["many figures", "p-values adjusted over all figures looked at (Benjamini–Hochberg)"],
     ]

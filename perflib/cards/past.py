@@ -67,7 +67,7 @@ def _shift_row(course: Course, shift: Shift) -> list[Cell]:
     p = f"p\u00a0{shift.adjusted_p:.2g}" if shift.adjusted_p >= 0.001 else "p\u00a0<\u00a00.001"
     said = [f"{decision.action}: {decision.reason}" for decision in shift.decisions]
     return [
-        (Code(shift.run_after), f"{course.at(shift.run_after):%d %b %Y %H:%M}"),
+        (Code(shift.run_after), f"{course.at(shift.run_after):%d %b %Y %H:%M} UTC"),
         Number(percent_change(shift.point), point.change),
         (level, f"{point.status}, {p}"),
         (*causes.leads(), *said) or "nothing that was recorded",
@@ -95,8 +95,8 @@ def indicators(courses: Sequence[Course]) -> Card:
             ]
         )
     if not rows:
-        return Card("Nothing is promised of this target.", "no data")
-    headings = ["", "indicator", "now", "last runs", "last shift", "when"]
+        return Card("No promised indicator was measured yet.", "no data")
+    headings = ["state", "indicator", "now", "last runs", "last shift", "when"]
     worst = min(courses, key=lambda course: _WORST.index(course.state))
     return Card(_standing(courses, worst), worst.state, [Table(headings, rows)])
 

@@ -48,7 +48,7 @@ def verdict(desk: Desk) -> Card:
     blocks: list[Block] = [f"{why}: {first.reason}.", f"Since when: {since} ({runs})."]
     blocks += [f"Decided about this run: {told}." for told in desk.decisions]
     rows = [_verdict_row(v, desk) for v in verdicts]
-    blocks.append(Table(["", "promise", "measured [95 %]", "margin", "since"], rows))
+    blocks.append(Table(["state", "promise", "measured [95 %]", "margin", "since"], rows))
     open_ones = [v for v in verdicts if v.outcome is not Outcome.MET]
     if open_ones:
         blocks += ["What to do:", Steps(_steps(open_ones, desk.suspects[:1]))]
@@ -148,23 +148,18 @@ def generator(desk: Desk) -> Card:
         state = "unknown" if value is None else ("met" if value <= most else "missed")
         found = Number("–" if value is None else say(value), value)
         rows.append([State(state), name, found, f"under {say(most)}" if most else "none"])
-    told = [c for c in (counts.engine, counts.target) if c is not None]
-    agree = (
-        "unknown" if not told else "met" if all(c == counts.recorded for c in told) else "missed"
-    )
-    same = " = ".join(
-        "–" if c is None else count(c) for c in (counts.recorded, counts.engine, counts.target)
-    )
-    rows.append(
-        [State(agree), "requests recorded = by the engine = by the target", Number(same), "equal"]
-    )
+    sides = {"by the engine": counts.engine, "by the target": counts.target}
+    told = {"recorded": counts.recorded} | {n: c for n, c in sides.items() if c is not None}
+    agree = "unknown" if len(told) == 1 else "met" if len({*told.values()}) == 1 else "missed"
+    same = Number(" = ".join(map(count, told.values())))
+    rows.append([State(agree), f"requests {' = '.join(told)}", same, "equal"])
     bad = sum(row[0] == State("missed") for row in rows)
     told_of = [c.message for c in desk.run.caveats if c.code.startswith("generator")]
     finding = f"{bad} of {len(rows)} checks of the load generator are off"
     return Card(
         told_of[0] if told_of else finding if bad else "The load generator was not the bottleneck",
         "missed" if told_of else "unknown" if bad else "met",
-        [Table(["", "check", "measured", "wanted"], rows)],
+        [Table(["state", "check", "measured", "wanted"], rows)],
     )
 
 
@@ -259,7 +254,8 @@ def _load(run: Run) -> list[tuple[str, Cell]]:
         return []  # the tool's files seldom tell it
     scenario = run.workload.get("scenario")
     load = scenario if isinstance(scenario, dict) else run.workload
-    target = {} if load is run.workload else {**run.workload, "scenario": None}
+    again = {**load, "warmup_s": load.get("warmup"), "run_s": load.get("run_time")}
+    target = {n: v for n, v in run.workload.items() if n != "scenario" and v != again.get(n)}
     if run.arrival == "watch":  # of a load it has only the time
         load = {name: load[name] for name in ("warmup", "run_time") if name in load}
     told = "; ".join(filter(None, (_arrivals(run), ", ".join(_settings(load)))))
@@ -287,7 +283,10 @@ _UNITS = {"rate": "/s", "spawn_rate": "/s", "warmup": " s", "run_time": " s", "t
 
 def _settings(given: Mapping[str, Any]) -> list[str]:
     """The settings that say something, such as `users 32`; those of a part in brackets."""
-    told = {name: value for name, value in given.items() if value not in (None, "", [], (), {})}
+    nothing: tuple[object, ...] = (None, "", [], (), {})
+    told = {
+        name: value for name, value in given.items() if value not in nothing and value is not False
+    }
     return [f"{name} {_setting(value)}{_UNITS.get(name, '')}" for name, value in told.items()]
 
 
@@ -329,7 +328,7 @@ def _machine(run: Run) -> str:
         many(there.cores, "core") if there.cores else "",
         format_quantity(there.memory_bytes, "B") if there.memory_bytes else "",
         there.system,
-        f"load before {there.load_before:.2f}" if there.load_before is not None else "",
+        f"load average before {there.load_before:.2f}" if there.load_before is not None else "",
     ]
     return ", ".join(filter(None, told)) or "not recorded"
 

@@ -17,7 +17,8 @@ from perflib.cli.signs import marked
 from perflib.errors import ExitCode, PerflibError, nearest
 from perflib.model import SAMPLES
 from perflib.selection import pick_runs
-from perflib.units import format_number, format_quantity
+from perflib.units import format_number
+from perflib.wording import shown
 
 if TYPE_CHECKING:
     from perflib.analysis import Change, Comparison, Trend
@@ -121,11 +122,11 @@ def _table(found: Comparison, changes: list[Change]) -> Table:
         cells = [
             marked(change.state),
             escape(f"{statistic}{change.metric}{label}"),
-            format_quantity(change.a, change.unit),
-            format_quantity(change.b, change.unit),
+            shown(change.a, change.unit),
+            shown(change.b, change.unit),
             _interval(change),
             "–" if math.isnan(change.adjusted_p) else f"{change.adjusted_p:.3f}",
-            format_quantity(change.shift, change.unit),
+            shown(change.shift, change.unit),
             "–" if math.isnan(change.delta) else f"{change.delta:+.2f}",
         ]
         table.add_row(*(cells if wide else cells[:-3]))
@@ -138,7 +139,7 @@ def _interval(change: Change) -> str:
         return "–"
     numbers = (contrast.value, contrast.low, contrast.high)
     if contrast.kind == "difference":
-        value, low, high = (format_quantity(number, change.unit) for number in numbers)
+        value, low, high = (shown(number, change.unit) for number in numbers)
         return f"B − A = {value} \\[{low}, {high}]"
     value, low, high = (format_number(number) for number in numbers)
     return f"{value} \\[{low}–{high}]"

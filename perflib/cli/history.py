@@ -20,7 +20,7 @@ from perflib.errors import ExitCode, PerflibError
 from perflib.model import Run, to_json
 from perflib.selection import pick_runs
 from perflib.units import format_quantity, parse_quantity
-from perflib.wording import many
+from perflib.wording import many, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -254,7 +254,7 @@ def _estimates_table(run: Run, labels: bool) -> Table:
     for estimate in run.estimates:
         if labels or not estimate.label:
             cells = rows.setdefault((estimate.metric, estimate.label), {"n": f"{estimate.n:,}"})
-            cells[estimate.statistic] = format_quantity(estimate.value, estimate.unit)
+            cells[estimate.statistic] = shown(estimate.value, estimate.unit)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in ("metric", *SHOWN, "n"):
         table.add_column(name, justify="left" if name == "metric" else "right", overflow="fold")

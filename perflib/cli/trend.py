@@ -14,7 +14,8 @@ from perflib.cli.choose import CONFIG, DATA, TOLERANCE, open_store
 from perflib.cli.compare import exit_code_of
 from perflib.cli.show import console, print_damaged
 from perflib.cli.signs import SIGNS, marked
-from perflib.units import format_quantity
+from perflib.spark import CALM
+from perflib.wording import shown
 
 if TYPE_CHECKING:
     from perflib.analysis import Shift, Trend
@@ -81,7 +82,7 @@ def _print(found: list[Trend], store: Store, *, whole: bool) -> None:
     for name in ("state", "target", "", "now", "runs", ""):
         table.add_column(name, no_wrap=name != "", overflow="fold")
     for one in found:
-        cells = (one.key.target, one.name, format_quantity(one.level, one.unit))
+        cells = (one.key.target, one.name, shown(one.level, one.unit))
         count = str(len(one.values))
         table.add_row(marked(one.state), *map(escape, cells), count, sparkline(one))
     console.print(table)
@@ -107,11 +108,12 @@ def _print_shift(one: Trend, shift: Shift, store: Store) -> None:
 
 
 def sparkline(one: Trend, width: int = _WIDTH) -> str:
-    """The last results as bars between their smallest and largest."""
+    """The last results as bars, where little change looks like little."""
     values = one.values[-width:]
     low, high = float(values.min()), float(values.max())
-    scale = (len(_BARS) - 1) / (high - low) if high > low else 0.0
-    return "".join(_BARS[round((value - low) * scale)] for value in values)
+    span = max(high - low, CALM * max(abs(low), abs(high)))
+    scale, floor = (len(_BARS) - 1) / span if span else 0.0, (low + high - span) / 2
+    return "".join(_BARS[round((value - floor) * scale)] for value in values)
 
 
 def _json(found: list[Trend]) -> str:

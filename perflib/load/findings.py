@@ -12,6 +12,7 @@ from perflib.load.plan import Outcome, Plan
 from perflib.load.steady import BATCH, steady_from
 from perflib.model import Caveat, GeneratorHealth
 from perflib.units import format_quantity
+from perflib.wording import percent
 
 JUDGED = ("throughput", "response_time", "service_time", "lateness", "error_rate")
 BUSY_SHARE = 0.9
@@ -69,8 +70,10 @@ def bottleneck(health: GeneratorHealth, rate: float) -> Iterator[Caveat]:
     found = []
     busy, waited = health.cpu_share or 0.0, health.cpu_wait_share or 0.0
     if busy + waited > BUSY_SHARE:
-        text = f"a process used {busy:.0%} of a core"
-        found.append(text + (f" and waited for one {waited:.0%} of the time" if waited else ""))
+        text = f"a process used {percent(busy)} of a core"
+        found.append(
+            text + (f" and waited for one {percent(waited)} of the time" if waited else "")
+        )
     if health.loop_lateness_p99_s is not None and health.loop_lateness_p99_s > LATE_LOOP_S:
         late = format_quantity(health.loop_lateness_p99_s, "s")
         found.append(f"its event loop ran up to {late} late (p99)")
@@ -80,9 +83,10 @@ def bottleneck(health: GeneratorHealth, rate: float) -> Iterator[Caveat]:
             f"{health.open_files_limit} files may be open"
         )
     if health.ceiling is not None and rate > NEAR_CEILING * health.ceiling * health.processes:
+        share = rate / health.ceiling / health.processes
         found.append(
-            f"{format_quantity(rate, 'req/s')} is {rate / health.ceiling / health.processes:.0%} "
-            f"of what it reaches on this machine at all"
+            f"{format_quantity(rate, 'req/s')} is {percent(share)} "
+            "of what it reaches on this machine at all"
         )
     if found:
         yield Caveat(

@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 from perflib.plots.house import FAINT, GREY, Drawing, in_house_style, missing, sheet
 from perflib.plots.marks import end_labels, interval_row, note, row_names, row_text, state_of
 from perflib.units import format_quantity
-from perflib.wording import distinct, signed, words
+from perflib.wording import distinct, percent, signed, words
 
 if TYPE_CHECKING:
     from perflib.analysis import Change, Comparison
@@ -89,7 +89,7 @@ def _forest(
     )
     figure, (axes,) = sheet(
         title,
-        f"{what}: b ÷ a with {comparison.level:.0%} interval; grey: no difference that matters",
+        f"{what}: b ÷ a with {percent(comparison.level)} interval; grey: none that matters",
         _source(comparison),
         height_in=0.36 * len(shown) + 0.3,
         left_in=2.3,
@@ -146,7 +146,7 @@ def shift(comparison: Comparison, metric: str) -> Drawing:
     )
     figure, (axes,) = sheet(
         _shift_title(levels, value, any(_moved(by[s]) for s in levels)),
-        f"{words(metric)}: b ÷ a at each percentile with {comparison.level:.0%} intervals",
+        f"{words(metric)}: b ÷ a at each percentile with {percent(comparison.level)} intervals",
         _source(comparison),
         height_in=2.3,
         right_in=0.9,

@@ -45,7 +45,7 @@ def trend(course: Course) -> Drawing:
     first, last = points["run_id"].iloc[0], points["run_id"].iloc[-1]
     figure, (axes,) = sheet(
         course.finding,
-        f"{course.name} by run, oldest left, with 95 % intervals{_marks(course)}"
+        f"{course.name} by run (UTC), with 95 % intervals; thick: the level{_marks(course)}"
         + (", log scale" if _wide(course) else ""),
         f"{len(points)} runs of {course.trend.key.target}: {first} to {last}",
         height_in=3.0,

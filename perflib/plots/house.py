@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
 from PIL import Image
 
 from perflib.model import Run
@@ -28,11 +29,11 @@ from perflib.wording import clean, count
 if TYPE_CHECKING:
     from perflib.desk import Desk
 
-INK, MUTED, FAINT = "#1f2933", "#52606d", "#9aa5b1"
-BLUE, SKY, ORANGE, PURPLE, TEAL = "#0072b2", "#56b4e9", "#e69f00", "#aa4499", "#00735a"
-RED, GREEN, GREY, PALE = "#c24e00", "#00735a", "#616e7c", "#b8c0c9"
+INK, MUTED, FAINT = "#1f2933", "#52606d", "#87919d"
+BLUE, SKY, ORANGE, PURPLE, TEAL = "#0072b2", "#3f98cf", "#bf8300", "#aa4499", "#00735a"
+RED, GREEN, GREY, PALE = "#a83e00", "#00735a", "#616e7c", "#8a949f"
 SERIES = (BLUE, ORANGE, TEAL, PURPLE, SKY, GREY)
-"""Colours that colour-blind readers tell apart (after Okabe and Ito), dark enough for text."""
+"""Colours that colour-blind readers tell apart (after Okabe and Ito), none under 3:1 on white."""
 
 TEXT = {ORANGE: "#8a5a00", PALE: GREY, SKY: "#1f6f9f", FAINT: GREY}
 """Colours too light for text, and what to write in instead."""
@@ -56,17 +57,28 @@ COLOURS = 40
 HOUSE = mpl.rc_params_from_file(
     Path(__file__).with_name("house.mplstyle"), use_default_template=False
 )
+SCRIPTS = (
+    "Noto Sans CJK JP", "Hiragino Sans", "Microsoft YaHei", "Malgun Gothic",
+    "Noto Sans Devanagari", "Nirmala UI", "Noto Sans Thai",
+)  # fmt: skip
+"""Fonts for labels in scripts that the first one lacks; those installed, also in bold, are used."""
+_BOLD = {font.name for font in fontManager.ttflist if font.weight in (700, "bold")}
+HOUSE["font.family"] += [name for name in SCRIPTS if name in _BOLD]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 def in_house_style(draw: Callable[P, R]) -> Callable[P, R]:
-    """Run `draw` under the house style and leave matplotlib's settings as they were."""
+    """Run `draw` under the house style and leave matplotlib's settings as they were.
+
+    A sign that no font has is drawn as a box, and nobody can do more about it.
+    """
 
     @functools.wraps(draw)
     def styled(*args: P.args, **kwargs: P.kwargs) -> R:
-        with mpl.rc_context(HOUSE):
+        with mpl.rc_context(HOUSE), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing")
             return draw(*args, **kwargs)
 
     return styled
@@ -81,9 +93,7 @@ class Drawing(Figure):
     def png(self) -> bytes:
         """The figure as PNG without date or version, so equal figures are equal bytes."""
         raw = io.BytesIO()
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Glyph .* missing")
-            self.savefig(raw, format="rgba", dpi=96 * PIXEL_RATIO)
+        self.savefig(raw, format="rgba", dpi=96 * PIXEL_RATIO)
         width = int(self.get_size_inches()[0] * 96 * PIXEL_RATIO)
         return _compact(raw.getvalue(), width)
 

@@ -41,7 +41,16 @@ from perflib.plots.marks import (
 )  # fmt: skip
 from perflib.samples import began
 from perflib.units import format_number, format_quantity
-from perflib.wording import against, bound, count, distinct, interval_text, promised, words
+from perflib.wording import (
+    against,
+    bound,
+    count,
+    distinct,
+    interval_text,
+    percent,
+    promised,
+    words,
+)
 
 if TYPE_CHECKING:
     from perflib.desk import Desk
@@ -50,7 +59,8 @@ LEVELS = ("p50", "p90", "p95", "p99")
 MOST_LABELS = 12
 FEW = 100
 """Of fewer values none stands for one in a hundred."""
-HEAT = LinearSegmentedColormap.from_list("heat", ["#eaf3fa", "#7fb8dd", "#0072b2", "#08304f"], N=12)
+HEAT = LinearSegmentedColormap.from_list("heat", ["#4b9ad0", "#0072b2", "#08304f"], N=12)
+"""A single value, which may be the worst, is seen too."""
 
 
 @in_house_style
@@ -104,13 +114,15 @@ def _level_marks(axes: Axes, marks: dict[str, float], unit: str, top: float) -> 
 def percentiles(desk: Desk, metric: str = "") -> Drawing:
     """Percentiles with their confidence intervals, each beside its own promise."""
     name = metric or desk.headline
-    found = [e for level in LEVELS if (e := desk.estimate(name, level)) is not None]
+    promised_of = {o.statistic: o for o in desk.objectives if o.metric == name and not o.label}
+    levels = sorted({*LEVELS, *promised_of}, key=_level)
+    found = [e for level in levels if (e := desk.estimate(name, level)) is not None]
+    objectives = {e.statistic: o for e in found if (o := promised_of.get(e.statistic))}
     if not any(e.value > 0 for e in found):
         return missing(f"No percentile of {words(name)} can be told on a log scale")
-    objectives = {o.statistic: o for o in desk.objectives if o.metric == name and not o.label}
     figure, (axes,) = sheet(
         _percentile_title(found, objectives, desk),
-        f"{words(name)}: percentiles with {found[0].level:.0%} confidence intervals, log scale",
+        f"{words(name)}: percentiles with {percent(found[0].level)} intervals, log scale",
         source_line(desk.run, found[0].n), height_in=0.42 * len(found) + 0.25, right_in=2.3,
     )  # fmt: skip
     bounds = [b for o in objectives.values() for b in (o.low, o.high) if b and b > 0]
@@ -127,12 +139,19 @@ def percentiles(desk: Desk, metric: str = "") -> Drawing:
     return figure
 
 
+def _level(statistic: str) -> tuple[float, str]:
+    """The place of a percentile among others; the mean and its like stand around them."""
+    ends = {"max": 100.0}
+    place = float(statistic[1:]) if statistic[1:2].isdigit() else ends.get(statistic, 0.0)
+    return place, statistic
+
+
 def _percentile_title(found: list[Estimate], objectives: dict[str, Objective], desk: Desk) -> str:
     promises = list(objectives.values())
     outcomes = {v.objective.statistic: v.outcome for v in desk.verdicts if v.objective in promises}
     judged = [e for e in found if e.statistic in objectives]
     worst = [e for e in judged if outcomes.get(e.statistic) is Outcome.MISSED]
-    first = (worst or judged or found[min(2, len(found) - 1) :])[0]
+    first = (worst or judged or [e for e in found if e.statistic == "p95"] or found)[0]
     text = f"{first.statistic} is {format_quantity(first.value, first.unit)}"
     far = against(first.value, objectives.get(first.statistic))
     doubt = ", but not surely" if outcomes.get(first.statistic) is Outcome.UNKNOWN else ""
@@ -173,7 +192,7 @@ def heatmap(desk: Desk, metric: str = "") -> Drawing:
         right_in=0.75,
     )
     counts = heat(times, values, edges_t, edges_v)
-    shade = np.ma.masked_equal(np.log1p(counts), 0)
+    shade = np.ma.log(counts)  # of nothing there is none
     axes.pcolormesh(edges_t, edges_v, shade, cmap=HEAT, vmin=0, rasterized=True)
     axes.set_yscale("log")
     unit_axis(axes.yaxis, find_metric(name, "s").unit, values.max(), log=True)
@@ -221,7 +240,7 @@ def by_label(desk: Desk, metric: str = "", statistic: str = "") -> Drawing:
     objective = desk.promise(name, statistic)
     figure, (axes,) = sheet(
         _label_title(shown, objective, statistic),
-        f"{words(name)} by label: ○ median, ● {statistic} with {shown[0].level:.0%} interval"
+        f"{words(name)} by label: ○ median, ● {statistic} with {percent(shown[0].level)} interval"
         + (f"; the slowest {MOST_LABELS} of {len(found)}" if len(found) > MOST_LABELS else ""),
         source_line(desk.run, sum(e.n for e in shown)),
         height_in=0.36 * len(shown) + 0.35, left_in=1.9, right_in=2.5,

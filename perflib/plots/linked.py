@@ -29,10 +29,10 @@ from perflib.plots.house import (
     in_house_style,
 )
 from perflib.plots.latency import HEAT
-from perflib.plots.marks import note, time_axis, unit_axis, warmup
+from perflib.plots.marks import note, row_names, time_axis, unit_axis, warmup
 from perflib.samples import began
 from perflib.units import format_quantity
-from perflib.wording import clean, count, distinct, words
+from perflib.wording import clean, count, words
 
 COLUMNS = 700
 """Slices of the timeline; each keeps its first, lowest, highest and last value."""
@@ -133,7 +133,7 @@ class Views:
         middle.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:.4g} s"))
         middle.locator_params(axis="x", nbins=3)
         middle.tick_params(labelsize=7.5)
-        self._rows(right)
+        self._rows(right, middle.get_position().x1)
         for axes, text in zip(
             self.axes,
             ("distribution; grey: whole run", "heat map", "median ○ and p95 ● by label"),
@@ -142,7 +142,7 @@ class Views:
             note(axes, text, (0, 1), coords="axes fraction", shift=(0, 7), color=GREY, size=8)
         self.update(0.0, float(index.marks[-1]))
 
-    def _rows(self, axes: Any) -> None:
+    def _rows(self, axes: Any, after: float) -> None:
         number = len(self.index.names)
         place = np.arange(number)
         self._spans = axes.hlines(
@@ -153,7 +153,7 @@ class Views:
         )[0]
         self._tail = axes.plot([self._centre[0]] * number, place, "o", color=BLUE)[0]
         axes.set(xscale="log", xlim=(self.index.edges[0], self.index.edges[-1]))
-        axes.set_yticks(place, distinct(self.index.names, 15))
+        row_names(axes, self.index.names, after=after, size=7.5)
         axes.set_ylim(number - 0.4, -0.6)
         unit_axis(axes.xaxis, self.unit, float(self.index.edges[-1]), log=True, count=3)
         axes.tick_params(labelsize=7.5)
@@ -168,7 +168,7 @@ class Views:
         counts = brush.counts[chosen].sum(axis=0)
         whole = index.between(0, float(index.marks[-1])).counts[chosen].sum(axis=0)
         self._distribution(counts, whole)
-        self._image.set_data(np.log1p(index.heat(since_s, until_s)))
+        self._image.set_data(np.ma.log(index.heat(since_s, until_s)))
         low, high = np.log10(index.edges[[0, -1]])
         self._image.set_extent((since_s, max(until_s, since_s + 1e-9), low, high))
         self._image.autoscale()

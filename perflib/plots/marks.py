@@ -13,7 +13,7 @@ from matplotlib.textpath import text_to_path
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from perflib.model import Outcome, Run
-from perflib.plots.house import GREY, INK, MUTED, STATES, TEXT, WIDTH_IN
+from perflib.plots.house import INK, MUTED, STATES, TEXT, WIDTH_IN
 from perflib.units import format_number, format_quantity, scale_of
 from perflib.wording import SIGNS, clean, distinct
 
@@ -137,8 +137,8 @@ def warmup(axes: Axes, run: Run, *, label: bool = True) -> None:
     if run.measured_from_s > 0:
         axes.axvspan(0, run.measured_from_s, **shade)
         if label:
-            corner: dict[str, Any] = {"coords": "axes fraction", "shift": (3, -3)}
-            note(axes, "warm-up", (0, 1), va="top", size=8, color=GREY, **corner)
+            above: dict[str, Any] = {"coords": "axes fraction", "shift": (0, 2)}
+            note(axes, "warm-up", (0, 1), va="bottom", size=8, color=MUTED, **above)
     if run.measured_until_s is not None and run.measured_until_s < run.duration_s:
         axes.axvspan(run.measured_until_s, run.duration_s, **shade)
 
@@ -156,18 +156,24 @@ def end_labels(axes: Axes, *lines: tuple[float, str, str]) -> None:
         note(axes, clean(text, 40), (1, y), coords=beside, color=color, shift=(5, lowest - own))
 
 
-def row_names(axes: Axes, names: Iterable[object]) -> None:
-    """Name the rows of the axes, each as long as the room left of them allows."""
-    names, room_pt = list(names), axes.get_position().x0 * WIDTH_IN * 72 - PAD_PT
+def row_names(
+    axes: Axes, names: Iterable[object], *, after: float = 0.0, size: float | None = None
+) -> None:
+    """Name the rows of the axes, each as long as the room left of them allows.
+
+    `after` is where the room begins, as a share of the figure's width.
+    """
+    names, size = list(names), size or rcParams["ytick.labelsize"]
+    room_pt = (axes.get_position().x0 - after) * WIDTH_IN * 72 - PAD_PT
     letters = int(room_pt / NARROW_PT)
-    while letters > 8 and any(_width_pt(text) > room_pt for text in distinct(names, letters)):
+    while letters > 4 and any(_width_pt(text, size) > room_pt for text in distinct(names, letters)):
         letters -= 1
     texts = distinct(names, letters)
-    axes.set_yticks(range(len(texts)), texts)
+    axes.set_yticks(range(len(texts)), texts, size=size)
 
 
-def _width_pt(text: str) -> float:
-    font = FontProperties(size=rcParams["ytick.labelsize"])
+def _width_pt(text: str, size: float) -> float:
+    font = FontProperties(size=size)
     return float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0])
 
 

@@ -8,7 +8,7 @@ from hashlib import sha256
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from perflib import __version__
 from perflib.report.safe import visible
@@ -26,6 +26,11 @@ def _told(value: object) -> object:
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
+def _breakable(name: str) -> Markup:
+    """A name that may break where its words end, as `cards` breaks them."""
+    return Markup(escape(visible(name)).replace("_", Markup("_<wbr>")))
+
+
 @cache
 def environment() -> Environment:
     """The templates; every value is escaped unless it is `Markup`."""
@@ -39,6 +44,7 @@ def environment() -> Environment:
         finalize=_told,
     )
     style, script = _asset("page.css"), _asset("page.js")
+    templates.filters["breakable"] = _breakable
     templates.globals |= {
         "style": Markup(style),
         "script": Markup(script),

@@ -124,10 +124,11 @@ def _trend(pages: Iterable[Made], target: str, runs: int) -> tuple[str, str]:
 
 
 def sparkline(runs: Sequence[Summary]) -> Spark | None:
-    """The first objective's value over `runs`; None with fewer than two values."""
-    first = next((run.verdicts[0] for run in reversed(runs) if run.verdicts), None)
-    if first is None:
+    """The value that decides the newest verdict, over `runs`; None with fewer than two values."""
+    newest = next((run.verdicts for run in reversed(runs) if run.verdicts), None)
+    if newest is None:
         return None
+    first = min(newest, key=lambda verdict: verdict.outcome.rank)
     values = [
         verdict.estimate.value
         for run in runs

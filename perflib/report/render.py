@@ -75,7 +75,7 @@ class _Page:
         self._ids: set[str] = {"content", "theme", "code", "filter", "shown"}
         self._code: list[str] = []
         self._figures = 0
-        self._tables = 0
+        self._under = "this page"
 
     def add(self, piece: str) -> None:
         self.sections[-1].pieces.append(Markup(visible(piece)))
@@ -107,7 +107,8 @@ class _Page:
         if self._code:
             text = "\n\n".join(self._code)
             self.add(
-                f'<details class="code"><summary>code</summary>'
+                f'<details class="code"><summary>code<span class="unseen"> of '
+                f"{escape(self._under)}</span></summary>"
                 f"<pre><code>{highlighted(text)}</code></pre></details>"
             )
             self._code.clear()
@@ -134,7 +135,7 @@ class _Page:
         if level == 1 and not self.heading:
             self.heading = text
             return
-        anchor = self._anchor(text)
+        anchor, self._under = self._anchor(text), text
         if level <= 2:
             self.sections.append(Section(anchor, Markup(visible(title))))
             self.contents.append(Entry(anchor, text))
@@ -221,9 +222,8 @@ class _Page:
         """Each table of `html` in a frame that scrolls when the table is wide or long."""
 
         def framed(found: re.Match[str]) -> str:
-            self._tables += 1
             look = "scroll long" if found[0].count("<tr") > LONG_TABLE_ROWS else "scroll"
-            frame = f'class="{look}" role="region" aria-label="Table {self._tables}" tabindex="0"'
+            frame = f'class="{look}" role="group" aria-label="{escape(self._under)}" tabindex="0"'
             return f"<div {frame}>{found[0]}</div>"
 
         return _TABLE.sub(framed, html)

@@ -14,6 +14,7 @@ from perflib.environment import usable_cores
 from perflib.review.finding import Finding
 from perflib.review.queries import filters_of, indexed_columns
 from perflib.review.settings import Setting
+from perflib.wording import percent
 
 KEYS = ("id", "uuid", "key", "pk", "rowid", "height")
 """Columns taken to be a primary key, which needs no index of its own."""
@@ -94,7 +95,7 @@ def small_pools(settings: Settings) -> Iterator[Finding]:
             evidence=f"{pool.key} = {pool.shown}, {threads.key} = {threads.shown} "
             f"({threads.file}:{threads.line})",
             next_step=f"set {pool.key} to {waiting:g}, or fewer threads",
-            gain=f"waiting for {1 - size / waiting:.0%} of the threads under full load",
+            gain=f"waiting for {percent(1 - size / waiting)} of the threads under full load",
             rank=(1 - size / waiting) * (1.0 if size < each else 0.3),
             **pool.place,
         )
@@ -144,7 +145,7 @@ def many_connections(settings: Settings) -> Iterator[Finding]:
             f"the server gives {allowed:g}",
             evidence=" + ".join(f"{name}: {count:g}" for name, count in asked.items()),
             next_step=f"raise {limit.key} above {total:g}, or make pools or workers fewer",
-            gain=f"no refused connections for {1 - allowed / total:.0%} of the demand",
+            gain=f"no refused connections for {percent(1 - allowed / total)} of the demand",
             rank=0.5 + 0.5 * (1 - allowed / total),
             **limit.place,
         )

@@ -17,6 +17,7 @@ from perflib.review.queries import filters_of
 from perflib.review.settings import Setting
 from perflib.samples import measured
 from perflib.units import format_quantity
+from perflib.wording import percent
 
 LARGE = 0.2
 """A share of the time from which a part of it is worth a finding."""
@@ -74,11 +75,11 @@ def pool_waits(run: Evidence) -> Iterator[Finding]:
             "pool wait dominates",
             share,
             ("pool_size",),
-            message=f"{share:.0%} of the time of a query is spent waiting for a connection",
+            message=f"{percent(share)} of the time of a query is spent waiting for a connection",
             evidence=f"p95 of pool_wait is {p95}, pool of {run.run.workload.get('pool_size', '?')} "
             f"for {run.run.workload.get('concurrency', '?')} queries at once",
             next_step="make the pool larger, or ask fewer queries at once",
-            gain=f"up to {share:.0%} of the response time",
+            gain=f"up to {percent(share)} of the response time",
         )
 
 
@@ -103,7 +104,9 @@ def scans(run: Evidence) -> Iterator[Finding]:
             evidence=next(line.strip() for line in text.splitlines() if tables[0] in line)
             + f"; p95 {format_quantity(plan.get('p95_query_time', float('nan')), 's')}",
             next_step=f"create an index on {wanted}",
-            gain=f"up to {share:.0%} of all query time" if whole else "unknown without samples",
+            gain=f"up to {percent(share)} of all query time"
+            if whole
+            else "unknown without samples",
         )
 
 
@@ -113,7 +116,9 @@ def stages(run: Evidence) -> Iterator[Finding]:
     if not total:
         return
     told = {stage: run.total(stage) / total for stage in STAGES if run.total(stage)}
-    parts = ", ".join(f"{name.removesuffix('_time')} {part:.0%}" for name, part in told.items())
+    parts = ", ".join(
+        f"{name.removesuffix('_time')} {percent(part)}" for name, part in told.items()
+    )
     if told and (share := max(told.values())) > LARGE:
         stage = max(told, key=lambda name: told[name])
         names, step = STAGES[stage]
@@ -121,10 +126,10 @@ def stages(run: Evidence) -> Iterator[Finding]:
             "one stage dominates" if share > DOMINANT else "largest stage",
             share,
             names,
-            message=f"{share:.0%} of a chunk's time is {stage.removesuffix('_time')}",
+            message=f"{percent(share)} of a chunk's time is {stage.removesuffix('_time')}",
             evidence=parts,
             next_step=f"try {step}",
-            gain=f"up to {share:.0%} of the processing time",
+            gain=f"up to {percent(share)} of the processing time",
         )
     outside = 1 - sum(told.values())
     if told and outside > LARGE:
@@ -132,10 +137,10 @@ def stages(run: Evidence) -> Iterator[Finding]:
             "time outside the stages",
             outside,
             ("threads", "workers"),
-            message=f"{outside:.0%} of a chunk's time is spent outside of all told stages",
+            message=f"{percent(outside)} of a chunk's time is spent outside of all told stages",
             evidence=parts,
             next_step="look for a queue before the pipeline (threads, workers) and at the upload",
-            gain=f"up to {outside:.0%} of the processing time",
+            gain=f"up to {percent(outside)} of the processing time",
         )
 
 
@@ -155,11 +160,11 @@ def heavy_labels(run: Evidence) -> Iterator[Finding]:
             "one request dominates",
             float(share[label]),
             (),
-            message=f"`{label}` takes {share[label]:.0%} of the time "
-            f"with {calls[label]:.0%} of the calls",
+            message=f"`{label}` takes {percent(share[label])} of the time "
+            f"with {percent(calls[label])} of the calls",
             evidence=f"{calls_of} of {int(by_label['count'].sum())} calls",
             next_step=f"profile `{label}` first",
-            gain=f"up to {share[label]:.0%} of the target's time",
+            gain=f"up to {percent(share[label])} of the target's time",
         )
 
 
@@ -214,7 +219,7 @@ def slots(run: Evidence) -> Iterator[Finding]:
             message=f"{missed} of {missed + seen} slots passed without a block",
             evidence=f"heights {chain.get('first_height')} to {chain.get('last_height')}",
             next_step="look for a silent validator, and shorten the time others wait for it",
-            gain=f"{missed / (missed + seen):.0%} of the slots",
+            gain=f"{percent(missed / (missed + seen))} of the slots",
         )
 
 

@@ -171,6 +171,10 @@ def test_code_is_folded_and_opens(browser, site):
     browser.find_element(By.ID, "code").click()
     assert all(fold.get_attribute("open") for fold in folds)
     assert "import pandas" in browser.find_element(By.TAG_NAME, "main").text
+    named = [
+        fold.find_element(By.TAG_NAME, "summary").get_attribute("textContent") for fold in folds
+    ]
+    assert "code of Verdict" in named, "a reader who hears only the names tells them apart"
     browser.find_element(By.ID, "code").click()
     assert not any(fold.get_attribute("open") for fold in folds)
     folds[0].find_element(By.TAG_NAME, "summary").send_keys(Keys.ENTER)
@@ -239,7 +243,9 @@ def test_the_index_filters_and_sorts(browser, site):
     assert box.get_attribute("id") == "filter"
     box.send_keys("sessions")
     assert set(column(browser, ".runs", 2)) == {"sessions"}
-    assert browser.find_element(By.ID, "shown").text == f"5 of {everything} shown"
+    names = [one.text for one in browser.find_elements(By.CSS_SELECTOR, ".cards h3")]
+    assert list(filter(None, names)) == ["sessions"], "cards follow the filter as well"
+    assert browser.find_element(By.ID, "shown").text == f"5 of {everything} runs shown"
     box.send_keys(Keys.CONTROL, "a")
     box.send_keys(Keys.BACKSPACE)
     browser.find_element(By.CSS_SELECTOR, "[data-filter-state=met]").click()
@@ -273,6 +279,18 @@ def test_everything_is_reached_by_keyboard(browser, site):
         browser.switch_to.active_element.send_keys(Keys.TAB)
         seen.add(browser.switch_to.active_element.tag_name)
     assert {"a", "button", "summary"} <= seen
+
+
+@pytest.mark.parametrize(("width", "name"), [(1280, "sessions"), (390, "db")])
+def test_only_what_scrolls_is_a_stop(browser, site, width, name):
+    go(browser, pages(site)[name], width)
+    frames = "[...document.querySelectorAll('figure.plot, .scroll')]"
+    scrolls = "e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 1"
+    found = browser.execute_script(f"return {frames}.map(e => [{scrolls}, e.tabIndex == 0])")
+    assert len(found) > 1
+    assert all(stop == needed for needed, stop in found)
+    named = "return document.querySelector('.card .scroll')?.getAttribute('aria-label')"
+    assert browser.execute_script(named) == ("Verdict" if name == "sessions" else None)
 
 
 def test_a_hostile_run_is_harmless(browser, site):

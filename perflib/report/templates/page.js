@@ -91,10 +91,16 @@
   };
   document.querySelectorAll("main table").forEach(sortable);
 
-  // a figure that scrolls, as on a phone, must be reached by keyboard
-  document.querySelectorAll("figure.plot").forEach((figure) => {
-    if (figure.scrollWidth > figure.clientWidth) figure.tabIndex = 0;
+  // what scrolls must be reached by keyboard, and what does not is no stop on the way
+  const frames = [...document.querySelectorAll("figure.plot, .scroll, pre.long")];
+  const stops = () => frames.forEach((frame) => {
+    const wide = frame.scrollWidth > frame.clientWidth + 1;
+    if (wide || frame.scrollHeight > frame.clientHeight + 1) frame.tabIndex = 0;
+    else frame.removeAttribute("tabindex");
   });
+  stops();
+  addEventListener("load", stops);
+  addEventListener("resize", stops);
 
   const links = new Map([...document.querySelectorAll(".contents a")].map(
     (link) => [decodeURIComponent(link.hash.slice(1)), link]));
@@ -119,7 +125,8 @@
 
   const filter = $("filter");
   if (filter) {
-    const rows = [...document.querySelectorAll("[data-words]")];
+    const rows = [...document.querySelectorAll("[data-words]")];  // cards of targets and runs
+    const runs = rows.filter((row) => row.matches("tr"));
     const states = [...document.querySelectorAll("[data-filter-state]")];
     const apply = () => {
       const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -130,9 +137,9 @@
         const fits = words.every((word) => row.dataset.words.includes(word))
           && (!wanted.length || wanted.includes(row.dataset.state));
         row.hidden = !fits;
-        shown += fits;
+        shown += fits && row.matches("tr");
       });
-      $("shown").textContent = words.length || wanted.length ? `${shown} of ${rows.length} shown` : "";
+      $("shown").textContent = words.length || wanted.length ? `${shown} of ${runs.length} runs shown` : "";
     };
     document.querySelector(".filters").hidden = false;
     filter.addEventListener("input", apply);
