@@ -20,6 +20,7 @@ from perflib.cli.gate import gate as gate_verb
 from perflib.cli.trend import trend as trend_verb
 from perflib.cli.triage import triage as triage_verb
 from perflib.desk import open_all
+from perflib.environment import environment_key
 from perflib.errors import PerflibError, ValuesError
 from perflib.model import Environment, Estimate, Objective, Run, Verdict
 from perflib.objectives import parse_objective
@@ -204,11 +205,20 @@ def test_what_an_older_machine_showed_is_not_looked_at_together():
 
 
 def recorded(
-    store: Store, values, *, target="db", commits=None, outcome=None, rates=None, cut=()
+    store: Store,
+    values,
+    *,
+    target="db",
+    commits=None,
+    outcome=None,
+    rates=None,
+    cut=(),
+    cpu="x",
+    since=0,
 ) -> list[str]:
     """Real runs in a real store, an hour apart."""
     runs = []
-    for at, value in enumerate(values):
+    for at, value in enumerate(values, since):
         moment = f"2026-01-{1 + at // 24:02d}T{at % 24:02d}:00:00+00:00"
         estimate = Estimate(
             metric="query_time", statistic="p95", value=float(value), unit="s", n=1000
@@ -220,7 +230,7 @@ def recorded(
             started_at=moment,
             duration_s=1,
             estimates=[estimate],
-            environment=Environment(cpu="x", git_commit=(commits or {}).get(at, "")),
+            environment=Environment(cpu=cpu, git_commit=(commits or {}).get(at, "")),
             workload={"scenario": {"rate": rates[at]}} if rates else {},
             status="interrupted" if at in cut else "complete",
         )
@@ -692,6 +702,32 @@ def test_a_renamed_target_that_is_in_the_way_is_called_that(store, outcome, conf
     recorded(store, [1.0], target="new", outcome="met")
     found = analysis.gate(store, configured=configured)
     assert (found.outcome, "old is no longer configured" in found.notes[-1]) == (outcome, told)
+
+
+@pytest.mark.parametrize(
+    ("here", "outcome", "note"),
+    [
+        ("x", "met", "another machine measured db later: judge that there"),
+        ("y", "missed", ""),
+        ("z", "missed", "no run of this machine: judged is that of another machine, y with"),
+    ],
+    ids=["an older run of its own", "the newest", "none of its own"],
+)
+def test_of_a_shared_history_a_gate_judges_its_own_machine(store, here, outcome, note):
+    recorded(store, noise(1, 30), outcome="met")
+    recorded(store, noise(2, 60) * STEP, since=40, cpu="y", outcome="missed")
+    found = analysis.gate(store, machine=environment_key(Environment(cpu=here)))
+    promise, trend = (next(c for c in found.checks if c.kind == k) for k in ("promise", "trend"))
+    assert (promise.outcome, "regressed" in trend.reason) == (outcome, outcome == "missed")
+    assert [text[: len(note)] for text in found.notes] == ([note] if note else [])
+
+
+@pytest.mark.parametrize("cpu", ["", "y"])
+def test_an_imported_result_is_of_every_machine(store, cpu):
+    recorded(store, [1.0], outcome="met")
+    recorded(store, [1.0], since=1, cpu=cpu, outcome="missed")
+    found = analysis.gate(store, machine=environment_key(Environment(cpu="x")))
+    assert found.outcome == ("met" if cpu else "missed")
 
 
 def test_a_record_that_was_damaged_since_hides_no_other_target(store):
