@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -128,6 +129,24 @@ class TestRun:
     def test_method_is_enough_to_repeat(self, store: Store) -> None:
         text = repr(cards.method(open_desk("database", data=store.root)))
         assert all(word in text for word in ("perflib run database", "seed", "Made-up CPU"))
+
+    @pytest.mark.parametrize(
+        ("target", "arrival", "load", "command"),
+        [
+            ("shop", "open", {"rate": 250.0}, "--rate '250 req/s' --run-time '20 s'"),
+            ("shop", "open", {"name": "smoke", "rate": 0.5}, "--scenario smoke --rate '0.5 req/s'"),
+            ("a shop", "closed", {"rate": 250.0}, "perflib run 'a shop' --run-time '20 s'"),
+            ("chain", "watch", {"rate": 250.0}, "perflib run chain --run-time '20 s'"),
+            ("shop_capacity", "open", {"rate": 250.0}, "perflib capacity shop"),
+        ],
+    )
+    def test_the_command_that_repeats_a_run_gives_its_load(
+        self, target: str, arrival: str, load: dict[str, Any], command: str
+    ) -> None:
+        workload = {"scenario": {**load, "run_time": 20.0}}
+        run, _ = fabricate.run_of("api_gateway", workload=workload, arrival=arrival)
+        run.target = target
+        assert command in repr(cards.method(Desk(run, no_samples()))).splitlines()[-1]
 
     def test_a_busy_generator_is_told(self) -> None:
         run, samples = fabricate.run_of("api_gateway")
