@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from perflib import analysis, cards, plots
 from perflib.cards.card import Card, Code, Number, Pre, Spark, State, Steps, Table
@@ -242,6 +243,14 @@ class TestAcross:
         assert "Missed promises first" in repr(cards.across.next_steps(desks))
         with pytest.raises(StoreError, match="samples cannot be read"):
             open_desk("database", data=tmp_path / "data")
+
+    def test_a_target_that_never_ran_is_unknown_in_the_overview(self, store: Store) -> None:
+        desk = open_desk("database", data=store.root)
+        kept = [structs.replace(v, outcome=Outcome.MET) for v in desk.run.verdicts]
+        desk.run.verdicts = kept
+        assert repr(cards.across.overview([desk])).startswith("✓ met")
+        text = repr(cards.across.overview([desk], ["ghost"]))
+        assert text.startswith("? unknown: database keeps every promise; ghost never ran")
 
     def test_overview_of_nothing_says_what_to_do(self) -> None:
         assert "perflib run" in repr(cards.across.overview([]))

@@ -359,6 +359,21 @@ def test_folder_and_history_come_from_the_configuration(tmp_path, monkeypatch, l
     assert (folder.as_posix(), history) == expected
 
 
+def test_a_shared_history_is_reported_where_no_run_was_made(tmp_path):
+    root, url = tmp_path, f"sqlite:///{tmp_path}/team.sqlite"
+    for number, target in enumerate(("db", "db", "api")):
+        add_run(root / "there", target, number)
+    assert len(Store(root / "there", url).runs()) == 3
+    for name in ("trends", "overview"):
+        small(root / "notebooks" / f"{name}.ipynb")
+    reports = report(root, history=url)
+    assert list(made(reports)) == ["trends-db", "overview"]
+    assert all(f'href="{stem}.html"' in reports.index.read_text() for stem in made(reports))
+    assert list(made(report(root, "db", history=url))) == ["trends-db"]
+    with pytest.raises(ReportError, match="nothing to report on is called `api`"):
+        report(root, "api", history=url)
+
+
 def _decide(store: Store, run_id: str) -> None:
     store.add_triage(target="db", action="bad", reason="a power cut", run_id=run_id)
 

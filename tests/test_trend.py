@@ -800,7 +800,11 @@ def test_a_run_without_promises_is_not_told_as_no_run(store):
 def test_a_trend_tells_which_target_has_no_data(store):
     recorded(store, noise(1, 30), outcome="met")
     code, text = invoke(trend_verb, store, "db", "ghost")
-    assert (code, "no run of ghost has this" in text) == (0, True)
+    assert (code, "no run of ghost has this; expected one of db" in text) == (0, True)
+    code, text = invoke(trend_verb, store, "bd")
+    assert (code, "no run of bd has this; expected the nearest, `db`" in text) == (3, True)
+    code, text = invoke(trend_verb, store, "db", "--metric", "block_time")
+    assert (code, "no run of db has this\n" in text) == (3, True)
 
 
 @pytest.mark.parametrize("verb", [trend_verb, gate_verb])
