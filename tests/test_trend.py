@@ -404,6 +404,24 @@ def test_a_file_written_by_hand_can_be_read_again(store, tmp_path):
     assert (triage.read_file(store, file), triage.read(store)) == (0, [])
 
 
+def test_a_reason_that_was_mended_in_the_file_is_taken_in(store, tmp_path):
+    ids = recorded(store, [1.0, 2.0])
+    for run_id in ids:
+        triage.decide(store, "explain", run_id, "the dikc", author="a")
+    old, file = [tmp_path / name for name in ("old.yml", "triage.yml")]
+    triage.write_file(store, old)
+    mended = old.read_text().replace("dikc", "disk")
+    file.write_text(mended.replace("author: a", "author: b", 1))
+    assert [triage.read_file(store, file) for _ in range(2)] == [2, 0]
+    told = [(d.reason, d.author) for d in triage.read(store)]
+    assert told == [("the disk", "b"), ("the disk", "a")]
+    row = f"- {{target: db, action: bad, run_id: {ids[0]}, reason: %s}}\n"
+    file.write_text(f"triage:\n{row % 'one'}{row % 'two'}")
+    assert [triage.read_file(store, file) for _ in range(2)] == [1, 0], "the first of two counts"
+    store.merge_decisions([{**r, "reason": "x"} for r in store.triage().to_dict("records")])
+    assert "x" not in {d.reason for d in triage.read(store)}, "a backup rewords nothing"
+
+
 def test_times_and_reasons_in_a_file_need_no_quotes(store, tmp_path):
     ids = recorded(store, [1.0])
     file = tmp_path / "triage.yml"
@@ -870,7 +888,7 @@ def test_the_triage_verb(store, tmp_path):
     assert "known" in invoke(triage_verb, store, "list", "db")[1]
     file = tmp_path / "t.yml"
     assert "1 decision in" in invoke(triage_verb, store, "--write", str(file))[1]
-    assert "0 new decisions" in invoke(triage_verb, store, "--read", str(file))[1]
+    assert "0 new or corrected decisions" in invoke(triage_verb, store, "--read", str(file))[1]
     assert "taken back" in invoke(triage_verb, store, "undo", "1")[1]
     assert "acknowledge, taken back" in invoke(triage_verb, store)[1]
     with pytest.raises(PerflibError, match="unknown action `ack`"):
