@@ -344,6 +344,8 @@ def test_a_wrong_parameter_is_refused_with_all_mistakes(tmp_path):
     ("lines", "expected"),
     [
         ("data: runs here", ("runs here", "")),
+        ('"data": runs\nhistory:\n  sqlite:///team', ("runs", "sqlite:///team")),
+        ("targets: {data: no}", ("data", "")),
         ("data: runs  # of this team\nhistory: postgresql://db/x", ("runs", "postgresql://db/x")),
         ('data: "${FOLDER:-other}"\nhistory: ${TEAM:-}  # none', ("other", "")),
         ("history: ${SHARED:-sqlite://}", ("data", "sqlite:///team")),
