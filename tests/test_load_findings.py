@@ -9,7 +9,7 @@ import pytest
 
 from perflib.cli import capacity
 from perflib.cli.capacity import judged, step_time_s
-from perflib.errors import PerflibError, TargetError
+from perflib.errors import PerflibError, StoreError, TargetError
 from perflib.load import calibrate
 from perflib.load import plan as plans
 from perflib.load.capacity import Step, search
@@ -335,6 +335,19 @@ def test_a_generator_that_cannot_start_ends_the_search(tmp_path):
     seeker = capacity.Seeker(target, Scenario(), store, aside=store)
     with pytest.raises(TargetError, match="did not start"):
         seeker.attempt(10.0)
+
+
+def test_a_search_in_a_full_disk_promises_nothing_to_be_found_again(tmp_path, monkeypatch):
+    def full(*_):
+        raise StoreError("cannot be written", next_step="the next `perflib run` records it")
+
+    monkeypatch.setattr(capacity, "execute", full)
+    target = HttpTarget(name="t", kind="http", url="http://127.0.0.1:1")
+    store = Store(tmp_path)
+    with pytest.raises(StoreError) as caught:
+        capacity.Seeker(target, Scenario(), store, aside=store).attempt(10.0)
+    assert "then search again" in caught.value.next_step
+    assert "perflib run" not in caught.value.next_step
 
 
 def test_failures_raise_no_ceiling(monkeypatch):

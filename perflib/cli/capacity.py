@@ -15,7 +15,7 @@ from perflib import analysis, campaign, config
 from perflib.cli import show
 from perflib.cli.choose import CONFIG
 from perflib.cli.signs import tick
-from perflib.errors import ExitCode, PerflibError, TargetError
+from perflib.errors import ExitCode, PerflibError, StoreError, TargetError
 from perflib.load.capacity import Bracket, Held, Step, search
 from perflib.load.usl import fit_usl
 from perflib.model import CAPACITY, SAMPLES, Outcome, Run, Verdict
@@ -139,7 +139,12 @@ class Seeker:
 
     def _measure(self, rate: float, run_time_s: float) -> tuple[Step, Run]:
         load = self.scenario.model_copy(update={"rate": rate, "run_time": run_time_s})
-        run = execute(self.target, load, self._aside)
+        try:
+            run = execute(self.target, load, self._aside)
+        except StoreError as error:  # whose step is for a run that is found again
+            place = f"make room in {self._aside.root.parent}, or set TMPDIR to a larger place"
+            error.next_step = f"{place}, then search again"
+            raise
         if run.status == "interrupted":
             raise KeyboardInterrupt
         path = self._aside.root / "runs" / run.id / SAMPLES
