@@ -31,6 +31,8 @@ KEPT_UP = 0.97
 ENOUGH = 1000
 """Requests of a step with which an error rate of 1 % and a p99 can be judged, bursts included."""
 LONGEST = 8
+HOPELESS = ("no contact", "failed", "not authorised", "not served", "sent elsewhere")
+"""Caveats of a first step that no lower rate would mend."""
 _TIMED = "response_time"
 
 
@@ -127,8 +129,8 @@ class Seeker:
         """One step at `rate`; judged again over a longer time when it cannot be judged."""
         run_time_s = step_time_s(rate, self.scenario.run_time)
         step, run = self._measure(rate, run_time_s)
-        hopeless = [c for c in run.caveats if c.code in ("no contact", "failed")]
-        if hopeless and not self.steps:  # no lower rate would bring it to life
+        hopeless = [c for c in run.caveats if c.code in HOPELESS]
+        if hopeless and not self.steps:
             raise TargetError(hopeless[0].message, next_step=hopeless[0].next_step)
         if step.outcome == "unknown":
             step, run = self._measure(rate, 2 * run_time_s)
