@@ -91,3 +91,9 @@ def _print(plan: Plan, dry_run: bool) -> None:
             console.print(f"{many(len(paths), 'file')}: {what}")
         for path in paths[:_SHOWN] if paths is not plan.same else []:
             console.print(f"  {path}", markup=False, soft_wrap=True)
+    if plan.pruned:
+        console.print(
+            f"{many(len(plan.pruned), 'run')} of other machines: pruned since, such as "
+            f"{plan.pruned[-1]}; `--force` brings them back",
+            soft_wrap=True,
+        )
