@@ -13,6 +13,7 @@ from perflib import config
 from perflib.cli.choose import CONFIG
 from perflib.cli.show import console, print_damaged
 from perflib.model import RECORD
+from perflib.units import format_quantity
 from perflib.wording import many
 
 if TYPE_CHECKING:
@@ -45,9 +46,10 @@ def backup(archive: Path | None, file: Path, samples: bool) -> None:
     )
     runs = sum(name.endswith(f"/{RECORD}") for name in made.files)
     configs = sum(name.startswith("config/") for name in made.files)
+    size = format_quantity(place.stat().st_size, "B")
     console.print(
         f"{place}: {many(configs, 'settings file')}, {many(runs, 'run')}"
-        f"{' with samples' if samples else ''}, all decisions; {place.stat().st_size / 1e6:.1f} MB",
+        f"{' with samples' if samples else ''}, all decisions; {size}",
         soft_wrap=True,
     )
     print_damaged(store.damaged)
