@@ -371,6 +371,7 @@ def test_a_shared_history_is_reported_where_no_run_was_made(tmp_path):
     reports = report(root, history=url)
     assert list(made(reports)) == ["trends-db", "overview"]
     assert all(f'href="{stem}.html"' in reports.index.read_text() for stem in made(reports))
+    assert "No run was made here" in reports.index.read_text()
     assert list(made(report(root, "db", history=url))) == ["trends-db"]
     with pytest.raises(ReportError, match="nothing to report on is called `api`"):
         report(root, "api", history=url)
