@@ -267,6 +267,15 @@ def test_a_folder_inside_a_run_is_no_input(tmp_path):
     assert not any(made(report(root)).values())
 
 
+def test_a_page_that_failed_for_a_mistyped_target_is_none_of_the_index(tmp_path):
+    root = workbench(tmp_path, ("db",))
+    small(root / "notebooks" / "own.ipynb", "{'api': 1}[target]")
+    for target, told in (("bd", False), ("db", True)):
+        reports = report(root, "own", values={"target": target})
+        assert reports.failed
+        assert (f"own-{target}.html" in reports.index.read_text()) == told
+
+
 def test_a_timeout_is_told(tmp_path):
     root = workbench(tmp_path, ("db",))
     small(root / "notebooks" / "db.ipynb", "import time; time.sleep(60)")

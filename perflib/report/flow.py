@@ -169,11 +169,12 @@ def write(out: Path, order: Order, content: books.Notebook, key: str) -> Made:
     files.write(out / names[0], data)
     files.write(out / names[1], page.html.encode())
     failed = f"{page.failure.name}: {page.failure.text}" if page.failure else ""
+    asked = str(order.parameters.get("target") or "")  # mistyped, no run is of it
     return Made(
         key,
         dict.fromkeys(names, ""),
         page.heading,
-        list(order.targets),
+        [asked] if failed and asked else list(order.targets),
         order.run.id if order.run else "",
         order.name,
         failed,
