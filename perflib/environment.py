@@ -39,10 +39,8 @@ def fingerprint(root: Path) -> Environment:
     commit = _git(root, "rev-parse", "HEAD")
     changed = _git(root, "status", "--porcelain", "--untracked-files=no") if commit else ""
     return Environment(
-        cpu=_cpu(),
-        cores=usable_cores(),
+        **_hardware(),
         memory_bytes=psutil.virtual_memory().total,
-        kernel=f"{platform.system()} {platform.release()} {platform.machine()}",
         system=_system(),
         python=f"{platform.python_implementation()} {platform.python_version()}",
         packages={name: version for name in PACKAGES if (version := _version(name))},
@@ -62,6 +60,11 @@ def environment_key(environment: Environment) -> str:
     kind = [*kernel[:1], *kernel[2:]]
     identity = "\n".join([environment.cpu, str(environment.cores), *kind])
     return hashlib.sha256(identity.encode()).hexdigest()[:12]
+
+
+def this_machine() -> str:
+    """The `environment_key` of runs that are made here."""
+    return environment_key(Environment(**_hardware()))
 
 
 def load_settings(target: str) -> Set[str]:
@@ -122,6 +125,11 @@ def usable_cores() -> int:
     except (OSError, ValueError):
         return cores
     return cores if quota == "max" else max(1, min(cores, round(int(quota) / int(period))))
+
+
+def _hardware() -> dict[str, Any]:
+    kernel = f"{platform.system()} {platform.release()} {platform.machine()}"
+    return {"cpu": _cpu(), "cores": usable_cores(), "kernel": kernel}
 
 
 def _cpu() -> str:

@@ -16,8 +16,16 @@ import pyarrow.parquet as pq
 from perflib.errors import PerflibError, StoreError
 from perflib.load import plan as plans
 from perflib.model import RECORD, SAMPLES, SCRAPED, Caveat, Run
+from perflib.monitor.scraper import SCHEMA as SERIES
 from perflib.run import finish
-from perflib.samples import adopt_parts, read_samples, schema
+from perflib.samples import (
+    SCRAPED_PARTS,
+    adopt_parts,
+    join_parts,
+    parts_of,
+    read_samples,
+    schema,
+)
 from perflib.store import Store
 from perflib.store import folder as folders
 from perflib.store.claim import abandoned
@@ -76,7 +84,7 @@ def _recover(
 
 
 def _parts(folder: Path) -> list[Path]:
-    return [*folder.glob(SAMPLES), *folder.glob("*/**/*.parquet")]
+    return [*folder.glob(SAMPLES), *parts_of(folder)]
 
 
 def _complete(run: Run, folder: Path) -> int:
@@ -86,6 +94,8 @@ def _complete(run: Run, folder: Path) -> int:
         path.unlink()
     if not (folder / SAMPLES).exists():
         adopt_parts(folder, schema())
+    if (folder / SCRAPED_PARTS).exists():
+        join_parts(folder / SCRAPED_PARTS, folder / SCRAPED, SERIES)
     outcome = plans.read_outcome(folder / plans.OUTCOME)
     for path in folder.iterdir():
         if path.is_dir():
@@ -99,10 +109,11 @@ def _complete(run: Run, folder: Path) -> int:
     if outcome:
         run.measured_from_s = outcome.measured_from_s or 0.0
     run.measured_until_s = run.duration_s
-    parts = sum(path.name != SCRAPED for path in broken)
+    scraped = [p for p in broken if p.name == SCRAPED or p.parent.name == SCRAPED_PARTS]
+    parts = len(broken) - len(scraped)
     lost = f", {many(parts, 'file')} could not be read" if parts else ""
-    if len(broken) > parts:
-        lost += "; what was scraped meanwhile is lost"
+    if scraped:
+        lost += "; what was scraped meanwhile is not whole"
     run.caveats.append(
         Caveat(
             code="recovered",

@@ -31,6 +31,8 @@ PROBE = "connect"
 """The label of fresh connections to a database: timed beside the load, no part of it."""
 POLL = "poll"
 """The label of questions to a watched chain: one without an answer is no block that failed."""
+SCRAPED_PARTS = "metrics.parts"
+"""The folder beside the samples' own with parts of what is scraped."""
 PART_ROWS, PART_S = 100_000, 10.0
 """A part is written when it holds so many samples, or its first one waits for so long."""
 _CORE = pa.schema(
@@ -188,11 +190,17 @@ def _since(zero_ns: int, table: pa.Table) -> pa.Table:
     return table
 
 
+def parts_of(folder: Path) -> list[Path]:
+    """The parts of samples below the folder of a run, whoever wrote them."""
+    found = sorted(folder.glob("*/**/*.parquet"))
+    return [path for path in found if path.parent.name != SCRAPED_PARTS]
+
+
 def adopt_parts(folder: Path, empty: pa.Schema) -> None:
     """Join all parts below the folder of a run, whoever wrote them, into its samples."""
     parts = folder / PARTS
     parts.mkdir(exist_ok=True)
-    for left in sorted(folder.glob("*/**/*.parquet")):
+    for left in parts_of(folder):
         if left.parent != parts:
             left.rename(parts / f"{left.parent.name}-{left.name}")
     join_parts(parts, folder / SAMPLES, empty)

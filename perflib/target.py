@@ -131,7 +131,7 @@ class Settings(BaseModel):
 class Scenario(Settings):
     """How hard and how long a target is loaded."""
 
-    name: str = Field(default="", exclude=True)
+    name: str = Field(default="", description="the key under `scenarios`")
     arrival: Literal["open", "closed"] = Field(
         default="open",
         description="`open`: arrivals on a schedule, whatever the target does; "

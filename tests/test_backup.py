@@ -17,7 +17,7 @@ from perflib.backup import create, restore
 from perflib.backup.archive import digest_of
 from perflib.errors import StoreError
 from perflib.model import to_json
-from perflib.store import BAD, Store
+from perflib.store import BAD, Store, rows
 from tests.test_store import recorded
 
 SETTINGS = {
@@ -113,6 +113,30 @@ def test_what_was_made_since_the_backup_stays(project):
     restore(store, file, root=project)
     assert store.load(run.id).id == run.id
     assert "later" in store.triage()["reason"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("lost", "force", "back"),
+    [(False, False, []), (False, True, ["pruned"]), (True, False, ["kept", "pruned"])],
+    ids=["others prune", "asked for", "the database was lost"],
+)
+def test_what_others_pruned_of_a_shared_history_stays_gone(project, tmp_path, lost, force, back):
+    database = tmp_path / "shared.sqlite"
+    here, there = (Store(tmp_path / name, f"sqlite:///{database}") for name in ("here", "there"))
+    ids = {"own": recorded(here).id, "kept": recorded(there).id, "pruned": recorded(there).id}
+    file = tmp_path / "backup.zip"
+    create(here, file, root=project, settings=[])
+    shutil.rmtree(there.folder(ids["pruned"]))
+    with there.database.writing() as connection:
+        rows.remove(connection, [ids["pruned"]])
+    if lost:
+        database.unlink()
+    again = Store(tmp_path / "here", here.history_url)
+    plan = restore(again, file, root=project, force=force)
+    assert plan.pruned == ([] if lost or force else [ids["pruned"]])
+    made = {path.name for path in (tmp_path / "here" / "runs").iterdir()}
+    assert made == {ids[name] for name in ("own", *back)}
+    assert {*again.runs()["run_id"]} == {ids[name] for name in {"own", "kept", *back}}
 
 
 def test_newer_work_is_not_overwritten_without_force(project):

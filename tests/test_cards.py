@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from msgspec import structs
 
 from perflib import analysis, cards, plots
 from perflib.cards.card import Card, Code, Number, Pre, Spark, State, Steps, Table
@@ -148,6 +150,24 @@ class TestRun:
         told = repr(cards.generator(Desk(run, samples)))
         assert re.search(r"requests recorded = by the engine +3.000 = 3.000 ", told)
 
+    @pytest.mark.parametrize(
+        ("target", "arrival", "load", "command"),
+        [
+            ("shop", "open", {"rate": 250.0}, "--rate '250 req/s' --run-time '20 s'"),
+            ("shop", "open", {"name": "smoke", "rate": 0.5}, "--scenario smoke --rate '0.5 req/s'"),
+            ("a shop", "closed", {"rate": 250.0}, "perflib run 'a shop' --run-time '20 s'"),
+            ("chain", "watch", {"rate": 250.0}, "perflib run chain --run-time '20 s'"),
+            ("shop_capacity", "open", {"rate": 250.0}, "perflib capacity shop"),
+        ],
+    )
+    def test_the_command_that_repeats_a_run_gives_its_load(
+        self, target: str, arrival: str, load: dict[str, Any], command: str
+    ) -> None:
+        workload = {"scenario": {**load, "run_time": 20.0}}
+        run, _ = fabricate.run_of("api_gateway", workload=workload, arrival=arrival)
+        run.target = target
+        assert command in repr(cards.method(Desk(run, no_samples()))).splitlines()[-1]
+
     def test_a_busy_generator_is_told(self) -> None:
         run, samples = fabricate.run_of("api_gateway")
         assert run.generator is not None
@@ -254,6 +274,14 @@ class TestAcross:
         fabricate.commit(Store(tmp_path), "database", objectives=["p95(response_time) < 1 s"])
         told = repr(cards.past.indicators(indicators("database", tmp_path)))
         assert told == "○ no data: No promised indicator was measured yet."
+
+    def test_a_target_that_never_ran_is_unknown_in_the_overview(self, store: Store) -> None:
+        desk = open_desk("database", data=store.root)
+        kept = [structs.replace(v, outcome=Outcome.MET) for v in desk.run.verdicts]
+        desk.run.verdicts = kept
+        assert repr(cards.across.overview([desk])).startswith("✓ met")
+        text = repr(cards.across.overview([desk], ["ghost"]))
+        assert text.startswith("? unknown: database keeps every promise; ghost never ran")
 
     def test_overview_of_nothing_says_what_to_do(self) -> None:
         assert "perflib run" in repr(cards.across.overview([]))

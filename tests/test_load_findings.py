@@ -9,7 +9,7 @@ import pytest
 
 from perflib.cli import capacity
 from perflib.cli.capacity import judged, step_time_s
-from perflib.errors import PerflibError, TargetError
+from perflib.errors import PerflibError, StoreError, TargetError
 from perflib.load import calibrate
 from perflib.load import plan as plans
 from perflib.load.capacity import Step, search
@@ -81,6 +81,9 @@ def test_refusals_are_told_apart(failed, codes, void):
         ({401: 100}, "answered 401:"),
         ({401: 50, 403: 41}, "answered 401 or 403:"),
         ({407: 95, 500: 5}, "answered 407:"),
+        ({404: 100}, "answered 404: nothing of the service was measured"),
+        ({400: 50, 405: 41}, "answered 400 or 405:"),
+        ({404: 90}, None),  # what the others answered is of the service
         ({401: 90}, None),  # as many may do something else than ask for what is theirs
         ({500: 100}, None),
         ({}, None),
@@ -92,7 +95,8 @@ def test_a_load_that_was_not_allowed_tested_nothing(failed, says):
     if says:
         assert says in found[0].message
         assert found[0].forbids("throughput")
-        assert "`headers`" in found[0].next_step
+        step = "`url`" if found[0].code == "not served" else "`headers`"
+        assert step in found[0].next_step
 
 
 @pytest.mark.parametrize(("count", "found"), [(100, 1), (90, 0), (0, 0)])
@@ -335,6 +339,19 @@ def test_a_generator_that_cannot_start_ends_the_search(tmp_path):
     seeker = capacity.Seeker(target, Scenario(), store, aside=store)
     with pytest.raises(TargetError, match="did not start"):
         seeker.attempt(10.0)
+
+
+def test_a_search_in_a_full_disk_promises_nothing_to_be_found_again(tmp_path, monkeypatch):
+    def full(*_):
+        raise StoreError("cannot be written", next_step="the next `perflib run` records it")
+
+    monkeypatch.setattr(capacity, "execute", full)
+    target = HttpTarget(name="t", kind="http", url="http://127.0.0.1:1")
+    store = Store(tmp_path)
+    with pytest.raises(StoreError) as caught:
+        capacity.Seeker(target, Scenario(), store, aside=store).attempt(10.0)
+    assert "then search again" in caught.value.next_step
+    assert "perflib run" not in caught.value.next_step
 
 
 def test_failures_raise_no_ceiling(monkeypatch):

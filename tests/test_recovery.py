@@ -17,6 +17,7 @@ import pytest
 from perflib import samples
 from perflib.errors import StoreError
 from perflib.model import Run
+from perflib.monitor import scraper
 from perflib.recovery import leavings, recover
 from perflib.run import execute
 from perflib.samples import SampleWriter, read_samples, schema, write_table
@@ -26,6 +27,7 @@ from perflib.store.folder import write_record
 from perflib.target import Scenario
 from perflib.workloads.sql import SqlTarget
 from tests.test_campaign import config, perflib, recorded
+from tests.test_monitor import page, serving
 from tests.test_store_crash import mounted
 from tests.test_workload_http import answering
 
@@ -145,6 +147,25 @@ def test_a_power_loss_costs_the_files_that_it_cut_off(tmp_path):
     assert "1 file could not be read; what was scraped" in run.caveats[-1].message
     names = {path.name for path in Store(tmp_path).folder(run.id).iterdir()}
     assert names == {"run.json", "samples.parquet"}
+
+
+def test_what_was_scraped_until_then_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(scraper, "PART_S", 0.0)
+    staging = killed(tmp_path)
+    with serving(page(b"up 1\n")) as url:
+        beside = scraper.Scraper(url, staging / "metrics.parquet", interval_s=0.02)
+        beside.start()
+        wait_for(lambda: len([*staging.glob("metrics.parts/*.parquet")]) > 2)
+        shutil.copytree(staging / "metrics.parts", tmp_path / "kept")
+        beside.stop()
+    (staging / "metrics.parquet").unlink()
+    (tmp_path / "kept").rename(staging / "metrics.parts")
+    told(tmp_path)
+    store = Store(tmp_path)
+    (run,) = map(store.load, store.runs()["run_id"])
+    assert (run.counts.recorded, len(store.metrics(run.id)) > 2) == (2, True)
+    names = {path.name for path in store.folder(run.id).iterdir()}
+    assert names == {"run.json", "samples.parquet", "metrics.parquet"}
 
 
 def test_what_the_disk_does_not_give_today_is_kept_for_tomorrow(tmp_path, monkeypatch):

@@ -267,6 +267,15 @@ def test_a_folder_inside_a_run_is_no_input(tmp_path):
     assert not any(made(report(root)).values())
 
 
+def test_a_page_that_failed_for_a_mistyped_target_is_none_of_the_index(tmp_path):
+    root = workbench(tmp_path, ("db",))
+    small(root / "notebooks" / "own.ipynb", "{'api': 1}[target]")
+    for target, told in (("bd", False), ("db", True)):
+        reports = report(root, "own", values={"target": target})
+        assert reports.failed
+        assert (f"own-{target}.html" in reports.index.read_text()) == told
+
+
 def test_a_timeout_is_told(tmp_path):
     root = workbench(tmp_path, ("db",))
     small(root / "notebooks" / "db.ipynb", "import time; time.sleep(60)")
@@ -344,6 +353,8 @@ def test_a_wrong_parameter_is_refused_with_all_mistakes(tmp_path):
     ("lines", "expected"),
     [
         ("data: runs here", ("runs here", "")),
+        ('"data": runs\nhistory:\n  sqlite:///team', ("runs", "sqlite:///team")),
+        ("targets: {data: no}", ("data", "")),
         ("data: runs  # of this team\nhistory: postgresql://db/x", ("runs", "postgresql://db/x")),
         ('data: "${FOLDER:-other}"\nhistory: ${TEAM:-}  # none', ("other", "")),
         ("history: ${SHARED:-sqlite://}", ("data", "sqlite:///team")),
@@ -357,6 +368,22 @@ def test_folder_and_history_come_from_the_configuration(tmp_path, monkeypatch, l
     (tmp_path / "c.yml").write_text(lines)
     folder, history = configured(tmp_path / "c.yml")
     assert (folder.as_posix(), history) == expected
+
+
+def test_a_shared_history_is_reported_where_no_run_was_made(tmp_path):
+    root, url = tmp_path, f"sqlite:///{tmp_path}/team.sqlite"
+    for number, target in enumerate(("db", "db", "api")):
+        add_run(root / "there", target, number)
+    assert len(Store(root / "there", url).runs()) == 3
+    for name in ("trends", "overview"):
+        small(root / "notebooks" / f"{name}.ipynb")
+    reports = report(root, history=url)
+    assert list(made(reports)) == ["trends-db", "overview"]
+    assert all(f'href="{stem}.html"' in reports.index.read_text() for stem in made(reports))
+    assert "No run was made here" in reports.index.read_text()
+    assert list(made(report(root, "db", history=url))) == ["trends-db"]
+    with pytest.raises(ReportError, match="nothing to report on is called `api`"):
+        report(root, "api", history=url)
 
 
 def _decide(store: Store, run_id: str) -> None:

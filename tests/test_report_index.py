@@ -18,7 +18,7 @@ from perflib.report.plan import Summary, summaries
 from perflib.report.rows import finding, measured
 from perflib.report.settings import Settings
 from perflib.store import BAD, Store
-from tests.reporting import add_run, cell, small, text, verdict
+from tests.reporting import add_run, cell, small, text, verdict, write_notebook
 
 MET, MISSED, UNKNOWN = Outcome.MET, Outcome.MISSED, Outcome.UNKNOWN
 
@@ -193,12 +193,25 @@ def test_the_index_names_configured_targets_that_never_ran(tmp_path, targets, to
     url = f"sqlite:///{tmp_path / 'shared.sqlite'}"
     assert len(Store(tmp_path / "there", url).runs()) == 1
     small(notebooks / "db.ipynb")
+    told_of = cell("never_ran: list = []", "parameters", name="parameters")
+    write_notebook(notebooks / "overview.ipynb", [told_of, cell("print(never_ran)")])
     for written in ("db: {}", targets):
         kind = "{kind: chunks, url: 'http://127.0.0.1:9'}"
         file.write_text(f"targets:\n  {written.replace('{}', kind)}\n")
         settings = Settings(notebooks=notebooks, history=url, config=file)
-        index = render_reports(data, (), settings).index
-    assert told in index.read_text()
+        reports = render_reports(data, (), settings)
+    assert told in reports.index.read_text()
+    assert ("ghost" in reports.pages[-1].path.read_text()) == ("ghost" in told)
+
+
+def test_what_is_told_of_is_still_there(tmp_path):
+    add_run(tmp_path / "data", "db", 1)
+    failed = Made("k", {}, "T", ["typo"], "", "trends", "KeyError: x")
+    pages = {"trends-typo": failed, "r": Made("k", {}, "T", ["db"], "r", "db", "KeyError: x")}
+    write_index(tmp_path, pages, summaries(tmp_path / "data"), "runs")
+    assert "Not complete" not in (tmp_path / "index.html").read_text()
+    write_index(tmp_path, pages, summaries(tmp_path / "data"), "runs", ["typo"])
+    assert 'href="trends-typo.html"' in (tmp_path / "index.html").read_text()
 
 
 def test_without_runs(tmp_path):

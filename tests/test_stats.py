@@ -148,6 +148,14 @@ def test_a_percentile_of_the_mirrored_data_is_the_mirrored_percentile(values, q)
         assert there.high == pytest.approx(-here.low, rel=1e-6, abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    "values", [[1e308, -1e308], [1e308] * 3, [1e200, 3e200] * 20, [math.inf] * 2]
+)
+def test_a_mean_whose_spread_is_beyond_all_numbers_has_no_interval(values):
+    found = stats.mean_interval(values)
+    assert (found.low, found.high, found.caveats[0].code) == (None, None, "short")
+
+
 @given(FLOATS, st.floats(0.1, 10))
 @example([0.0, 1e-134], 1.0)
 def test_a_mean_scales_with_the_data(values, factor):

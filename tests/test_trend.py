@@ -22,6 +22,7 @@ from perflib.cli.trend import sparkline as bars_of
 from perflib.cli.trend import trend as trend_verb
 from perflib.cli.triage import triage as triage_verb
 from perflib.desk import open_all
+from perflib.environment import environment_key
 from perflib.errors import PerflibError, ValuesError
 from perflib.model import Environment, Estimate, Objective, Run, Verdict
 from perflib.objectives import parse_objective
@@ -206,11 +207,20 @@ def test_what_an_older_machine_showed_is_not_looked_at_together():
 
 
 def recorded(
-    store: Store, values, *, target="db", commits=None, outcome=None, rates=None, cut=()
+    store: Store,
+    values,
+    *,
+    target="db",
+    commits=None,
+    outcome=None,
+    rates=None,
+    cut=(),
+    cpu="x",
+    since=0,
 ) -> list[str]:
     """Real runs in a real store, an hour apart."""
     runs = []
-    for at, value in enumerate(values):
+    for at, value in enumerate(values, since):
         moment = f"2026-01-{1 + at // 24:02d}T{at % 24:02d}:00:00+00:00"
         estimate = Estimate(
             metric="query_time", statistic="p95", value=float(value), unit="s", n=1000
@@ -222,7 +232,7 @@ def recorded(
             started_at=moment,
             duration_s=1,
             estimates=[estimate],
-            environment=Environment(cpu="x", git_commit=(commits or {}).get(at, "")),
+            environment=Environment(cpu=cpu, git_commit=(commits or {}).get(at, "")),
             workload={"scenario": {"rate": rates[at]}} if rates else {},
             status="interrupted" if at in cut else "complete",
         )
@@ -394,6 +404,24 @@ def test_a_file_written_by_hand_can_be_read_again(store, tmp_path):
     assert [triage.read_file(store, file) for _ in range(2)] == [1, 0]
     file.write_text(f"triage: [{row % (ids[0], ', undone: true')}]")
     assert (triage.read_file(store, file), triage.read(store)) == (0, [])
+
+
+def test_a_reason_that_was_mended_in_the_file_is_taken_in(store, tmp_path):
+    ids = recorded(store, [1.0, 2.0])
+    for run_id in ids:
+        triage.decide(store, "explain", run_id, "the dikc", author="a")
+    old, file = [tmp_path / name for name in ("old.yml", "triage.yml")]
+    triage.write_file(store, old)
+    mended = old.read_text().replace("dikc", "disk")
+    file.write_text(mended.replace("author: a", "author: b", 1))
+    assert [triage.read_file(store, file) for _ in range(2)] == [2, 0]
+    told = [(d.reason, d.author) for d in triage.read(store)]
+    assert told == [("the disk", "b"), ("the disk", "a")]
+    row = f"- {{target: db, action: bad, run_id: {ids[0]}, reason: %s}}\n"
+    file.write_text(f"triage:\n{row % 'one'}{row % 'two'}")
+    assert [triage.read_file(store, file) for _ in range(2)] == [1, 0], "the first of two counts"
+    store.merge_decisions([{**r, "reason": "x"} for r in store.triage().to_dict("records")])
+    assert "x" not in {d.reason for d in triage.read(store)}, "a backup rewords nothing"
 
 
 def test_times_and_reasons_in_a_file_need_no_quotes(store, tmp_path):
@@ -703,6 +731,32 @@ def test_a_renamed_target_that_is_in_the_way_is_called_that(store, outcome, conf
     assert (found.outcome, "old is no longer configured" in found.notes[-1]) == (outcome, told)
 
 
+@pytest.mark.parametrize(
+    ("here", "outcome", "note"),
+    [
+        ("x", "met", "another machine measured db later: judge that there"),
+        ("y", "missed", ""),
+        ("z", "missed", "no run of this machine: judged is that of another machine, y with"),
+    ],
+    ids=["an older run of its own", "the newest", "none of its own"],
+)
+def test_of_a_shared_history_a_gate_judges_its_own_machine(store, here, outcome, note):
+    recorded(store, noise(1, 30), outcome="met")
+    recorded(store, noise(2, 60) * STEP, since=40, cpu="y", outcome="missed")
+    found = analysis.gate(store, machine=environment_key(Environment(cpu=here)))
+    promise, trend = (next(c for c in found.checks if c.kind == k) for k in ("promise", "trend"))
+    assert (promise.outcome, "regressed" in trend.reason) == (outcome, outcome == "missed")
+    assert [text[: len(note)] for text in found.notes] == ([note] if note else [])
+
+
+@pytest.mark.parametrize("cpu", ["", "y"])
+def test_an_imported_result_is_of_every_machine(store, cpu):
+    recorded(store, [1.0], outcome="met")
+    recorded(store, [1.0], since=1, cpu=cpu, outcome="missed")
+    found = analysis.gate(store, machine=environment_key(Environment(cpu="x")))
+    assert found.outcome == ("met" if cpu else "missed")
+
+
 def test_a_record_that_was_damaged_since_hides_no_other_target(store):
     *_, last = recorded(store, noise(1, 3), outcome="met")
     recorded(store, [1.0], target="other", outcome="missed")
@@ -773,7 +827,11 @@ def test_a_run_without_promises_is_not_told_as_no_run(store):
 def test_a_trend_tells_which_target_has_no_data(store):
     recorded(store, noise(1, 30), outcome="met")
     code, text = invoke(trend_verb, store, "db", "ghost")
-    assert (code, "no run of ghost has this" in text) == (0, True)
+    assert (code, "no run of ghost has this; expected one of db" in text) == (0, True)
+    code, text = invoke(trend_verb, store, "bd")
+    assert (code, "no run of bd has this; expected the nearest, `db`" in text) == (3, True)
+    code, text = invoke(trend_verb, store, "db", "--metric", "block_time")
+    assert (code, "no run of db has this\n" in text) == (3, True)
 
 
 @pytest.mark.parametrize("verb", [trend_verb, gate_verb])
@@ -839,7 +897,7 @@ def test_the_triage_verb(store, tmp_path):
     assert "known" in invoke(triage_verb, store, "list", "db")[1]
     file = tmp_path / "t.yml"
     assert "1 decision in" in invoke(triage_verb, store, "--write", str(file))[1]
-    assert "0 new decisions" in invoke(triage_verb, store, "--read", str(file))[1]
+    assert "0 new or corrected decisions" in invoke(triage_verb, store, "--read", str(file))[1]
     assert "taken back" in invoke(triage_verb, store, "undo", "1")[1]
     assert "acknowledge, taken back" in invoke(triage_verb, store)[1]
     with pytest.raises(PerflibError, match="unknown action `ack`"):

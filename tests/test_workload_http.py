@@ -278,11 +278,12 @@ def test_refusals_are_reported_apart(tmp_path, expect, kind):
     assert "rate limited" in codes(run)
 
 
-def test_a_load_without_credentials_gives_no_verdict(tmp_path):
-    with answering(0, 1000, 401) as url:
+@pytest.mark.parametrize(("status", "code"), [(401, "not authorised"), (404, "not served")])
+def test_a_load_without_credentials_or_paths_gives_no_verdict(tmp_path, status, code):
+    with answering(0, 1000, status) as url:
         run, samples, _ = load(tmp_path, url, run_time="0.3 s")
-    assert run.errors == {"status 401": len(samples)}
-    assert "not authorised" in codes(run)
+    assert run.errors == {f"status {status}": len(samples)}
+    assert code in codes(run)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ a full run gives, because a full run makes the same steps.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -204,7 +205,7 @@ def examine(window: Series, least: float) -> Study:
 def series_of(values: ArrayLike, times: ArrayLike | None, spread: ArrayLike | None) -> Series:
     """The input checked, sorted by time (stable) and without missing results."""
     y = _numbers("values", values)
-    t = None if times is None else _numbers("times", times, len(y))
+    t = None if times is None else _numbers("times", times, len(y), read=_moments)
     s = None if spread is None else _numbers("spread", spread, len(y))
     if s is not None and (s < 0).any():
         raise PerflibError(
@@ -227,13 +228,20 @@ def series_of(values: ArrayLike, times: ArrayLike | None, spread: ArrayLike | No
     return Series(there, y, t, s)
 
 
-def _numbers(name: str, given: ArrayLike, length: int | None = None) -> Floats:
+def _moments(given: ArrayLike, _name: str) -> Floats:
+    """Times as numbers; dates count in the unit that they have."""
+    array = np.asarray(given, dtype=np.float64)
+    return np.where(array == _NO_TIME, np.nan, array)
+
+
+def _numbers(
+    name: str,
+    given: ArrayLike,
+    length: int | None = None,
+    read: Callable[[ArrayLike, str], Floats] = numbers,
+) -> Floats:
     try:
-        if name == "times":  # dates count in the unit that they have
-            array = np.asarray(given, dtype=np.float64)
-            array = np.where(array == _NO_TIME, np.nan, array)
-        else:
-            array = numbers(given, name).reshape(np.shape(given))
+        array = read(given, name).reshape(np.shape(given))
     except (TypeError, ValueError, OverflowError, ValuesError):
         raise PerflibError(
             f"{name}: not a list of numbers",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import pandas as pd
 
@@ -27,8 +27,11 @@ def follow(
     statistic: str | None = None,
     label: str | None = None,
     tolerance: float = TOLERANCE,
+    run_ids: Collection[str] | None = None,
 ) -> list[Trend]:
     """The trends of `targets` (all without), each at its machine and load of now, taken together.
+
+    With `run_ids` as if there were no other runs.
 
     Capacity searches, whose rates are their own choice, are followed only by their name.
 
@@ -43,23 +46,28 @@ def follow(
         points = points[points["target"].isin([*targets])]
     else:
         points = points[~points["target"].str.endswith(CAPACITY)]
+    if run_ids is not None:
+        points = points[points["run_id"].isin(run_ids)]
     decisions = Decisions.of_store(store, only)
     if metric is None and statistic is None and label is None:
-        points = _promised(points, _judged(store, only, decisions.any_bad))
+        points = _promised(points, _judged(store, only, run_ids, decisions.any_bad))
     elif label is None:
         points = points[points["label"] == ""]
     found = trends(points, tolerance=tolerance, decisions=decisions)
     return [one for one in found if one.current]
 
 
-def _judged(store: Store, only: str | None, any_bad: bool) -> pd.DataFrame:
-    """The verdicts of each target's newest run that is not bad."""
-    if not any_bad:
+def _judged(
+    store: Store, only: str | None, run_ids: Collection[str] | None, any_bad: bool
+) -> pd.DataFrame:
+    """The verdicts of each target's newest run that is not bad, of those in `run_ids`."""
+    if run_ids is None and not any_bad:
         return store.verdicts(only, newest=True)
     runs = store.runs(only)
-    good = runs[~runs["bad"]].drop_duplicates("target", keep="last")
+    good = runs[~runs["bad"] & (run_ids is None or runs["run_id"].isin(run_ids))]
+    newest = good.drop_duplicates("target", keep="last")["run_id"]
     found = store.verdicts(only)
-    return found[found["run_id"].isin(good["run_id"])]
+    return found[found["run_id"].isin(newest)]
 
 
 def _promised(points: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:

@@ -15,13 +15,17 @@ from perflib.analysis.comparison import TOLERANCE, State
 from perflib.analysis.following import follow
 from perflib.analysis.memory import remember
 from perflib.analysis.tracks import Trend
+from perflib.environment import environment_key, this_machine
 from perflib.errors import StoreError, nearest, require, require_names
-from perflib.model import CAPACITY, Outcome, Run, worst
+from perflib.model import CAPACITY, Environment, Outcome, Run, worst
 from perflib.store import OPEN_IT, Store
 from perflib.store.folder import was_made_for
+from perflib.wording import clean, listed, many
 
 _AHEAD = timedelta(days=1)
 """How far a run may begin in the future: no time zone explains more."""
+_IMPORTED = environment_key(Environment())
+"""What an imported result tells of its machine."""
 _OUTCOMES = {
     State.REGRESSED: Outcome.MISSED,
     State.IMPROVED: Outcome.MET,
@@ -73,8 +77,12 @@ def gate(
     *,
     configured: Collection[str] = (),
     tolerance: float = TOLERANCE,
+    machine: str = "",
 ) -> Gate:
     """The promises of the newest run of each of `targets`, and their trends.
+
+    Of runs of several machines those of `machine` (an `environment_key`; this one's without)
+    and imported ones count; a target that has none is judged by the others', and a note says so.
 
     Without `targets` those of all that were measured or are `configured`; one without a run is
     unknown. A bad run is passed over, and a capacity search that is not named. All trends are
@@ -84,7 +92,10 @@ def gate(
     require(store, Store, "store", OPEN_IT)
     require_names(targets)
     recorded = store.runs()
-    runs = recorded[~recorded["bad"]].drop_duplicates("target", keep="last").set_index("target")
+    good = recorded[~recorded["bad"]]
+    own = good["environment_key"].isin([machine or this_machine(), _IMPORTED])
+    counting = good[own | ~good["target"].isin(good.loc[own, "target"])]
+    runs = counting.drop_duplicates("target", keep="last").set_index("target")
     checks: list[Check] = []
     measured = {name for name in runs.index if not name.endswith(CAPACITY)}
     names = dict.fromkeys(targets or sorted({*configured, *measured}))
@@ -98,7 +109,8 @@ def gate(
     if not names:  # a report without a case would pass for a success
         step = "measure first: `perflib run`, or name the folder: `--data`"
         checks.append(_unknown("all targets", "the newest run", "no run to judge", step))
-    found = follow(store, targets, tolerance=tolerance)
+    chosen = None if len(counting) == len(good) else {*counting["run_id"]}
+    found = follow(store, targets, tolerance=tolerance, run_ids=chosen)
     with suppress(StoreError):  # a history that cannot be written is judged all the same
         remember(store, found)
     told = [(one, _trend(one)) for one in found]
@@ -107,6 +119,7 @@ def gate(
     if targets or not checks:
         checks += [_unpromised(n, str(runs.loc[n, "run_id"])) for n in names if n not in judged]
     notes = together([one for one, check in told if check is None])
+    notes += _elsewhere(store, good[good["target"].isin(names)], own)
     notes += [f"{error.file}: {error.found}" for error in store.damaged]
     if configured and not targets:
         renamed = {check.target for check in checks if check.outcome is not Outcome.MET}
@@ -127,6 +140,21 @@ def _of_newest(store: Store, name: str, run: pd.Series[Any]) -> Iterator[Check]:
         why = "it begins in the future, so later runs are taken for older ones"
         step = f"correct that clock, then `perflib triage bad {newest} --reason 'a wrong clock'`"
         yield _unknown(name, "the newest run", why, step, newest)
+
+
+def _elsewhere(store: Store, good: pd.DataFrame, own: pd.Series[bool]) -> Iterator[str]:
+    """Whose runs are judged where none is of this machine, and which newer ones are not judged."""
+    newest = good.drop_duplicates("target", keep="last")
+    newest = newest[~own[newest.index]].sort_values("target")
+    passed_over = newest["target"].isin(good.loc[own[good.index], "target"])
+    if passed_over.any():
+        names = listed(newest.loc[passed_over, "target"].tolist())
+        yield f"another machine measured {names} later: judge that there"
+    for _, taken in newest[~passed_over].groupby("environment_key"):
+        with suppress(StoreError):  # a damaged record is told as such
+            place = store.load(str(taken["run_id"].iloc[-1])).environment
+            what = f"another machine, {clean(place.cpu, 60)} with {many(place.cores, 'core')}"
+            yield f"no run of this machine: judged is that of {what}: {listed([*taken['target']])}"
 
 
 def _unmeasured(name: str, known: Sequence[str], *, bad: bool, asked: bool) -> Check:

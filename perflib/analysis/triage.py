@@ -214,11 +214,12 @@ def write_file(store: Store, path: Path) -> int:
 
 
 def read_file(store: Store, path: Path) -> int:
-    """Bring the decisions of a YAML file into the history; returns how many were new.
+    """Bring the decisions of a YAML file into the history; returns how many were new or corrected.
 
-    One that is there already is not added again; one undone in the file is undone here.
+    One that is there already is not added again; its reason is that of the file, and one undone
+    in the file is undone here.
     """
-    return store.merge_decisions(structs.asdict(decision) for decision in _parse(path))
+    return store.merge_decisions(map(structs.asdict, _parse(path)), correct=True)
 
 
 def _parse(path: Path) -> Sequence[Decision]:

@@ -45,13 +45,17 @@ class Entry(Struct, frozen=True):
 
 
 class Manifest(Struct, kw_only=True):
-    """What the archive holds and when it was made."""
+    """What the archive holds and when it was made.
+
+    `elsewhere` are the runs that other machines recorded in a shared history.
+    """
 
     format: int
     created_at: Annotated[datetime, msgspec.Meta(tz=True)]
     perflib: str
     samples: bool
     files: dict[str, Entry]
+    elsewhere: list[str] = []
 
 
 def create(
@@ -70,6 +74,9 @@ def create(
         perflib=__version__,
         samples=samples,
         files={},
+        elsewhere=[
+            run_id for run_id in store.runs()["run_id"] if not store.folder(run_id).exists()
+        ],
     )
     with explained(file, "written"):
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -23,12 +23,16 @@ from perflib.wording import many
 
 @dataclass
 class Plan:
-    """What a restore does to the files here; `newer` were changed since the backup was made."""
+    """What a restore does to the files here; `newer` were changed since the backup was made.
+
+    `pruned` are runs that the machines that made them removed since.
+    """
 
     new: list[Path] = field(default_factory=list)
     same: list[Path] = field(default_factory=list)
     older: list[Path] = field(default_factory=list)
     newer: list[Path] = field(default_factory=list)
+    pruned: list[str] = field(default_factory=list)
 
 
 def restore(
@@ -37,7 +41,9 @@ def restore(
     """Bring back what `file` holds: settings below `root`, runs and decisions into `store`.
 
     Refused while nothing has been changed if the file is damaged, or if something here is
-    newer than the backup and not `force`. Runs and decisions that it does not know stay.
+    newer than the backup and not `force`. Runs and decisions that it does not know stay. Of runs
+    that others recorded in a shared history nothing is made here as long as that has them, or
+    lost them to a `prune`, and not `force`.
     """
     with ExitStack() as stack:
         archive = Archive(file)
@@ -45,8 +51,10 @@ def restore(
         aside = _aside(None if dry_run else store.root / "staging", stack)
         archive.unpack(aside / "new")
         decisions = [_rows(aside / "new" / name, file) for name in (TRIAGE, CHANGES)]
-        places = _places(archive, store, root)
+        there, pruned = _elsewhere(archive, store, force=force)
+        places = _places(archive, store, root, there.union(pruned))
         plan = _plan(archive, places)
+        plan.pruned = sorted(pruned)
         if plan.newer and not (force or dry_run):
             raise StoreError(
                 f"newer than the backup: {many(len(plan.newer), 'file')}, such as {plan.newer[0]}",
@@ -87,12 +95,24 @@ def _rows(path: Path, file: Path) -> list[dict[str, Any]]:
         ) from None
 
 
-def _places(archive: Archive, store: Store, root: Path) -> dict[str, Path]:
+def _elsewhere(archive: Archive, store: Store, *, force: bool) -> tuple[set[str], set[str]]:
+    """The runs of other machines that the history here has, and those that it has no longer.
+
+    One that knows of no machine but this one was lost, and has nothing pruned.
+    """
+    known, theirs = {*store.runs()["run_id"]}, {*archive.manifest.elsewhere}
+    lost = all(store.folder(run_id).exists() for run_id in known)
+    return theirs & known, set() if lost or force else theirs - known
+
+
+def _places(archive: Archive, store: Store, root: Path, without: set[str]) -> dict[str, Path]:
     """Where each file of the archive belongs; a link that leads out of `root` is refused."""
     places = {}
     for name in archive.manifest.files:
         kind, _, rest = name.partition("/")
         if kind == "runs":
+            if rest.partition("/")[0] in without:
+                continue
             places[name] = store.root / name
         elif kind == "config":
             places[name] = root / rest

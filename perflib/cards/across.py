@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from perflib.desk import Desk
 
 
-def overview(desks: Sequence[Desk]) -> Card:
-    """Every promise of every target: its state, its value, its past, and since when."""
+def overview(desks: Sequence[Desk], never_ran: Sequence[str] = ()) -> Card:
+    """Every promise of every target: its state, its value, its past, and since when.
+
+    `never_ran` are targets that should have a run: unknown like those that cannot be judged.
+    """
     if not desks:
         return Card("No run is recorded yet.", "unknown", ["Record one with `perflib run`."])
     states = [overall(desk.verdicts) for desk in desks]
@@ -24,7 +27,11 @@ def overview(desks: Sequence[Desk]) -> Card:
     every.sort(key=lambda promise: promise[1].outcome.rank)
     rows = [_promise_row(desk, verdict) for desk, verdict in every]
     headings = ["state", "promise", "measured [95 %]", "last runs", "since"]
-    return Card(_overview_finding(desks, states), str(worst(states)), [Table(headings, rows)])
+    finding = _overview_finding(desks, states)
+    if never_ran:
+        finding += f"; {listed(never_ran)} never ran"
+        states.append(Outcome.UNKNOWN)
+    return Card(finding, str(worst(states)), [Table(headings, rows)])
 
 
 _SAID = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from perflib.analysis import overall
 from perflib.analysis.suspects import late_p99, late_starts
 from perflib.cards.card import Block, Card, Cell, Code, Number, Pre, State, Steps, Table
 from perflib.load.findings import BUSY_SHARE, LATE_LOOP_S, NEAR_CEILING
-from perflib.model import METRICS, Estimate, GeneratorHealth, Outcome, Run, Verdict
+from perflib.model import CAPACITY, METRICS, Estimate, GeneratorHealth, Outcome, Run, Verdict
 from perflib.units import format_quantity
 from perflib.wording import (
     against,
@@ -252,20 +253,39 @@ def _load(run: Run) -> list[tuple[str, Cell]]:
     """The load, and below it the target's other settings, one a line."""
     if run.source:
         return []  # the tool's files seldom tell it
-    scenario = run.workload.get("scenario")
-    load = scenario if isinstance(scenario, dict) else run.workload
+    load = _scenario(run)
     again = {**load, "warmup_s": load.get("warmup"), "run_s": load.get("run_time")}
     target = {n: v for n, v in run.workload.items() if n != "scenario" and v != again.get(n)}
     if run.arrival == "watch":  # of a load it has only the time
         load = {name: load[name] for name in ("warmup", "run_time") if name in load}
-    told = "; ".join(filter(None, (_arrivals(run), ", ".join(_settings(load)))))
+    told = "; ".join(filter(None, (_arrivals(run), ", ".join(_settings({**load, "name": ""})))))
     return [("load", told), ("target", tuple(_settings(target)))]
 
 
-def _origin(run: Run) -> tuple[str, str]:
+def _scenario(run: Run) -> dict[str, Any]:
+    scenario = run.workload.get("scenario")
+    return scenario if isinstance(scenario, dict) else run.workload
+
+
+def _origin(run: Run) -> tuple[str, Cell]:
     if not run.source:
-        return "repeat it", f"perflib run {run.target}"
+        return "repeat it", Code(_command(run))
     return "imported", ", ".join(filter(None, map(run.source.get, ("tool", "version", "file"))))
+
+
+def _command(run: Run) -> str:
+    """What measures under the same load, whatever the scenario says by now."""
+    name = run.target.removesuffix(CAPACITY)
+    if name != run.target:  # the search chose the rate and the time
+        return shlex.join(["perflib", "capacity", name])
+    load, words = _scenario(run), ["perflib", "run", name]
+    if load.get("name"):
+        words += ["--scenario", load["name"]]
+    if run.arrival == "open" and load.get("rate"):
+        words += ["--rate", f"{load['rate']:.10g} req/s"]
+    if load.get("run_time"):
+        words += ["--run-time", f"{load['run_time']:.10g} s"]
+    return shlex.join(words)
 
 
 def _caveats(desk: Desk) -> list[Block]:

@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-from perflib.errors import ExitCode, PerflibError
+from perflib.errors import ExitCode, PerflibError, nearest
 
 VERBS: dict[str, str] = {
     "serve": "perflib.cli.serve:serve",
@@ -62,6 +62,12 @@ class Verbs(click.Group):
         module, _, name = VERBS[cmd_name].partition(":")
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """The verb that is typed; of a mistyped one the nearest is named."""
+        if args[0] not in VERBS:
+            ctx.fail(f"no verb called `{args[0]}`; expected {nearest(args[0], list(VERBS))}")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the verbs without importing them: help comes at once."""

@@ -13,6 +13,7 @@ from perflib import config
 from perflib.cli.choose import CONFIG
 from perflib.cli.show import console, print_damaged
 from perflib.model import RECORD
+from perflib.units import format_quantity
 from perflib.wording import many
 
 if TYPE_CHECKING:
@@ -45,9 +46,10 @@ def backup(archive: Path | None, file: Path, samples: bool) -> None:
     )
     runs = sum(name.endswith(f"/{RECORD}") for name in made.files)
     configs = sum(name.startswith("config/") for name in made.files)
+    size = format_quantity(place.stat().st_size, "B")
     console.print(
         f"{place}: {many(configs, 'settings file')}, {many(runs, 'run')}"
-        f"{' with samples' if samples else ''}, all decisions; {place.stat().st_size / 1e6:.1f} MB",
+        f"{' with samples' if samples else ''}, all decisions; {size}",
         soft_wrap=True,
     )
     print_damaged(store.damaged)
@@ -91,3 +93,9 @@ def _print(plan: Plan, dry_run: bool) -> None:
             console.print(f"{many(len(paths), 'file')}: {what}")
         for path in paths[:_SHOWN] if paths is not plan.same else []:
             console.print(f"  {path}", markup=False, soft_wrap=True)
+    if plan.pruned:
+        console.print(
+            f"{many(len(plan.pruned), 'run')} of other machines: pruned since, such as "
+            f"{plan.pruned[-1]}; `--force` brings them back",
+            soft_wrap=True,
+        )

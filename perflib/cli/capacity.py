@@ -15,7 +15,7 @@ from perflib import analysis, campaign, config
 from perflib.cli import show
 from perflib.cli.choose import CONFIG
 from perflib.cli.signs import tick
-from perflib.errors import ExitCode, PerflibError, TargetError
+from perflib.errors import ExitCode, PerflibError, StoreError, TargetError
 from perflib.load.capacity import Bracket, Held, Step, search
 from perflib.load.usl import fit_usl
 from perflib.model import CAPACITY, SAMPLES, Outcome, Run, Verdict
@@ -31,6 +31,8 @@ KEPT_UP = 0.97
 ENOUGH = 1000
 """Requests of a step with which an error rate of 1 % and a p99 can be judged, bursts included."""
 LONGEST = 8
+HOPELESS = ("no contact", "failed", "not authorised", "not served", "sent elsewhere")
+"""Caveats of a first step that no lower rate would mend."""
 _TIMED = "response_time"
 
 
@@ -127,8 +129,8 @@ class Seeker:
         """One step at `rate`; judged again over a longer time when it cannot be judged."""
         run_time_s = step_time_s(rate, self.scenario.run_time)
         step, run = self._measure(rate, run_time_s)
-        hopeless = [c for c in run.caveats if c.code in ("no contact", "failed")]
-        if hopeless and not self.steps:  # no lower rate would bring it to life
+        hopeless = [c for c in run.caveats if c.code in HOPELESS]
+        if hopeless and not self.steps:
             raise TargetError(hopeless[0].message, next_step=hopeless[0].next_step)
         if step.outcome == "unknown":
             step, run = self._measure(rate, 2 * run_time_s)
@@ -139,7 +141,12 @@ class Seeker:
 
     def _measure(self, rate: float, run_time_s: float) -> tuple[Step, Run]:
         load = self.scenario.model_copy(update={"rate": rate, "run_time": run_time_s})
-        run = execute(self.target, load, self._aside)
+        try:
+            run = execute(self.target, load, self._aside)
+        except StoreError as error:  # whose step is for a run that is found again
+            place = f"make room in {self._aside.root.parent}, or set TMPDIR to a larger place"
+            error.next_step = f"{place}, then search again"
+            raise
         if run.status == "interrupted":
             raise KeyboardInterrupt
         path = self._aside.root / "runs" / run.id / SAMPLES

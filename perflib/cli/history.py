@@ -16,7 +16,7 @@ from rich.table import Table
 from perflib.cli import show
 from perflib.cli.choose import CONFIG, DATA, RUNS_HELP, open_store
 from perflib.cli.signs import tick
-from perflib.errors import ExitCode, PerflibError
+from perflib.errors import ExitCode, PerflibError, nearest
 from perflib.model import Run, to_json
 from perflib.selection import pick_runs
 from perflib.units import format_quantity, parse_quantity
@@ -83,14 +83,19 @@ def list_runs(
     if as_json:
         click.echo(found.to_json(orient="records", date_format="iso", indent=1))
         return
-    show.console.print(_runs_table(found, store.verdicts(target)))
-    show.print_damaged([*store.damaged, *leavings(store)])
     if found.empty:
-        none = store.runs(limit=1).empty
-        other = "no run is like this; `perflib history list` shows the newest of all"
-        show.console.print(
-            "nothing is recorded here; measure with `perflib run`" if none else other
-        )
+        show.console.print(escape(_nothing_like(store, target)), soft_wrap=True)
+    else:
+        show.console.print(_runs_table(found, store.verdicts(target)))
+    show.print_damaged([*store.damaged, *leavings(store)])
+
+
+def _nothing_like(store: Store, target: str | None) -> str:
+    known = sorted(set(store.runs()["target"]))
+    if not known:
+        return "nothing is recorded here; measure with `perflib run`"
+    meant = f": expected {nearest(target, known)}" if target and target not in known else ""
+    return f"no run is like this{meant}; `perflib history list` shows the newest of all"
 
 
 @history.command("show", epilog=RUNS_HELP)
@@ -219,13 +224,13 @@ def _runs_table(runs: pd.DataFrame, verdicts: pd.DataFrame) -> Table:
 
 
 def _print_run(run: Run, store: Store, labels: bool) -> None:
-    place = run.environment
+    place, settings = run.environment, dict(_plain_settings(run.workload))
     facts = {
         "target": f"{run.target} ({run.kind})",
         "started": f"{run.started_at}, {run.status}, lasted {format_quantity(run.duration_s, 's')}",
         "machine": f"{place.cpu}, {place.cores} cores, {place.kernel}",
         "commit": place.git_commit + (" and changes" if place.git_dirty else ""),
-        "load": ", ".join(f"{name} {value}" for name, value in _plain_settings(run.workload)),
+        "load": ", ".join(f"{name} {value}" for name, value in settings.items()),
         "errors": ", ".join(f"{kind} × {count}" for kind, count in run.errors.items()),
         "folder": str(store.folder(run.id)) if store.folder(run.id).exists() else "",
     }
@@ -244,7 +249,7 @@ def _plain_settings(workload: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in workload.items():
         if name == "scenario" and isinstance(value, dict):
             yield from _plain_settings(value)
-        elif isinstance(value, str | int | float) and len(str(value)) < 60:
+        elif isinstance(value, str | int | float) and 0 < len(str(value)) < 60:
             yield name, value
 
 

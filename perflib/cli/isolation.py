@@ -31,7 +31,10 @@ def isolation(paths: tuple[Path, ...], file: Path, forbid: tuple[str, ...]) -> i
     places = list(paths or settings.isolation.paths)
     for place in places:
         if not place.exists():
-            raise PerflibError("no such file or folder", file=place, next_step="correct the path")
+            step = (
+                "correct the path" if paths else f"name it as `isolation: {{paths: …}}` in {file}"
+            )
+            raise PerflibError("no such file or folder", file=place, next_step=step)
     targets = [host for target in settings.targets.values() for host in target.hosts()]
     forbidden = [*settings.isolation.forbidden, *forbid]
     hits = isolate(

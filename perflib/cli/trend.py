@@ -14,6 +14,7 @@ from perflib.cli.choose import CONFIG, DATA, TOLERANCE, open_store
 from perflib.cli.compare import exit_code_of
 from perflib.cli.show import console, print_damaged
 from perflib.cli.signs import SIGNS, marked
+from perflib.errors import nearest
 from perflib.spark import CALM
 from perflib.wording import shown
 
@@ -61,9 +62,7 @@ def trend(
     else:
         _print(found, store, whole=bool(targets))
         print_damaged(store.damaged)
-        for name in dict.fromkeys(targets):
-            if found and name not in {one.key.target for one in found}:
-                console.print(escape(f"– no data: no run of {name} has this"))
+        _print_missing(store, set(targets) - {one.key.target for one in found})
     return exit_code_of(found)
 
 
@@ -92,6 +91,14 @@ def _print(found: list[Trend], store: Store, *, whole: bool) -> None:
                 _print_shift(one, shift, store)
     for line in together(one for one in found if one.state.value == "inconclusive"):
         console.print(f"[yellow]?[/] {escape(line)}")
+
+
+def _print_missing(store: Store, names: set[str]) -> None:
+    """Which of the named targets have nothing to show, and what a mistyped one may mean."""
+    known = sorted(set(store.runs()["target"])) if names else []
+    for name in sorted(names) if known else []:
+        meant = "" if name in known else f"; expected {nearest(name, known)}"
+        console.print(escape(f"– no data: no run of {name} has this{meant}"), soft_wrap=True)
 
 
 def _print_shift(one: Trend, shift: Shift, store: Store) -> None:

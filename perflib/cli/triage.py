@@ -58,7 +58,7 @@ def triage(  # noqa: PLR0913, PLR0917 (click hands over each option)
 
     store = open_store(file, data)
     if given is not None:
-        new = many(decisions.read_file(store, given), "new decision")
+        new = many(decisions.read_file(store, given), "new or corrected decision")
         console.print(escape(f"{new} from {given}"), soft_wrap=True)
     if action == "undo":
         number = _number(run)

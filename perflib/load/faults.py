@@ -50,6 +50,8 @@ CREDENTIALS = (
     "as `user:${PASSWORD}@` before the host in its `url`"
 )
 """The next step where a target answers by one of `DENIALS`."""
+UNSERVED = (400, 404, 405, 410, 415, 422)
+"""What a target answers to requests that it does not take as they are."""
 SUCCESSES = frozenset({*range(200, 209), 226, 301, 302, 303, 304, 307, 308})
 _ERRNO = {
     errno.ECONNREFUSED: "connection refused",

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from perflib.load.faults import CREDENTIALS, DENIALS, UNDECLARED
+from perflib.load.faults import CREDENTIALS, DENIALS, UNDECLARED, UNSERVED
 from perflib.load.plan import Outcome, Plan
 from perflib.load.steady import BATCH, steady_from
 from perflib.model import Caveat, GeneratorHealth
@@ -36,6 +36,22 @@ NEXT_STEPS = {
     "broken answer": "correct its `url` if something else than HTTP answers there, or mend it",
 }
 DENIED_SHARE = 0.9
+_UNTESTED = (
+    (
+        DENIALS,
+        "not authorised",
+        "nothing was allowed",
+        f"{CREDENTIALS}; a locustfile sends its own",
+    ),
+    (
+        UNSERVED,
+        "not served",
+        "nothing of the service was measured",
+        "correct the `url`, paths, methods and bodies of the target; where they are right, the "
+        "service has lost them: mend that",
+    ),
+)
+"""Answers after which a promise is neither kept nor broken: their statuses, code, reason, step."""
 LOST_SHARE = 0.001
 """So small a share of what was never sent changes no verdict."""
 SLOT_S = 0.2
@@ -122,20 +138,21 @@ def refusals(failed: Mapping[int, int], total: int) -> Iterator[Caveat]:
 
 
 def denials(failed: Mapping[int, int], total: int) -> Iterator[Caveat]:
-    """Hardly anything was allowed: the work that the promise is about was never asked for.
+    """Hardly anything was allowed, or is there: the work that the promise is about was not done.
 
     A few denials are errors like others. `failed` is as for `refusals`.
     """
-    denied = {status: failed[status] for status in DENIALS if failed.get(status)}
-    if sum(denied.values()) > DENIED_SHARE * total:
-        told = " or ".join(map(str, denied))
-        yield Caveat(
-            code="not authorised",
-            message=f"{sum(denied.values())} of {total} requests were answered {told}: nothing was "
-            "allowed, so the promise was not tested",
-            next_step=f"{CREDENTIALS}; a locustfile sends its own",
-            voids=("*",),
-        )
+    for statuses, code, why, step in _UNTESTED:
+        denied = {status: failed[status] for status in statuses if failed.get(status)}
+        if sum(denied.values()) > DENIED_SHARE * total:
+            told = " or ".join(map(str, denied))
+            yield Caveat(
+                code=code,
+                message=f"{sum(denied.values())} of {total} requests were answered {told}: {why}, "
+                "so the promise was not tested",
+                next_step=step,
+                voids=("*",),
+            )
 
 
 def elsewhere(

@@ -10,12 +10,12 @@ from typing import Any
 
 import httpx
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from perflib.errors import TargetError
 from perflib.hidden import without_secrets
 from perflib.model import Caveat
 from perflib.monitor.exposition import Sample, parse_metrics
+from perflib.samples import PART_ROWS, PART_S, SCRAPED_PARTS, join_parts, write_table
 
 SCHEMA = pa.schema(
     [
@@ -34,7 +34,6 @@ MAX_PAGE_BYTES = 8 * 2**20
 """Seconds of work to read: more would never be done before the run has ended."""
 REST = 9
 """The interpreter is that of the run: for each second it reads, a scraper rests so many."""
-_FLUSH_ROWS = 50_000
 
 
 def scrape(url: str, timeout_s: float = 5.0) -> list[Sample]:
@@ -82,8 +81,8 @@ class Scraper:
 
     A page that is work to read is read less often, so as not to disturb the run.
 
-    Times count from `zero_ns` of the monotonic clock (default: the start). Memory is bounded;
-    the file exists only if a page was read.
+    Times count from `zero_ns` of the monotonic clock (default: the start). Like samples, series
+    are written in parts as the run goes; the file exists only if a page was read.
     """
 
     def __init__(
@@ -105,7 +104,9 @@ class Scraper:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="scraper", daemon=True)
         self._columns: dict[str, list[Any]] = {name: [] for name in SCHEMA.names}
-        self._writer: pq.ParquetWriter | None = None
+        self._parts = path.parent / SCRAPED_PARTS
+        self._part_count = 0
+        self._flushed = time.monotonic()
 
     def start(self) -> None:
         """Begin to scrape."""
@@ -118,7 +119,8 @@ class Scraper:
         self._thread.join(self.timeout_s + self.interval_s + 5)
         if self._thread.is_alive():
             self.failures.append(f"{without_secrets(self.url)}: the page was still being read")
-            self.path.unlink(missing_ok=True)
+        if self._parts.exists():
+            self._attempt(lambda: join_parts(self._parts, self.path, SCHEMA))
         if not self.failures:
             return []
         failed, tried = len(self.failures), self.pages + len(self.failures)
@@ -136,7 +138,7 @@ class Scraper:
         except Exception as error:  # a thread's error would vanish; as a caveat it is told
             self.failures.append(f"scraping ended: {type(error).__name__}: {error}")
         finally:
-            self._attempt(self._finish)
+            self._attempt(self._flush)
 
     def _scrape_until_stopped(self) -> None:
         due = time.monotonic()
@@ -162,7 +164,8 @@ class Scraper:
             row = (now_s, sample.name, sample.label_text, sample.value)
             for name, value in zip(SCHEMA.names, row, strict=True):
                 self._columns[name].append(value)
-        if len(self._columns["name"]) >= _FLUSH_ROWS:
+        waited_s = time.monotonic() - self._flushed
+        if len(self._columns["name"]) >= PART_ROWS or waited_s > PART_S:
             self._attempt(self._flush)
 
     def _attempt(self, write: Callable[[], None]) -> None:
@@ -175,13 +178,10 @@ class Scraper:
     def _flush(self) -> None:
         if not self._columns["name"]:
             return
-        if self._writer is None:
-            self._writer = pq.ParquetWriter(self.path, SCHEMA, compression="zstd")
-        self._writer.write_table(pa.Table.from_pydict(self._columns, schema=SCHEMA))
+        self._parts.mkdir(exist_ok=True)
+        table = pa.Table.from_pydict(self._columns, schema=SCHEMA)
+        write_table(table, self._parts / f"{self._part_count:06d}.parquet")
+        self._part_count += 1
+        self._flushed = time.monotonic()
         for column in self._columns.values():
             column.clear()
-
-    def _finish(self) -> None:
-        self._flush()
-        if self._writer is not None:
-            self._writer.close()

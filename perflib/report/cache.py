@@ -36,11 +36,15 @@ class Made(msgspec.Struct):
 
 
 class State(msgspec.Struct):
-    """What is remembered between calls: pages by stem, and digests of files by path."""
+    """What is remembered between calls: pages by stem, and digests of files by path.
+
+    `configured` are the targets of the configuration with this digest.
+    """
 
     pages: dict[str, Made] = {}
     files: dict[str, tuple[int, int, int, str]] = {}
     index: str = ""
+    configured: tuple[str, list[str]] = ("", [])
 
     def signature(self) -> bytes:
         """Equal for equal states."""

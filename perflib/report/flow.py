@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,16 +67,20 @@ def render_reports(
     root = Path(store) if isinstance(store, Path | str) else store.root
     past = read_past(root, settings.history)
     runs = summaries(root, past.bad)
-    orders = Planner(root, settings.notebooks, settings.values, runs).orders(targets)
+    targets_of = {run.id: run.target for run in runs} | past.targets
+    recorded = Counter(targets_of.values())
     out = settings.out or root / "reports"
+    cache = Cache(out)
+    before = cache.state.signature()
+    never_ran = [name for name in _configured(cache, settings.config) if name not in recorded]
+    planner = Planner(root, settings.notebooks, settings.values, runs, recorded, never_ran)
+    orders = planner.orders(targets)
     for order in orders:
         _check_place(out, order)
     out.mkdir(parents=True, exist_ok=True)
-    cache = Cache(out)
-    before = cache.state.signature()
     try:
         made = _make(orders, past, cache, settings, follow)
-        index = _index(root, cache, runs, past, settings.config)
+        index = _index(root, cache, runs, recorded, never_ran)
     finally:
         if cache.state.signature() != before:  # what was made before Ctrl-C stays made
             cache.save()
@@ -165,11 +169,12 @@ def write(out: Path, order: Order, content: books.Notebook, key: str) -> Made:
     files.write(out / names[0], data)
     files.write(out / names[1], page.html.encode())
     failed = f"{page.failure.name}: {page.failure.text}" if page.failure else ""
+    asked = str(order.parameters.get("target") or "")  # mistyped, no run is of it
     return Made(
         key,
         dict.fromkeys(names, ""),
         page.heading,
-        list(order.targets),
+        [asked] if failed and asked else list(order.targets),
         order.run.id if order.run else "",
         order.name,
         failed,
@@ -178,27 +183,37 @@ def write(out: Path, order: Order, content: books.Notebook, key: str) -> Made:
 
 
 def _index(
-    root: Path, cache: Cache, runs: Sequence[Summary], past: Past, config: Path | None
+    root: Path,
+    cache: Cache,
+    runs: Sequence[Summary],
+    recorded: Iterable[str],
+    never_ran: Sequence[str],
 ) -> Path:
     """Write the index and the feed, unless they tell already what there is."""
-    elsewhere = {str(row["target"]) for row in past.runs}
-    key = cache.index_key(runs, cache.digest(config) if config else "", *sorted(elsewhere))
+    key = cache.index_key(runs, *sorted(recorded), "never ran", *never_ran)
     out, file = cache.out, cache.out / "index.html"
     if cache.state.index != key or not file.exists() or not (out / "feed.xml").exists():
         from perflib.report.index import write_index
 
         records = Path(os.path.relpath(root / "runs", out)).as_posix()
-        ran = elsewhere | {run.target for run in runs}
-        write_index(out, cache.state.pages, runs, records, _unmeasured(config, ran))
+        write_index(out, cache.state.pages, runs, records, recorded, never_ran)
         cache.state.index = key
     return file
 
 
-def _unmeasured(file: Path | None, ran: Collection[str]) -> list[str]:
-    """The targets configured in `file` that never ran; whoever measures is told its mistakes."""
-    if file is not None:
-        from perflib import config
+def _configured(cache: Cache, file: Path | None) -> list[str]:
+    """The targets in the configuration `file`, which is read when it changed: that costs.
 
-        with suppress(PerflibError):
-            return [name for name in config.load(file).targets if name not in ran]
-    return []
+    Whoever measures is told its mistakes.
+    """
+    known, names = cache.state.configured
+    if file is None or cache.digest(file) == known:
+        return names if file else []
+    from perflib import config
+
+    try:
+        names = [*config.load(file).targets]
+    except PerflibError:
+        return []
+    cache.state.configured = cache.digest(file), names
+    return names

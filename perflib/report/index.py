@@ -55,24 +55,35 @@ def write_index(
     pages: Mapping[str, Made],
     runs: Sequence[Summary],
     records: str,
-    unmeasured: Sequence[str] = (),
+    elsewhere: Iterable[str] = (),
+    never_ran: Sequence[str] = (),
 ) -> None:
     """Write `index.html` and `feed.xml` into `out`, from where `records` leads to the runs.
 
-    `unmeasured` are targets that should have a run and have none.
+    `elsewhere` are targets that others recorded runs of, `never_ran` configured ones without
+    any. Pages of runs and targets that are gone are not told.
     """
-    by_run = {made.run_id: stem for stem, made in sorted(pages.items()) if made.run_id}
+    own, ids = {run.target for run in runs}, {run.id for run in runs}
+    there = own.union(elsewhere)
+    pages = {
+        stem: made
+        for stem, made in sorted(pages.items())
+        if (made.run_id in ids if made.run_id else there.intersection(made.targets))
+    }
+    by_run = {made.run_id: stem for stem, made in pages.items() if made.run_id}
     rows = [row_of(out / records, records, run, by_run.get(run.id, "")) for run in reversed(runs)]
-    links = [
-        (made, Link(f"{stem}.html", made.title or stem)) for stem, made in sorted(pages.items())
-    ]
+    links = [(made, Link(f"{stem}.html", made.title or stem)) for stem, made in pages.items()]
     told: dict[str, Any] = {
         "title": "Performance reports",
         "cards": _cards(pages, runs, by_run),
         "rows": rows,
         "signs": SIGNS,
-        "unmeasured": listed(unmeasured) if unmeasured else "",
-        "others": [link for made, link in links if not made.run_id and len(made.targets) != 1],
+        "never_ran": listed(never_ran) if never_ran else "",
+        "others": [
+            link
+            for made, link in links
+            if not made.run_id and (len(made.targets) != 1 or own.isdisjoint(made.targets))
+        ],
         "broken": [link for made, link in links if made.failed],
     }
     page = environment().get_template("index.html.jinja").render(told)
@@ -89,7 +100,7 @@ def _cards(
         links = [Link(f"{by_run[run.id]}.html", "Report")] if run.id in by_run else []
         links += [
             Link(f"{stem}.html", made.notebook.replace("_", " ").capitalize())
-            for stem, made in sorted(pages.items())
+            for stem, made in pages.items()
             if made.targets == [name] and not made.run_id
         ]
         lines = [

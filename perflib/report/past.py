@@ -29,6 +29,11 @@ class Past:
             if one["action"] == BAD
         }
 
+    @property
+    def targets(self) -> dict[str, str]:
+        """The target of each run of a shared history, by its id."""
+        return {str(row["run_id"]): str(row["target"]) for row in self.runs}
+
     def digest(self, targets: Collection[str]) -> str:
         """Equal while nothing is new of `targets`; empty where there is nothing."""
         told = [row for row in (*self.decisions, *self.runs) if row["target"] in targets]

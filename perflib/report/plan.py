@@ -131,20 +131,32 @@ def safe(name: str) -> str:
 
 
 class Planner:
-    """Turns what was asked for into orders. `values` are parameters for every notebook."""
+    """Turns what was asked for into orders. `values` are parameters for every notebook.
+
+    `recorded` tells how many runs each target has, those of other machines among them, and
+    `never_ran` which configured ones have none.
+    """
 
     def __init__(
-        self, root: Path, notebooks: Path, values: Mapping[str, Any], runs: Sequence[Summary]
+        self,
+        root: Path,
+        notebooks: Path,
+        values: Mapping[str, Any],
+        runs: Sequence[Summary],
+        recorded: Mapping[str, int],
+        never_ran: Sequence[str] = (),
     ) -> None:
         self.root = root
         self.notebooks = notebooks if notebooks.is_dir() or notebooks != NOTEBOOKS else SHIPPED
         self.values = dict(values)
         self.runs = runs
         self.by_target = by_target(runs)
+        self.recorded = recorded
+        self.never_ran = list(never_ran)
 
     def orders(self, asked: Sequence[str]) -> list[Order]:
         """The pages for `asked`: targets, run ids or notebooks; for all targets when empty."""
-        if not asked and not self.runs:
+        if not asked and not self.recorded:
             raise ReportError(
                 "no runs are recorded", next_step="measure first: `perflib run`", file=self.root
             )
@@ -154,7 +166,7 @@ class Planner:
                 next_step="name one that is there, or leave `--notebooks` out for the shipped ones",
                 file=self.notebooks,
             )
-        names = list(asked) or [*self.by_target, "overview"]
+        names = list(asked) or [*filter(self._reported, self.recorded), "overview"]
         found = [order for name in dict.fromkeys(names) for order in self._orders(name)]
         return list({order.stem: order for order in found}.values())
 
@@ -162,9 +174,10 @@ class Planner:
         run = next((run for run in self.runs if run.id == name), None)
         if run is not None:
             return [self._of_run(run)]
-        if name in self.by_target:
-            orders = [self._of_run(newest(self.by_target[name]))]
-            if len(self.by_target[name]) >= ENOUGH_FOR_TREND and self._file("trends").exists():
+        if self._reported(name):
+            own = self.by_target.get(name)
+            orders = [self._of_run(newest(own))] if own else []
+            if self._has_trends(name):
                 orders.append(self._of_notebook("trends", {"target": name}))
             return orders
         if self._file(name).exists() and _UNSAFE.search(name) is None:
@@ -172,12 +185,19 @@ class Planner:
         if name == "overview":
             return []
         self._complain_of_damage(name)
-        known = [*self.by_target, *(file.stem for file in sorted(self.notebooks.glob("*.ipynb")))]
+        known = [*self.recorded, *(file.stem for file in sorted(self.notebooks.glob("*.ipynb")))]
         raise ReportError(
             f"nothing to report on is called `{name[:80]}`",
             expected=f"a target, a run id or a notebook: {nearest(name, known)}",
             next_step="measure it with `perflib run`, or list runs with `perflib history list`",
         )
+
+    def _reported(self, name: str) -> bool:
+        return name in self.by_target or self._has_trends(name)
+
+    def _has_trends(self, name: str) -> bool:
+        enough = self.recorded.get(name, 0) >= ENOUGH_FOR_TREND
+        return enough and self._file("trends").exists()
 
     def _complain_of_damage(self, name: str) -> None:
         folder = self.root / "runs" / name
@@ -221,11 +241,12 @@ class Planner:
                 "the notebook is not in Python", next_step="run it with papermill", file=file
             )
         known = declared(content, file)
-        wanted = {"data": str(self.root)} | given
+        missing = {"never_ran": self.never_ran} if self.never_ran else {}
+        wanted = {"data": str(self.root), **missing} | given
         values = {name: value for name, value in wanted.items() if name in known}
         values |= {name: typed(value, known.get(name)) for name, value in self.values.items()}
         checked = check(content, values, file.name)
-        targets = [run.target] if run else [target] if target in self.by_target else self.by_target
+        targets = [run.target] if run else [target] if target in self.recorded else self.recorded
         inputs = [
             folder if (folder := self.root / "runs" / one.id).exists() else self.root / RECORDS
             for name in targets

@@ -10,7 +10,7 @@ import gzip
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from perflib.model import RECORD, RECORDS, SAMPLES, SCRAPED
 from perflib.report.cache import Cache
 from perflib.report.index import write_index
 from perflib.report.page import make_page
-from perflib.report.past import read_past
+from perflib.report.past import Past, read_past
 from perflib.report.plan import committed_records, summaries
 from perflib.report.redact import Redactor, hosts_in, own_hosts
 
@@ -60,7 +60,7 @@ def publish(
         )
     with tempfile.TemporaryDirectory() as aside:
         stage = Path(aside)
-        _stage(root, reports, stage, read_past(root, history).bad, redact=redact)
+        _stage(root, reports, stage, read_past(root, history), redact=redact)
         names = _names(stage)
         if "://" in destination:
             _send(stage, names, destination)
@@ -71,7 +71,7 @@ def publish(
     return names
 
 
-def _stage(root: Path, reports: Path, stage: Path, bad: Mapping[str, str], *, redact: bool) -> None:
+def _stage(root: Path, reports: Path, stage: Path, past: Past, *, redact: bool) -> None:
     runs = summaries(root)
     committed = committed_records(root)
     hosts: set[str] = set()
@@ -88,7 +88,9 @@ def _stage(root: Path, reports: Path, stage: Path, bad: Mapping[str, str], *, re
         folder.mkdir(parents=True)
         for name in (RECORD, SAMPLES, SCRAPED):
             _record(root / "runs" / run.id / name, folder / name, redactor)
-    staged = summaries(stage, {redactor.text(run): redactor.text(bad[run]) for run in bad})
+    staged = summaries(
+        stage, {redactor.text(run): redactor.text(why) for run, why in past.bad.items()}
+    )
     by_id = {run.id: run for run in staged}
     pages = Cache(reports).state.pages
     for stem, made in list(pages.items()):
@@ -106,7 +108,7 @@ def _stage(root: Path, reports: Path, stage: Path, bad: Mapping[str, str], *, re
         pdf = source.with_suffix(".pdf")
         if pdf.exists() and not redact:  # it was printed from the page with all names
             shutil.copyfile(pdf, stage / pdf.name)
-    write_index(stage, pages, staged, "runs")
+    write_index(stage, pages, staged, "runs", map(redactor.text, past.targets.values()))
 
 
 def _record(source: Path, place: Path, redactor: Redactor) -> None:

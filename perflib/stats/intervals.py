@@ -204,20 +204,23 @@ def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
 
     See `perflib.stats.longrun` for the method. Where values are skewed, so is Student's t: the
     interval is shifted by what Edgeworth's expansion says of that (Hall 1983, Ann. Stat. 11:569),
-    at most by half of its half. One value has no interval.
+    at most by half of its half. One value has no interval, nor have values whose squares are
+    beyond the largest number.
     """
     array, caveats = finite(values)
     level = fraction(level)
     if not len(array):
         raise ValuesError("no values", expected="at least one number that is not NaN")
-    mean, n = float(array.mean()), len(array)
-    if n < 2 or not math.isfinite(mean):
-        message = "a mean's interval needs ≥ 2 finite samples"
+    n = len(array)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = float(array.mean())
+        spread = long_run(array) if n > 1 and math.isfinite(mean) else None
+    if spread is None or not math.isfinite(spread.variance):
+        message = "a mean's interval needs ≥ 2 finite samples, whose squares are finite too"
         caveats = (*caveats, Caveat(code="short", message=message, next_step=LONGER))
         return Interval(
             value=mean, low=None, high=None, n=n, level=level, method="mean", caveats=caveats
         )
-    spread = long_run(array)
     limit, error = spread.quantile(level), math.sqrt(spread.variance / n)
     shift = min(max(spread.skew * (2 * limit**2 + 1) / 6, -limit / 2), limit / 2)
     return Interval(

@@ -91,17 +91,22 @@ class DecisionLog(ABC):
             rows.keep_changes(connection, changes)
 
     def merge_decisions(
-        self, triage: Iterable[Mapping[str, Any]], changes: Iterable[Mapping[str, Any]] = ()
+        self,
+        triage: Iterable[Mapping[str, Any]],
+        changes: Iterable[Mapping[str, Any]] = (),
+        *,
+        correct: bool = False,
     ) -> int:
         """Add rows of `triage()` and `changes()` from elsewhere; how many decisions were new.
 
-        What is here already stays; a decision that was undone there is undone here.
+        What is here already stays, but a decision that was undone there is undone here; with
+        `correct` its reason and author become those from there, which counts as new.
         """
         self._refuse_read_only()
         try:
             with self._history.writing() as connection:
                 rows.merge_changes(connection, changes)
-                return rows.merge_triage(connection, triage)
+                return rows.merge_triage(connection, triage, correct=correct)
         except KeyError as error:
             raise StoreError(f"a decision has no {error}", expected="rows of a history") from None
 

@@ -20,6 +20,8 @@ from perflib.store.folder import started_s
 
 CHANGE_PLACE = ("target", "metric", "statistic", "label", "environment_key", "run_id")
 """What makes a change point the same one when it is seen again."""
+_WORDS = ("reason", "author")
+"""What of a decision may be worded anew; all else makes it another one."""
 _BATCH = 500
 
 
@@ -75,27 +77,38 @@ def merge_changes(connection: Connection, changes: Iterable[Mapping[str, Any]]) 
     _insert_changes(connection, statement, found)
 
 
-def merge_triage(connection: Connection, decisions: Iterable[Mapping[str, Any]]) -> int:
+def merge_triage(
+    connection: Connection, decisions: Iterable[Mapping[str, Any]], *, correct: bool = False
+) -> int:
     """Insert decisions that are not there yet and undo what is undone in them; how many were new.
 
-    One without a time, as people write it by hand, is there whatever time it was taken in.
+    One without a time, as people write it by hand, is there whatever time it was taken in. With
+    `correct` a reason or author that reads otherwise replaces the one that is there, and counts.
     """
     table, new = schema.triage, 0
     here = [row._asdict() for row in connection.execute(select(table).order_by(table.c.id))]
-    known = {key: row["id"] for row in here for key in _identities(row)}
+    known = {key: row for row in here for key in _identities(row)}
+    told: set[int] = set()  # a merged file may tell one twice
     now = datetime.now(UTC).isoformat(timespec="seconds")
     for decision in decisions:
         names = (column.name for column in table.c if column.name not in ("id", "undone"))
         row = {name: plain(str(decision[name])) for name in names}
-        number = known.get(_identities(row)[0 if row["created_at"] else 1])
-        if number is None:
+        there = known.get(_identities(row)[0 if row["created_at"] else 1])
+        if there is None:
             row["created_at"] = row["created_at"] or now
             insert = table.insert().returning(table.c.id)
             number = connection.execute(insert, {**row, "undone": False}).scalar_one()
-            known |= dict.fromkeys(_identities(row), number)  # a merged file may tell it twice
+            known |= dict.fromkeys(_identities(row), there := {**row, "id": number})
             new += 1
+        changes: dict[str, Any] = {name: row[name] for name in _WORDS if row[name] != there[name]}
+        if not correct or there["id"] in told:
+            changes = {}
+        new += bool(changes)
         if decision["undone"]:
-            connection.execute(update(table).where(table.c.id == number).values(undone=True))
+            changes["undone"] = True
+        if changes:
+            connection.execute(update(table).where(table.c.id == there["id"]).values(changes))
+        told.add(there["id"])
     return new
 
 

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from perflib.errors import TargetError
 from perflib.hidden import without_secrets
-from perflib.load.faults import DENIALS
+from perflib.load.faults import DENIALS, UNSERVED
 from perflib.load.findings import denials
 from perflib.monitor import scrape
 from perflib.session import Session
@@ -161,7 +161,7 @@ class ChunksTarget(Target):
         """The target chose not to work: neither a failure nor a success."""
         calls, errors = crew.tally.ok + crew.tally.failed, crew.session.run.errors
         crew.session.run.caveats += denials(
-            {status: errors.get(f"status {status}", 0) for status in DENIALS}, calls
+            {status: errors.get(f"status {status}", 0) for status in (*DENIALS, *UNSERVED)}, calls
         )
         if limited := errors.get("status 429", 0):
             crew.session.warn(
