@@ -24,6 +24,7 @@ from perflib.load.findings import (
     unfinished,
     unreached,
 )
+from perflib.load.lateness import lateness_p99
 from perflib.load.plan import Plan, Worker
 from perflib.load.steady import steady_from
 from perflib.load.usl import fit_usl, peak_of, usl
@@ -58,6 +59,22 @@ def test_the_generator_as_bottleneck(health, rate, says):
         assert says in found[0].message
         assert found[0].forbids("throughput")
         assert found[0].forbids("response_time")
+
+
+@pytest.mark.parametrize(
+    ("late_s", "p99_s"),
+    [
+        ([], None),
+        ([-0.001] * 50, 0.0),  # a clock that is read early
+        ([0.0] * 500, 0.0),
+        ([0.0] * 350 + [3.0], 2.9),  # 10 s, of which 0.1 s are later than this
+        ([0.0] * 340 + [3.0, 0.2], 2.9),  # a shorter one adds nothing beyond it
+        ([0.03] * 200, 0.0295),  # each time; a random moment is a little luckier
+        ([0.0] * 9900 + [0.1] * 100, 0.079),
+    ],
+)
+def test_a_stall_counts_by_the_time_that_it_takes(late_s, p99_s):
+    assert lateness_p99(late_s) == (None if p99_s is None else pytest.approx(p99_s, abs=5e-4))
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -82,6 +83,22 @@ def test_open_arrivals_are_all_recorded(tmp_path, processes):
     assert [path.name for path in tmp_path.iterdir()] == ["samples.parquet"]
     assert run.workload["rate"] == 300
     assert codes(run) == set()
+
+
+def test_a_generator_that_was_held_is_not_a_slow_target(tmp_path):
+    def hold(_):
+        (generator,) = psutil.Process().children()[1:]  # after the server
+        generator.suspend()
+        time.sleep(0.4)
+        generator.resume()
+
+    with answering() as url:
+        run, samples, _ = load(tmp_path, url, hold, run_time="2 s")
+    assert samples["response_time"].max() > 0.3
+    assert run.generator.loop_lateness_p99_s > 0.3
+    (caveat,) = run.caveats
+    assert caveat.code == "generator was the bottleneck"
+    assert caveat.forbids("response_time")
 
 
 @pytest.mark.parametrize(
