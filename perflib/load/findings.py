@@ -64,6 +64,21 @@ def _worst(values: Iterable[float | None]) -> float | None:
     return max((value for value in values if value is not None), default=None)
 
 
+def share_of_ceiling(health: GeneratorHealth, rate: float) -> float | None:
+    """The share of its ceiling that the generator took; None where the run itself tells better.
+
+    Starts on schedule prove that the rate is within reach, whatever was measured before. Else a
+    rate near the ceiling may be the generator's own; one far above shows that the ceiling was
+    measured while the machine was busy, and bounds nothing.
+    """
+    if not health.ceiling:
+        return None
+    share, late_s = rate / health.ceiling / health.processes, health.lateness_p99_s
+    on_time = late_s is not None and late_s <= LATE_LOOP_S
+    disproved = share > 1 / NEAR_CEILING or (on_time and share > NEAR_CEILING)
+    return None if disproved else share
+
+
 def bottleneck(health: GeneratorHealth, rate: float) -> Iterator[Caveat]:
     """Whether the generator, not the target, set the numbers; `rate` is in requests a second."""
     found = []
@@ -79,9 +94,10 @@ def bottleneck(health: GeneratorHealth, rate: float) -> Iterator[Caveat]:
             f"{health.socket_errors} requests found no free file descriptor or port; "
             f"{health.open_files_limit} files may be open"
         )
-    if health.ceiling is not None and rate > NEAR_CEILING * health.ceiling * health.processes:
+    share = share_of_ceiling(health, rate)
+    if share is not None and share > NEAR_CEILING:
         found.append(
-            f"{format_quantity(rate, 'req/s')} is {rate / health.ceiling / health.processes:.0%} "
+            f"{format_quantity(rate, 'req/s')} is {share:.0%} "
             f"of what it reaches on this machine at all"
         )
     if found:
