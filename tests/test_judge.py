@@ -100,6 +100,29 @@ def test_a_run_in_doubt_has_no_verdict(changes, says):
 
 
 @pytest.mark.parametrize(
+    ("text", "low", "late_s", "outcome"),
+    [
+        ("p95(query_time) < 10 ms", 12e-3, 0.2e-3, "missed"),
+        ("p95(query_time) < 10 ms", 12e-3, 1.5e-3, "unknown"),  # late at either end
+        ("p95(query_time) < 10 ms", 12e-3, None, "missed"),
+        ("p95(query_time) < 10 ms", 7e-3, 40e-3, "met"),  # it makes nothing shorter
+        ("p95(query_time) > 20 ms", 12e-3, 1.5e-3, "missed"),
+        ("p50(query_time) < 10 ms", 12e-3, 1.5e-3, "missed"),  # late once in a hundred
+        ("p95(block_time) < 10 ms", 12e-3, 1.5e-3, "missed"),  # the chain's own clock
+    ],
+)
+def test_a_miss_by_less_than_the_generators_lateness_is_unknown(text, low, late_s, outcome):
+    promise = parse_objective(text)
+    found = verdict(
+        text,
+        estimate(low, low, low + 1e-3, metric=promise.metric, statistic=promise.statistic),
+        generator=GeneratorHealth(loop_lateness_p99_s=late_s),
+    )
+    assert found.outcome == outcome
+    assert ("ran up to 1.50 ms late" in found.reason) == (outcome == "unknown")
+
+
+@pytest.mark.parametrize(
     ("text", "outcome"),
     [
         ("error_rate < 1", "unknown"),

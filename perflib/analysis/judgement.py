@@ -24,6 +24,8 @@ _FEW_FAIL = 0.01
 """Failures of a smaller share of the requests are not what costs throughput."""
 _KEPT_UP = 0.95
 """A target that completed this share of what was offered was not shown to be at its limit."""
+_CLOCKED = ("response_time", "service_time", "lateness", "query_time", "connection_time")
+"""Times of which the generator takes both ends."""
 
 
 def judge(
@@ -59,6 +61,8 @@ def _judge(run: Run, objective: Objective, estimate: Estimate | None) -> Verdict
             return _verdict(objective, estimate, UNKNOWN, caveat.message, step)
     if outcome is not MET and (idle := _underfed(run, objective, estimate)):
         return _verdict(objective, estimate, UNKNOWN, idle.message, idle.next_step)
+    if outcome is MISSED and (blur := _blurred(run, objective, estimate)):
+        return _verdict(objective, estimate, UNKNOWN, blur.message, blur.next_step)
     side = _side(objective, estimate, outcome)
     reason = f"{indicator(*objective.key)} is {_range(objective, estimate)}, {side}"
     step = _next(run, objective, estimate, outcome)
@@ -111,6 +115,28 @@ def _underfed(run: Run, objective: Objective, estimate: Estimate) -> Caveat | No
         code="underfed",
         message=f"only {rate} were offered, and the target kept up",
         next_step=f"choose a `rate` above {bound}, or use `perflib capacity`",
+    )
+
+
+def _blurred(run: Run, objective: Objective, estimate: Estimate) -> Caveat | None:
+    """Why a high quantile over its bound says nothing: the generator's own lateness may be more.
+
+    A process that runs late takes both ends of a time late, or at least the second one. It can
+    make times longer only, so a promise that is met is not in doubt.
+    """
+    late_s = run.generator and run.generator.loop_lateness_p99_s
+    upper = objective.statistic.startswith(("p9", "max"))
+    if objective.metric not in _CLOCKED or not late_s or not upper or objective.high is None:
+        return None
+    over_s = limits(estimate)[0] - objective.high
+    if not 0 <= over_s < 2 * late_s:
+        return None
+    over, late = (format_quantity(seconds, "s") for seconds in (over_s, late_s))
+    return Caveat(
+        code="blurred",
+        message=f"{indicator(*objective.key)} is {over} or more over its bound, and the generator "
+        f"itself ran up to {late} late (p99) at either end of a request",
+        next_step="let nothing else run beside the generator, or use another machine for it",
     )
 
 
