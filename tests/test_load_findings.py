@@ -174,11 +174,17 @@ def test_tasks_that_broke_off_are_told_and_many_of_them_void(raised, found, void
     assert sum(caveat.forbids("error_rate") for caveat in caveats) == void
 
 
-@pytest.mark.parametrize(("count", "found", "void"), [(0, 0, 0), (1, 1, 0), (50, 1, 1)])
-def test_answers_that_nobody_asked_for_are_told_and_many_of_them_void(count, found, void):
-    outcome = plans.Outcome(workers=[Worker(id="a", unasked=count), Worker(id="b")])
-    caveats = list(unasked(outcome, 5000))
-    assert [f"{count} times" in caveat.message for caveat in caveats] == [True] * found
+@pytest.mark.parametrize(
+    ("count", "doubtful", "found", "void"),
+    [(0, 0, 0, 0), (1, 1, 1, 0), (50, 50, 1, 1), (1, 50, 1, 1)],
+)
+def test_answers_that_nobody_asked_for_void_by_how_many_they_may_have_shifted(
+    count, doubtful, found, void
+):
+    workers = [Worker(id="a", unasked=count, doubtful=doubtful), Worker(id="b")]
+    caveats = list(unasked(plans.Outcome(workers=workers), 5000))
+    said = [f"{count} times" in c.message and f"{doubtful} of 5000" in c.message for c in caveats]
+    assert said == [True] * found
     assert sum(caveat.forbids("throughput") for caveat in caveats) == void
 
 

@@ -235,15 +235,20 @@ def broken_off(outcome: Outcome, total: int) -> Iterator[Caveat]:
 
 
 def unasked(outcome: Outcome, total: int) -> Iterator[Caveat]:
-    """Bytes after whole answers: each can have been taken for the answer to a later request."""
+    """Bytes after whole answers: each can have been taken for the answer to a later request.
+
+    In a tight loop a line is seldom looked at between two requests, so that one such answer can
+    shift many.
+    """
     if count := sum(worker.unasked for worker in outcome.workers):
+        doubtful = sum(worker.doubtful for worker in outcome.workers)
         yield Caveat(
             code="unasked answers",
             message=f"{count} times a connection held more than the answers to its requests, and "
-            "was closed: the target answers twice, or sends more than it announces",
-            next_step="mend the target, or the proxy before it: answers may belong to other "
-            "requests than those they are counted for",
-            voids=JUDGED if count > LOST_SHARE * total else (),
+            "was closed: the target answers twice, or sends more than it announces; "
+            f"{doubtful} of {total} answers may belong to other requests",
+            next_step="mend the target, or the proxy before it",
+            voids=JUDGED if doubtful > LOST_SHARE * total else (),
         )
 
 
