@@ -119,23 +119,29 @@ def _underfed(run: Run, objective: Objective, estimate: Estimate) -> Caveat | No
 
 
 def _blurred(run: Run, objective: Objective, estimate: Estimate) -> Caveat | None:
-    """Why a high quantile over its bound says nothing: the generator's own lateness may be more.
+    """Why a miss may be the generator's own: by so much it made times longer, or sent less.
 
-    A process that runs late takes both ends of a time late, or at least the second one. It can
-    make times longer only, so a promise that is met is not in doubt.
+    A process that runs late takes both ends of a time late, or the second one at least; one that
+    waits for a core sends nothing meanwhile. A promise that is met in spite of it is not in doubt.
     """
-    late_s = run.generator and run.generator.loop_lateness_p99_s
-    upper = objective.statistic.startswith(("p9", "max"))
-    if objective.metric not in _CLOCKED or not late_s or not upper or objective.high is None:
+    if run.generator is None:
         return None
-    over_s = limits(estimate)[0] - objective.high
-    if not 0 <= over_s < 2 * late_s:
+    low, high = limits(estimate)
+    late_s, waited = run.generator.loop_lateness_p99_s or 0.0, run.generator.cpu_wait_share or 0.0
+    slow = objective.metric in _CLOCKED and not keeps_high(objective, low)
+    slow = slow and objective.statistic.startswith(("p9", "max"))
+    if slow and objective.high is not None and keeps_high(objective, low - 2 * late_s):
+        over, late = (format_quantity(value, "s") for value in (low - objective.high, late_s))
+        why = f"{over} or more over its bound, and the generator itself ran up to {late} late "
+        why += "(p99) at either end of a request"
+    elif objective.metric == "throughput" and keeps(objective, high / max(1 - waited, 1e-9)):
+        why = f"{_written(high, objective)} or less, and the generator waited for a core "
+        why += f"{percent(waited)} of the time, in which it sent nothing"
+    else:
         return None
-    over, late = (format_quantity(seconds, "s") for seconds in (over_s, late_s))
     return Caveat(
         code="blurred",
-        message=f"{indicator(*objective.key)} is {over} or more over its bound, and the generator "
-        f"itself ran up to {late} late (p99) at either end of a request",
+        message=f"{indicator(*objective.key)} is {why}",
         next_step="let nothing else run beside the generator, or use another machine for it",
     )
 
