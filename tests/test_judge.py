@@ -100,6 +100,47 @@ def test_a_run_in_doubt_has_no_verdict(changes, says):
 
 
 @pytest.mark.parametrize(
+    ("text", "low", "late_s", "outcome"),
+    [
+        ("p95(query_time) < 10 ms", 12e-3, 0.2e-3, "missed"),
+        ("p95(query_time) < 10 ms", 12e-3, 1.5e-3, "unknown"),  # late at either end
+        ("p95(query_time) < 10 ms", 12e-3, None, "missed"),
+        ("p95(query_time) < 10 ms", 7e-3, 40e-3, "met"),  # it makes nothing shorter
+        ("p95(query_time) > 20 ms", 12e-3, 1.5e-3, "missed"),
+        ("p95(query_time) = 20 ms ± 20 %", 12e-3, 1.5e-3, "missed"),  # too quick
+        ("p50(query_time) < 10 ms", 12e-3, 1.5e-3, "missed"),  # late once in a hundred
+        ("p95(block_time) < 10 ms", 12e-3, 1.5e-3, "missed"),  # the chain's own clock
+    ],
+)
+def test_a_miss_by_less_than_the_generators_lateness_is_unknown(text, low, late_s, outcome):
+    promise = parse_objective(text)
+    found = verdict(
+        text,
+        estimate(low, low, low + 1e-3, metric=promise.metric, statistic=promise.statistic),
+        generator=GeneratorHealth(loop_lateness_p99_s=late_s),
+    )
+    assert found.outcome == outcome
+    assert ("ran up to 1.50 ms late" in found.reason) == (outcome == "unknown")
+
+
+@pytest.mark.parametrize(
+    ("text", "waited", "outcome"),
+    [
+        ("throughput > 200 req/s", None, "missed"),
+        ("throughput > 200 req/s", 0.2, "missed"),  # of 110, 138 at most with a core of its own
+        ("throughput > 200 req/s", 0.5, "unknown"),
+        ("throughput > 90 req/s", 0.5, "met"),
+        ("throughput < 50 req/s", 0.5, "missed"),  # it would be even more
+    ],
+)
+def test_a_rate_that_a_waiting_generator_could_have_reached_is_unknown(text, waited, outcome):
+    rate = estimate(100, 95, 110, metric="throughput", statistic="value", unit="req/s")
+    found = verdict(text, rate, generator=GeneratorHealth(cpu_wait_share=waited))
+    assert found.outcome == outcome
+    assert ("waited for a core 50 % of the time" in found.reason) == (outcome == "unknown")
+
+
+@pytest.mark.parametrize(
     ("text", "outcome"),
     [
         ("error_rate < 1", "unknown"),

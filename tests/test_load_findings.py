@@ -24,6 +24,7 @@ from perflib.load.findings import (
     unfinished,
     unreached,
 )
+from perflib.load.lateness import lateness_p99
 from perflib.load.plan import Plan, Worker
 from perflib.load.steady import steady_from
 from perflib.load.usl import fit_usl, peak_of, usl
@@ -49,6 +50,12 @@ PARAMETERS = ("rate", "contention", "coherency")
         ({"socket_errors": 3}, 1000, "3 requests found no free file descriptor"),
         ({"ceiling": 10_000}, 9000, "90 % of what it reaches"),
         ({"ceiling": 10_000, "processes": 2}, 9000, None),
+        ({"ceiling": 10_000}, 12_000, "120% of what it reaches"),  # within what varies
+        ({"ceiling": 10_000}, 13_100, None),  # measured on a busy machine
+        ({"ceiling": 10_000, "lateness_p99_s": 0.001}, 9000, None),  # kept its schedule
+        ({"ceiling": 10_000, "lateness_p99_s": 0.001, "cpu_share": 0.95}, 9000, "95% of a core"),
+        ({"ceiling": 10_000, "lateness_p99_s": 0.4}, 9000, "90% of what it reaches"),
+        ({"ceiling": 10_000, "lateness_p99_s": 0.4}, 13_100, None),  # sent, if late
     ],
 )
 def test_the_generator_as_bottleneck(health, rate, says):
@@ -58,6 +65,22 @@ def test_the_generator_as_bottleneck(health, rate, says):
         assert says in found[0].message
         assert found[0].forbids("throughput")
         assert found[0].forbids("response_time")
+
+
+@pytest.mark.parametrize(
+    ("late_s", "p99_s"),
+    [
+        ([], None),
+        ([-0.001] * 50, 0.0),  # a clock that is read early
+        ([0.0] * 500, 0.0),
+        ([0.0] * 350 + [3.0], 2.9),  # 10 s, of which 0.1 s are later than this
+        ([0.0] * 340 + [3.0, 0.2], 2.9),  # a shorter one adds nothing beyond it
+        ([0.03] * 200, 0.0295),  # each time; a random moment is a little luckier
+        ([0.0] * 9900 + [0.1] * 100, 0.079),
+    ],
+)
+def test_a_stall_counts_by_the_time_that_it_takes(late_s, p99_s):
+    assert lateness_p99(late_s) == (None if p99_s is None else pytest.approx(p99_s, abs=5e-4))
 
 
 @pytest.mark.parametrize(
@@ -155,11 +178,17 @@ def test_tasks_that_broke_off_are_told_and_many_of_them_void(raised, found, void
     assert sum(caveat.forbids("error_rate") for caveat in caveats) == void
 
 
-@pytest.mark.parametrize(("count", "found", "void"), [(0, 0, 0), (1, 1, 0), (50, 1, 1)])
-def test_answers_that_nobody_asked_for_are_told_and_many_of_them_void(count, found, void):
-    outcome = plans.Outcome(workers=[Worker(id="a", unasked=count), Worker(id="b")])
-    caveats = list(unasked(outcome, 5000))
-    assert [f"{count} times" in caveat.message for caveat in caveats] == [True] * found
+@pytest.mark.parametrize(
+    ("count", "doubtful", "found", "void"),
+    [(0, 0, 0, 0), (1, 1, 1, 0), (50, 50, 1, 1), (1, 50, 1, 1)],
+)
+def test_answers_that_nobody_asked_for_void_by_how_many_they_may_have_shifted(
+    count, doubtful, found, void
+):
+    workers = [Worker(id="a", unasked=count, doubtful=doubtful), Worker(id="b")]
+    caveats = list(unasked(plans.Outcome(workers=workers), 5000))
+    said = [f"{count} times" in c.message and f"{doubtful} of 5000" in c.message for c in caveats]
+    assert said == [True] * found
     assert sum(caveat.forbids("throughput") for caveat in caveats) == void
 
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -18,10 +19,11 @@ from perflib import config
 from perflib.cli.run import permit
 from perflib.errors import PerflibError, StoreError
 from perflib.load import process
+from perflib.load.plan import Outcome
 from perflib.load.recorder import MOST_KINDS, PartWriter, Recorder, pack, shift_part
 from perflib.model import Run, to_json
 from perflib.monitor import parse_metrics
-from perflib.samples import measured, read_samples
+from perflib.samples import SampleWriter, measured, read_samples
 from perflib.session import Session
 from perflib.target import Scenario
 from perflib.workloads import http
@@ -40,6 +42,12 @@ def answering(*arguments):
             yield f"http://{host}:{server.stdout.readline().strip()}"
         finally:
             server.kill()
+
+
+def order(monkeypatch, **changes):
+    """Change the orders of the generators that follow."""
+    plan = HttpTarget.plan
+    monkeypatch.setattr(HttpTarget, "plan", lambda *given: replace(plan(*given), **changes))
 
 
 @pytest.fixture(autouse=True)
@@ -84,6 +92,21 @@ def test_open_arrivals_are_all_recorded(tmp_path, processes):
     assert codes(run) == set()
 
 
+def test_a_generator_that_was_held_is_not_a_slow_target(tmp_path):
+    def hold(_):
+        (generator,) = runners([psutil.Process()])
+        generator.suspend()
+        time.sleep(0.4)
+        generator.resume()
+
+    with answering() as url:
+        run, samples, _ = load(tmp_path, url, hold, run_time="2 s")
+    assert samples["response_time"].max() > 0.3
+    assert run.generator.loop_lateness_p99_s > 0.3
+    (caveat,) = (each for each in run.caveats if each.code == "generator was the bottleneck")
+    assert caveat.forbids("response_time")
+
+
 @pytest.mark.parametrize(
     ("scenario", "more"),
     [
@@ -93,10 +116,7 @@ def test_open_arrivals_are_all_recorded(tmp_path, processes):
     ],
 )
 def test_a_run_ends_at_its_limit_of_requests(tmp_path, monkeypatch, scenario, more):
-    plan = HttpTarget.plan
-    monkeypatch.setattr(
-        HttpTarget, "plan", lambda *given: replace(plan(*given), most_requests=3000)
-    )
+    order(monkeypatch, most_requests=3000)
     with answering() as url:
         run, samples, _ = load(tmp_path, url, run_time="30 s", **scenario)
     assert 3000 <= len(samples) < 3000 + more
@@ -183,14 +203,14 @@ def test_users_that_stop_by_themselves_are_missed(tmp_path, stops, told, process
             target={"locustfile": str(file)},
             arrival="closed",
             processes=processes,
-            run_time="1.5 s",
         )
     gone = [caveat.message for caveat in run.caveats if caveat.code == "users gone"]
     assert gone == [f"only {8 - processes} of 8 users were there until the end"] * told
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_a_load_that_its_locustfile_ends_has_no_verdicts(tmp_path, processes):
+def test_a_load_that_its_locustfile_ends_has_no_verdicts(tmp_path, monkeypatch, processes):
+    order(monkeypatch, drain_s=1.0)  # for which the user that ends the load waits for itself
     file = tmp_path / "locustfile.py"
     file.write_text(
         TASKS.format(
@@ -286,10 +306,19 @@ def test_a_load_without_credentials_or_paths_gives_no_verdict(tmp_path, status, 
     assert code in codes(run)
 
 
+def recorded(folder):
+    """A load of a second in which ten requests were answered."""
+    writer = SampleWriter(folder / "samples.parquet")
+    for number in range(10):
+        writer.append("GET /", number / 10, number / 10 + 0.01, status=200)
+    writer.close()
+    return Outcome(engine=10, measured_from_s=0.0, measured_until_s=1.0, drained=True)
+
+
 @pytest.mark.parametrize(
     ("before", "after", "says"),
     [
-        ("c 1\n", "c 1\n", None),
+        ("c 1\n", "c 11\n", None),
         ("up 1\n", 'c{code="200"} 0\n', None),
         ("c 1\n", "# nothing\n", "could not be read"),
         ("c 1\n", "c NaN\n", "`c` is nan"),
@@ -303,9 +332,9 @@ def test_a_count_that_cannot_be_compared_allows_no_verdict(
 ):
     pages = iter([before.encode(), after.encode()])
     monkeypatch.setattr(http, "scrape", lambda url: parse_metrics(next(pages)))
-    with answering() as url:
-        counted = {"count_metric": "c", "metrics_url": f"{url}/metrics"}
-        run, _, _ = load(tmp_path, url, target=counted, run_time="0.3 s")
+    monkeypatch.setattr(http, "generate", lambda plan, *_: recorded(Path(plan.folder)))
+    counted = {"count_metric": "c", "metrics_url": "http://127.0.0.1:9/metrics"}
+    run, _, _ = load(tmp_path, "http://127.0.0.1:9", target=counted)
     lost = [c for c in run.caveats if c.code == "counts not compared"]
     assert [c.voids for c in lost] == ([("*",)] if says else [])
     assert all(says in caveat.message for caveat in lost)
@@ -415,6 +444,7 @@ def test_a_generator_that_ends_in_mid_run_had_started(tmp_path):
 
 def test_a_generator_that_hangs_is_killed_and_told(tmp_path, monkeypatch):
     monkeypatch.setattr(process, "PATIENCE_S", 0.5)
+    order(monkeypatch, drain_s=1.0)
     (tmp_path / "locustfile.py").write_text(
         "import time\n"
         "from locust import task\n"
@@ -424,12 +454,12 @@ def test_a_generator_that_hangs_is_killed_and_told(tmp_path, monkeypatch):
         "    @task\n"
         "    def ask(self):\n"
         "        self.client.get('/')\n"
-        "        while time.monotonic() - self.began > 3:\n"
+        "        while time.monotonic() - self.began > 1:\n"
         "            pass\n"
     )
     with answering() as url:
         file = {"locustfile": str(tmp_path / "locustfile.py")}
-        run, _, _ = load(tmp_path, url, target=file, run_time="3 s")
+        run, _, _ = load(tmp_path, url, target=file, run_time="2 s")
     assert process.HUNG in {caveat.message for caveat in run.caveats}
 
 
@@ -574,7 +604,7 @@ def test_latencies_are_true_against_a_stalling_server(tmp_path):
     A slow machine adds to them and takes nothing away; how near they are is measured in the bench.
     """
     with answering(200, 2000) as url:
-        run, _, inside = load(tmp_path, url, rate="500 req/s", run_time="6 s", users=32)
+        run, _, inside = load(tmp_path, url, rate="500 req/s", run_time="4 s", users=32)
     times = inside["response_time"]
     assert times.quantile(0.95) > 0.07
     assert times.quantile(0.99) > 0.144

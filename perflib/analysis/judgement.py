@@ -24,6 +24,8 @@ _FEW_FAIL = 0.01
 """Failures of a smaller share of the requests are not what costs throughput."""
 _KEPT_UP = 0.95
 """A target that completed this share of what was offered was not shown to be at its limit."""
+_CLOCKED = ("response_time", "service_time", "lateness", "query_time", "connection_time")
+"""Times of which the generator takes both ends."""
 
 
 def judge(
@@ -59,6 +61,8 @@ def _judge(run: Run, objective: Objective, estimate: Estimate | None) -> Verdict
             return _verdict(objective, estimate, UNKNOWN, caveat.message, step)
     if outcome is not MET and (idle := _underfed(run, objective, estimate)):
         return _verdict(objective, estimate, UNKNOWN, idle.message, idle.next_step)
+    if outcome is MISSED and (blur := _blurred(run, objective, estimate)):
+        return _verdict(objective, estimate, UNKNOWN, blur.message, blur.next_step)
     side = _side(objective, estimate, outcome)
     reason = f"{indicator(*objective.key)} is {_range(objective, estimate)}, {side}"
     step = _next(run, objective, estimate, outcome)
@@ -111,6 +115,34 @@ def _underfed(run: Run, objective: Objective, estimate: Estimate) -> Caveat | No
         code="underfed",
         message=f"only {rate} were offered, and the target kept up",
         next_step=f"choose a `rate` above {bound}, or use `perflib capacity`",
+    )
+
+
+def _blurred(run: Run, objective: Objective, estimate: Estimate) -> Caveat | None:
+    """Why a miss may be the generator's own: by so much it made times longer, or sent less.
+
+    A process that runs late takes both ends of a time late, or the second one at least; one that
+    waits for a core sends nothing meanwhile. A promise that is met in spite of it is not in doubt.
+    """
+    if run.generator is None:
+        return None
+    low, high = limits(estimate)
+    late_s, waited = run.generator.loop_lateness_p99_s or 0.0, run.generator.cpu_wait_share or 0.0
+    slow = objective.metric in _CLOCKED and not keeps_high(objective, low)
+    slow = slow and objective.statistic.startswith(("p9", "max"))
+    if slow and objective.high is not None and keeps_high(objective, low - 2 * late_s):
+        over, late = (format_quantity(value, "s") for value in (low - objective.high, late_s))
+        why = f"{over} or more over its bound, and the generator itself ran up to {late} late "
+        why += "(p99) at either end of a request"
+    elif objective.metric == "throughput" and keeps(objective, high / max(1 - waited, 1e-9)):
+        why = f"{_written(high, objective)} or less, and the generator waited for a core "
+        why += f"{percent(waited)} of the time, in which it sent nothing"
+    else:
+        return None
+    return Caveat(
+        code="blurred",
+        message=f"{indicator(*objective.key)} is {why}",
+        next_step="let nothing else run beside the generator, or use another machine for it",
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from perflib.analysis import overall
 from perflib.analysis.suspects import late_p99, late_starts
 from perflib.cards.card import Block, Card, Cell, Code, Number, Pre, State, Steps, Table
-from perflib.load.findings import BUSY_SHARE, LATE_LOOP_S, NEAR_CEILING
+from perflib.load.findings import BUSY_SHARE, LATE_LOOP_S, NEAR_CEILING, share_of_ceiling
 from perflib.model import CAPACITY, METRICS, Estimate, GeneratorHealth, Outcome, Run, Verdict
 from perflib.units import format_quantity
 from perflib.wording import (
@@ -172,9 +172,7 @@ def _core(health: GeneratorHealth) -> float | None:
 def _reached(desk: Desk) -> float | None:
     """The share of the generator's ceiling, as measured before the run, that the load took."""
     health, rate = desk.run.generator, desk.estimate("throughput", "value")
-    if health is None or not health.ceiling or rate is None:
-        return None
-    return rate.value / health.ceiling / health.processes
+    return None if health is None or rate is None else share_of_ceiling(health, rate.value)
 
 
 def _late(desk: Desk) -> tuple[str, float | None]:

@@ -58,6 +58,8 @@ class Connection:
     """Open connections of this process, and the most there were at a time."""
     unasked = 0
     """How often one of them held bytes that nobody had asked for, after a whole answer."""
+    doubtful = 0
+    """How many answers such bytes may have shifted: those since a line was last seen silent."""
 
     def __init__(
         self,
@@ -79,7 +81,7 @@ class Connection:
         self._resume: Any = None
         self._until_ns = NEVER_NS
         self.set_timeout(timeout_s)
-        self.used = self.idle_since_ns = 0
+        self.used = self.idle_since_ns = self._silent_at = 0
         self.closed = False
         self._keep = False
         self._pieces: list[bytes] = []
@@ -150,11 +152,14 @@ class Connection:
         try:
             left = self._socket._sock.recv(READ, socket.MSG_PEEK)  # of TLS the bytes as they came
         except BlockingIOError:
+            self._silent_at = self.used
             return True
         except OSError:
             left = b""
         # of TLS it may be the end; a 408 is said by a server that has waited long enough
-        Connection.unasked += bool(left) and not self.tls and left[9:12] != b"408"
+        if left and not self.tls and left[9:12] != b"408":
+            Connection.unasked += 1
+            Connection.doubtful += self.used - self._silent_at
         self.close()
         return False
 

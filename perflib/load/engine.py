@@ -48,7 +48,7 @@ class Engine:
         self.begun_ns: int | None = None
         self.end_after_s: float | None = None
         self.takers: list[Any] = []
-        self.recording = False
+        self.recording = self.stopping = False
         self._listen()
 
     def _listen(self) -> None:
@@ -108,9 +108,11 @@ class Engine:
 
     def _on_start(self, **_: Any) -> None:
         self.begun_ns = None
+        self.stopping = False
         self.pacers.clear()
 
     def _on_stopping(self, **_: Any) -> None:
+        self.stopping = True
         for pacer in self.pacers.values():
             pacer.halt()
 

@@ -8,11 +8,10 @@ from collections import deque
 from pathlib import Path
 
 import gevent
-import numpy as np
 
+from perflib.load.lateness import PULSE_S, lateness_p99
 from perflib.model import GeneratorHealth
 
-PULSE_S = 0.02
 LAST_PULSES = 100_000
 clock = time.perf_counter
 
@@ -38,7 +37,7 @@ class Health:
         while True:
             before = clock()
             gevent.sleep(PULSE_S)
-            self._lateness_s.append(max(clock() - before - PULSE_S, 0.0))
+            self._lateness_s.append(clock() - before - PULSE_S)
 
     def cpu_share(self) -> float:
         """CPU seconds a second of this process since `begin`."""
@@ -47,14 +46,14 @@ class Health:
 
     def report(self) -> GeneratorHealth:
         """The numbers since `begin`."""
-        late, wait_s = np.array(self._lateness_s), cpu_wait_s()
+        wait_s = cpu_wait_s()
         share = None
         if wait_s is not None and self._wait_s is not None:
             share = (wait_s - self._wait_s) / max(clock() - self._wall_s, 1e-9)
         return GeneratorHealth(
             cpu_share=self.cpu_share(),
             cpu_wait_share=share,
-            loop_lateness_p99_s=float(np.quantile(late, 0.99)) if len(late) else None,
+            loop_lateness_p99_s=lateness_p99(self._lateness_s),
             open_files_limit=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
         )
 

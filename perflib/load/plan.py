@@ -86,6 +86,7 @@ class Worker(Struct, kw_only=True):
     first_raised: str = ""
     connections: int = 0
     unasked: int = 0
+    doubtful: int = 0
     arrivals_begun: int = 0
     arrivals_late: int = 0
     arrivals_undone: int = 0

@@ -139,6 +139,7 @@ class Recording:
             first_raised=engine.first_raised,
             connections=Connection.most,
             unasked=Connection.unasked,
+            doubtful=Connection.doubtful,
             arrivals_begun=sum(pacer.handed_out for pacer in pacers),
             arrivals_late=sum(pacer.late for pacer in pacers),
             arrivals_undone=sum(pacer.undone() for pacer in pacers),

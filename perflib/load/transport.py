@@ -63,10 +63,12 @@ class Transport:
         return self._idle.setdefault(origin, [])
 
     def close(self) -> None:
-        """Close all idle connections."""
+        """Close all idle connections, after a last look at what they hold."""
         for lines in self._idle.values():
             while lines:
-                lines.pop().close()
+                line = lines.pop()
+                if line.usable():
+                    line.close()
 
     def travel(self, ask: Ask, first: Reply | BaseException | None = None) -> Reply:
         """The final answer to `ask`; `first` is what a first exchange gave already."""

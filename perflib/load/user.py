@@ -10,6 +10,7 @@ from typing import Any
 
 import gevent
 import gevent.ssl
+from gevent.event import Event
 from locust import User
 from locust.exception import StopTest, StopUser
 from locust.user.task import (
@@ -95,6 +96,7 @@ class LeanTasks(DefaultTaskSet):
     def __init__(self, user: Any) -> None:
         super().__init__(user)
         self._breath = 0
+        self._engine = engine_of(user.environment)
 
     def on_start(self) -> None:
         """With open arrivals the first task, too, waits until it is due."""
@@ -129,6 +131,8 @@ class LeanTasks(DefaultTaskSet):
         if seconds > 0 or self._breath >= BREATH:
             self._breath = 0
             gevent.sleep(seconds)
+            if self._engine.stopping:  # Locust's kill is under way, and would cut a request off
+                Event().wait()
         if user._state == LOCUST_STATE_STOPPING:
             raise StopUser
         user._state = LOCUST_STATE_RUNNING

@@ -246,7 +246,8 @@ def complete(session: Session, plan: Plan, outcome: Outcome, ceiling: float | No
             run.details["steady_after_s"] = cut_s
             run.measured_from_s += cut_s
             run.caveats += caveats
-        rate = float(((due >= span[0]) & (due < span[1])).sum() / max(span[1] - span[0], 1e-9))
+        sent = ((start >= span[0]) & (start < span[1])).sum()
+        rate = float(sent / max(span[1] - span[0], 1e-9))
         run.caveats += bottleneck(run.generator, rate)
     run.caveats += lost_workers(outcome)
     failed = table.filter(pc.invert(table["ok"]))["status"]

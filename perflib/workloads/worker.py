@@ -22,11 +22,11 @@ from typing import Any, BinaryIO, NamedTuple, Protocol
 import msgspec
 import psutil
 
+from perflib.load.lateness import PULSE_S, lateness_p99
 from perflib.load.schedule import Schedule, Shape, make_schedule
 
 NOT_STARTED = "not started"
 """The label and the error of an arrival that no user was free for until the end."""
-BEAT_S = 0.02
 SEND_S = 0.25
 GRACE_S = 0.5
 SWITCH_S = 0.0005
@@ -123,14 +123,14 @@ class Worker:
     ) -> dict[str, Any]:
         """Beat until all users are done: the beats' lateness is what the client adds itself."""
         base = peak = self.process.memory_info().rss
-        cpu, lateness, share = time.process_time(), [0.0], 0.0
+        cpu, lateness, share = time.process_time(), list[float](), 0.0
         began = sent = self.now()
         while not self.stop.is_set() and any(user.is_alive() for user in users):
             before = self.now()
-            time.sleep(BEAT_S)
+            time.sleep(PULSE_S)
             now = self.now()
             if now < self.until:
-                lateness.append(now - before - BEAT_S)
+                lateness.append(now - before - PULSE_S)
                 share = (time.process_time() - cpu) / (now - began)
             peak = max(peak, self.process.memory_info().rss)
             self._give_up("timeout", now - self.job.timeout_s - GRACE_S)
@@ -144,10 +144,9 @@ class Worker:
             if self.job.rate is not None:
                 self._never_started(starts)
         self._send_rows()
-        lateness.sort()
         return {
             "cpu_share": share,
-            "lateness_p99_s": max(lateness[int(0.99 * len(lateness))], 0.0),
+            "lateness_p99_s": lateness_p99(lateness) or 0.0,
             "memory_before": base,
             "memory_peak": peak,
         }

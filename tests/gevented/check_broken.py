@@ -1,13 +1,16 @@
 """Broken answers: a counted error each, never a hang, a lost sample or a leaked socket."""
 
 import random
+import socket
 import time
 
 import gevent
 import pytest
+from gevent.event import Event
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from perflib.load import client
 from perflib.load.connection import Connection
 from tests.gevented.conftest import Bench
 from tests.gevented.server import Server
@@ -107,6 +110,32 @@ def test_what_comes_after_an_answer_is_never_taken_for_the_next(bench, server, m
         gevent.sleep(0.02)
     assert {row[3] for row in bench.recorded()} == {""}
     assert (server.connections, Connection.unasked - before) == (3, told)
+
+
+@pytest.mark.parametrize("end", ["another request", "the end"])
+def test_all_answers_since_a_line_was_last_seen_silent_are_in_doubt(
+    bench, server, monkeypatch, end
+):
+    def answer(line, *_):
+        server.reply(line)
+        if len(server.requests) == 5:
+            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            gevent.sleep(0.001)
+            line.sendall(OK)
+            doubled.set()
+
+    doubled, server.at_more = Event(), answer
+    before = Connection.unasked, Connection.doubtful
+    for blink_ns in (0, 0, 1 << 62, 1 << 62, 1 << 62):  # seen silent after the first, then no more
+        monkeypatch.setattr(client, "BLINK_NS", blink_ns)
+        assert bench.client.get("/more").error is None
+    assert doubled.wait(10)
+    monkeypatch.undo()
+    if end == "the end":
+        bench.client.close()
+    else:
+        assert bench.client.get("/more").error is None
+    assert (Connection.unasked - before[0], Connection.doubtful - before[1]) == (1, 4)
 
 
 @pytest.mark.parametrize("raw", [OK, CHUNKED], ids=["length", "chunks"])

@@ -1,5 +1,6 @@
 """A user class takes the place of FastHttpUser: its tasks, its attributes, its refusals."""
 
+import gevent
 import pytest
 from locust import FastHttpUser, TaskSet, constant, task
 from locust.exception import StopTest
@@ -54,6 +55,31 @@ def test_tasks_run_with_their_weights_and_leave_their_sets(server):
     environment.runner.greenlet.join(timeout=10)
     assert done[-1] == "stopped"
     assert 0.1 < done.count("inner") / len(done) < 0.4
+
+
+def test_a_user_that_wakes_while_the_load_is_stopped_asks_nothing_more(server):
+    class Someone(PerfHttpUser):
+        host, stopped = server.url, False
+        wait_time = constant(0.05)
+
+        @task
+        def ask(self):
+            self.client.get("/method")
+
+        def on_stop(self):
+            type(self).stopped = True
+
+    bench = Bench(server.url)
+    bench.environment.user_classes = [Someone]
+    bench.environment.stop_timeout = 5
+    # Locust's kill of waiting users comes a moment after this
+    bench.environment.events.test_stopping.add_listener(lambda **_: gevent.sleep(0.2))
+    bench.environment.runner.start(1, 1)
+    while not server.requests:
+        gevent.sleep(0.01)
+    asked = len(server.requests)
+    bench.environment.runner.quit()
+    assert (len(server.requests), Someone.stopped) == (asked, True)
 
 
 @pytest.mark.parametrize("nested", [False, True], ids=["user", "task set"])
