@@ -14,7 +14,7 @@ report: $(READY)
 
 # half of the suite waits for servers, chains and browsers; one campaign serves the last folder
 test: $(READY)
-	$(BIN)/pytest -q -n 2 --dist loadfile --ignore=tests/performance
+	$(BIN)/pytest -q -n 3 --dist loadfile --ignore=tests/performance
 	$(BIN)/pytest -q tests/performance
 
 lab: $(READY)

@@ -50,11 +50,11 @@ PARAMETERS = ("rate", "contention", "coherency")
         ({"socket_errors": 3}, 1000, "3 requests found no free file descriptor"),
         ({"ceiling": 10_000}, 9000, "90 % of what it reaches"),
         ({"ceiling": 10_000, "processes": 2}, 9000, None),
-        ({"ceiling": 10_000}, 12_000, "120% of what it reaches"),  # within what varies
+        ({"ceiling": 10_000}, 12_000, "120 % of what it reaches"),  # within what varies
         ({"ceiling": 10_000}, 13_100, None),  # measured on a busy machine
         ({"ceiling": 10_000, "lateness_p99_s": 0.001}, 9000, None),  # kept its schedule
-        ({"ceiling": 10_000, "lateness_p99_s": 0.001, "cpu_share": 0.95}, 9000, "95% of a core"),
-        ({"ceiling": 10_000, "lateness_p99_s": 0.4}, 9000, "90% of what it reaches"),
+        ({"ceiling": 10_000, "lateness_p99_s": 0.001, "cpu_share": 0.95}, 9000, "95 % of a core"),
+        ({"ceiling": 10_000, "lateness_p99_s": 0.4}, 9000, "90 % of what it reaches"),
         ({"ceiling": 10_000, "lateness_p99_s": 0.4}, 13_100, None),  # sent, if late
     ],
 )

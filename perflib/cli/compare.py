@@ -18,7 +18,7 @@ from perflib.errors import ExitCode, PerflibError, nearest
 from perflib.model import SAMPLES
 from perflib.selection import pick_runs
 from perflib.units import format_number
-from perflib.wording import shown
+from perflib.wording import percent, shown
 
 if TYPE_CHECKING:
     from perflib.analysis import Change, Comparison, Trend
@@ -112,7 +112,7 @@ def _print(found: Comparison, changes: list[Change]) -> None:
 def _table(found: Comparison, changes: list[Change]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     wide = console.width >= 100
-    contrast = f"B ÷ A ({found.level:.0%})"
+    contrast = f"B ÷ A ({percent(found.level)})"
     for name in ["state", "", "A", "B", contrast, *(["adj. p", "shift", "δ"] if wide else [])]:
         least = 0 if name else 18
         table.add_column(name, no_wrap=name not in ("", contrast), min_width=least, overflow="fold")
@@ -154,9 +154,9 @@ def _print_power(changes: list[Change]) -> None:
     told = [(change, contrast) for change, contrast in ratios if contrast.between is not None]
     told = [pair for pair in told if pair[0].statistic in ("mean", "value")] or told
     for change, contrast in told[:3]:
-        seen = contrast.power(EFFECT)
-        text = f"a {EFFECT:.0%} change of {change.metric} would have been seen with {seen:.0%}"
+        seen = percent(contrast.power(EFFECT))
+        text = f"a {percent(EFFECT)} change of {change.metric} would have been seen with {seen}"
         needed = contrast.runs_to_see(EFFECT)
         if needed is not None and needed > min(contrast.runs):
-            text += f"; {needed - min(contrast.runs)} more runs a side would make it 80%"
+            text += f"; {needed - min(contrast.runs)} more runs a side would make it 80 %"
         console.print(f"[dim]{escape(text)}[/]")
