@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from enum import IntEnum
 from pathlib import Path
 from types import UnionType
@@ -140,6 +139,8 @@ def require_names(names: Sequence[str]) -> None:
 
 def nearest(name: str, known: Sequence[str]) -> str:
     """`the nearest, x` for the known name most like `name`, or some names when none is like it."""
+    from difflib import get_close_matches  # only a mistake pays for it
+
     folded = {each.casefold(): each for each in reversed(known)}
     close = get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
     if close:

@@ -10,7 +10,6 @@ import errno
 import importlib
 import os
 import sys
-import traceback
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -120,6 +119,8 @@ def main(argv: list[str] | None = None) -> Any:
         message = f"{error.filename or 'a file'}: {error.strerror}\n  next: {step}"
         _complain(error, message, ExitCode.USAGE)
     except Exception:
+        import traceback
+
         traceback.print_exc()
         click.echo("error: this is a mistake in perflib itself; nothing was judged", err=True)
         sys.exit(ExitCode.UNKNOWN)  # Python's own code for it, 1, would mean missed

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from perflib.report.settings import Follow, Settings
 if TYPE_CHECKING:
     from perflib.store import Store
 
-CAN_FORK = hasattr(os, "fork") and hasattr(socket, "send_fds")
+CAN_FORK = hasattr(os, "fork")
 """Whether this system can fork a notebook's shell from a warm parent."""
 
 
