@@ -39,7 +39,7 @@ CUTS = np.arange(3, 9)
 """Tenths of the results that a robust mean may take as they are."""
 BETTER = 0.85
 """Variance of a robust mean, relative to the mean's, that makes it worth having."""
-HAIR = 1.0
+HAIR = 2.0
 """Log likelihood (× 2) beyond its need from which a step stands: with less the next result may
 take it back, and alarms are to be rare."""
 NOWHERE = np.empty(0, np.int64)
